@@ -1,0 +1,42 @@
+"""The vocabulary that every part of Tieline shares: points, samples, quality, events, commands."""
+
+from tieline.model.commands import Command, Outcome, Result
+from tieline.model.errors import (
+    ConfigError,
+    LocalError,
+    RefusedError,
+    RemoteError,
+    TielineError,
+    UnavailableError,
+)
+from tieline.model.events import Event, Severity
+from tieline.model.points import Point, PointId, PointKind, Reporting, derive_point_id
+from tieline.model.quality import STATUS, VALIDITY, Quality, in_words, is_good, severity
+from tieline.model.samples import Samples, arrow_schema
+
+__all__ = [
+    "STATUS",
+    "VALIDITY",
+    "Command",
+    "ConfigError",
+    "Event",
+    "LocalError",
+    "Outcome",
+    "Point",
+    "PointId",
+    "PointKind",
+    "Quality",
+    "RefusedError",
+    "RemoteError",
+    "Reporting",
+    "Result",
+    "Samples",
+    "Severity",
+    "TielineError",
+    "UnavailableError",
+    "arrow_schema",
+    "derive_point_id",
+    "in_words",
+    "is_good",
+    "severity",
+]
