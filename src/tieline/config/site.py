@@ -1,0 +1,46 @@
+"""`sites/<site>/site.toml`: what stands in a substation or plant, and how it is read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tieline.config.fields import Name, PositiveSeconds, Strict
+from tieline.config.modbus import Connection
+
+
+class ReportingSection(Strict):
+    """When samples go up, unless a point says otherwise, and how they are batched."""
+
+    deadband: float = Field(default=0.0, ge=0, allow_inf_nan=False, description="for analog points that state none")
+    max_silence_s: PositiveSeconds = Field(default=60.0, description="an unchanged value is repeated after this time")
+    batch_age_s: float = Field(default=0.1, ge=0.01, le=10, description="a sample waits this long for company at the most")
+    batch_samples: int = Field(default=10_000, ge=1, le=50_000, description="a batch is sent at this size at the latest")
+    memory_samples: int = Field(default=1_000_000, ge=1_000, description="samples held in memory when the site's stream is down")
+    spool_mb: int = Field(default=2_048, ge=16, description="disk for the site's stream while the center is unreachable")
+
+
+class ModbusSection(Strict):
+    """One Modbus device."""
+
+    name: Name
+    protocol: Literal["modbus"]
+    description: str = ""
+    points: str | None = Field(default=None, description="the point list, relative to the site; points/<name>.csv by default")
+    connection: Connection
+    polls: Annotated[dict[Name, PositiveSeconds], Field(min_length=1, description="poll groups: name = period in seconds")]
+
+
+DeviceSection = Annotated[ModbusSection, Field()]
+
+
+class SiteFile(Strict):
+    """The whole of `site.toml`."""
+
+    title: str = ""
+    kind: Literal["substation", "plant"] = "substation"
+    latitude: float | None = Field(default=None, ge=-90, le=90)
+    longitude: float | None = Field(default=None, ge=-180, le=180)
+    reporting: ReportingSection = ReportingSection()
+    devices: list[DeviceSection] = Field(min_length=1)

@@ -1,0 +1,74 @@
+"""`utility.toml`: the utility as a whole, its zones and conduits, its center."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tieline.config.fields import Host, Name, Port, Strict
+
+ZoneKind = Literal["substation", "plant", "dmz", "control_center", "enterprise"]
+
+
+class DmzSection(Strict):
+    """Where sites and the center meet: the only address that anybody dials."""
+
+    host: Host = "127.0.0.1"
+    port: Port = 7422
+
+
+class CenterSection(Strict):
+    """The control center."""
+
+    hmi_port: Port = 8400
+    stream_mb: int = Field(default=4_096, ge=64, description="disk for batches that the historian has not committed yet")
+
+
+class RetentionSection(Strict):
+    """How long samples stay where."""
+
+    lake_after_days: int = Field(
+        default=1, ge=0, description="closed UTC days older than this move from the historian to the lake"
+    )
+    delete_after_days: int | None = Field(default=None, ge=1, description="nothing is deleted where this is left out")
+
+
+class ZoneSection(Strict):
+    """A zone of IEC 62443-3-2: what trusts each other."""
+
+    name: Name
+    kind: ZoneKind
+    sites: list[Name] = Field(default_factory=list)
+    security_level: int = Field(default=1, ge=0, le=4)
+    description: str = ""
+
+
+class ConduitSection(Strict):
+    """A permitted way between two zones, with the reason for it."""
+
+    source: Name
+    target: Name
+    protocol: Literal["bus"] = "bus"
+    reason: str = Field(min_length=1)
+
+
+class PersonSection(Strict):
+    """Somebody with a role (IEC 62351-8)."""
+
+    name: Name
+    roles: list[Literal["viewer", "operator", "engineer", "installer", "security_administrator", "security_auditor"]] = Field(
+        default_factory=list
+    )
+
+
+class UtilityFile(Strict):
+    """The whole of `utility.toml`."""
+
+    name: str = Field(min_length=1, max_length=80)
+    dmz: DmzSection = DmzSection()
+    center: CenterSection = CenterSection()
+    retention: RetentionSection = RetentionSection()
+    zones: list[ZoneSection] = Field(min_length=1)
+    conduits: list[ConduitSection] = Field(default_factory=list)
+    people: list[PersonSection] = Field(default_factory=list)
