@@ -1,8 +1,8 @@
 """The embedded certificate authority: made on first run, it gives every role one certificate.
 
-A folder holds `authority.crt` and, where certificates are issued, `authority.key`; `roles/` has a `.crt` and a `.key` for each role.
-On a machine that runs a single role, `authority.crt` and the role's own pair are enough. Keys are ECDSA P-256, written with mode
-0600 before the certificate that needs them, each file by an atomic rename: a crash leaves an unused key, never half a file.
+A folder holds `authority.crt` and, where certificates are issued, `authority.key`; `roles/` has a `.crt` and a `.key` for each
+role. On a machine that runs a single role, `authority.crt` and the role's own pair are enough. Keys are ECDSA P-256, mode 0600;
+each file is written by an atomic rename. A renewed certificate keeps its key, so that the pair fits at every moment.
 """
 
 from __future__ import annotations
@@ -131,9 +131,8 @@ class Authority:
 
     def _issue(self, held: Credentials, hosts: Sequence[str]) -> None:
         authority = _read_certificate(self._certificate)
-        authority_key = serialization.load_pem_private_key(self._key.read_bytes(), None)
-        assert isinstance(authority_key, ec.EllipticCurvePrivateKey)
-        key = ec.generate_private_key(ec.SECP256R1())
+        authority_key = _read_key(self._key)
+        key = _read_key(held.key) if held.key.exists() else ec.generate_private_key(ec.SECP256R1())
         now = self._now()
         builder = (
             x509.CertificateBuilder()
@@ -160,8 +159,8 @@ class Authority:
             builder = builder.add_extension(x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False)
         certificate = builder.sign(authority_key, hashes.SHA256())
         held.key.parent.mkdir(exist_ok=True, mode=0o700)
-        held.certificate.unlink(missing_ok=True)
-        _write_key(held.key, key)
+        if not held.key.exists():
+            _write_key(held.key, key)
         _write(held.certificate, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
 
 
@@ -191,6 +190,16 @@ def _read_certificate(path: Path) -> x509.Certificate:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} is not a readable certificate; restore it from a backup") from error
+
+
+def _read_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), None)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} is not a readable private key; restore it from a backup") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ConfigError(f"{path} is not an elliptic curve key; restore it from a backup")
+    return key
 
 
 def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
