@@ -2,6 +2,7 @@
 
 from tieline.config.findings import Finding, FolderError
 from tieline.config.folder import Device, Site, Utility, inspect_folder, read_folder
+from tieline.config.grid import Grid
 from tieline.config.modbus import Connection, ModbusRow, RtuConnection, TcpConnection, TlsConnection
 from tieline.config.site import ReportingSection
 from tieline.config.utility import ConduitSection, DmzSection, RetentionSection, ZoneSection
@@ -13,6 +14,7 @@ __all__ = [
     "DmzSection",
     "Finding",
     "FolderError",
+    "Grid",
     "ModbusRow",
     "ReportingSection",
     "RetentionSection",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tieline.config.checks import check_device, check_lines, check_zones, find_duplicates
 from tieline.config.findings import Finding, FolderError
+from tieline.config.grid import Grid, GridFolder
 from tieline.config.modbus import Connection, ModbusRow
 from tieline.config.reading import Source
 from tieline.config.site import ModbusSection, ReportingSection, SiteFile
@@ -74,6 +75,8 @@ class Utility:
     conduits: tuple[ConduitSection, ...]
     people: tuple[PersonSection, ...]
     sites: tuple[Site, ...] = field(default=())
+    grid: Grid | None = None
+    """The electrical model; None where the folder has none."""
 
     @cached_property
     def points(self) -> tuple[Point, ...]:
@@ -111,7 +114,8 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
     findings: list[Finding] = []
     source = Source(folder, folder / "utility.toml", findings)
     top = source.read_toml(UtilityFile)
-    sites = tuple(_read_sites(folder, findings))
+    electrical = GridFolder(folder, [path.name for path in _site_folders(folder)], findings)
+    sites = tuple(_read_sites(folder, electrical, findings))
     if top is not None:
         check_zones(source, top, [path.name for path in _site_folders(folder)])
     _check_ids(folder, sites, findings)
@@ -127,6 +131,7 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
         conduits=tuple(top.conduits),
         people=tuple(top.people),
         sites=sites,
+        grid=electrical.grid,
     )
     return utility, []
 
@@ -136,7 +141,7 @@ def _site_folders(folder: Path) -> list[Path]:
     return sorted(path for path in sites.iterdir() if path.is_dir()) if sites.is_dir() else []
 
 
-def _read_sites(folder: Path, findings: list[Finding]) -> Iterator[Site]:
+def _read_sites(folder: Path, electrical: GridFolder, findings: list[Finding]) -> Iterator[Site]:
     folders = _site_folders(folder)
     if not folders:
         Source(folder, folder / "sites", findings).report("there is no site", "create sites/<name>/site.toml")
@@ -152,7 +157,7 @@ def _read_sites(folder: Path, findings: list[Finding]) -> Iterator[Site]:
         default = Reporting(deadband=described.reporting.deadband, max_silence_s=described.reporting.max_silence_s)
         lists_read: set[Path] = set()
         devices = [
-            _read_device(folder, path, index, device, default, source, lists_read, findings)
+            _read_device(folder, path, index, device, default, source, lists_read, electrical, findings)
             for index, device in enumerate(described.devices)
         ]
         _check_unread_lists(folder, path, lists_read, findings)
@@ -175,6 +180,7 @@ def _read_device(
     default: Reporting,
     site_source: Source,
     lists_read: set[Path],
+    electrical: GridFolder,
     findings: list[Finding],
 ) -> Device:
     path = (site / (section.points or f"points/{section.name}.csv")).resolve()
@@ -195,6 +201,7 @@ def _read_device(
         source = Source(folder.resolve(), path, findings)
         rows = source.read_table(ModbusRow)
         check_device(source, section, rows)
+        electrical.check_points(source, rows)
     check_files(site_source, folder, index, section)
     return Device(
         site=site.name,
