@@ -1,0 +1,70 @@
+"""The application: API, live feed, metrics and screens over one live state and one historian."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from fastapi import FastAPI, WebSocket
+from starlette.responses import Response
+
+from tieline import __version__
+from tieline.config import Utility
+from tieline.scada import LiveState
+from tieline.web.api import api_router
+from tieline.web.catalog import Catalog
+from tieline.web.errors import install_handlers
+from tieline.web.guard import Guard
+from tieline.web.history import History
+from tieline.web.metrics import WebMetrics
+from tieline.web.pages import page_router, static_files
+from tieline.web.viewers import Feed, FeedLimits
+
+
+def wall_clock() -> int:
+    """Microseconds since 1970-01-01 UTC."""
+    return time.time_ns() // 1_000
+
+
+def create_app(
+    utility: Utility,
+    live: LiveState,
+    history: History,
+    *,
+    clock: Callable[[], int] = wall_clock,
+    limits: FeedLimits | None = None,
+) -> FastAPI:
+    """The web application; `live` is read in the event loop that serves it and has to be written there too."""
+    app = FastAPI(
+        title="Tieline",
+        summary=f"Live values, history and events of {utility.name}",
+        version=__version__,
+        docs_url=None,  # both load their scripts from a CDN
+        redoc_url=None,
+    )
+    catalog = Catalog(utility)
+    metrics = WebMetrics()
+    feed = Feed(live, metrics, clock, limits or FeedLimits())
+    app.state.feed = feed
+    install_handlers(app)
+    app.add_middleware(Guard)
+
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> dict[str, object]:
+        return {"status": "ok", "version": __version__, "points": len(live.points)}
+
+    @app.get("/metrics", include_in_schema=False)
+    async def prometheus() -> Response:
+        metrics.points.set(len(live.points))
+        metrics.applied.set(live.applied)
+        metrics.unknown.set(live.unknown)
+        return metrics.respond()
+
+    @app.websocket("/live")
+    async def live_feed(socket: WebSocket) -> None:
+        await feed.view(socket)
+
+    app.include_router(api_router(catalog, live, history, clock))
+    app.include_router(page_router(catalog))
+    app.mount("/static", static_files(), name="static")
+    return app

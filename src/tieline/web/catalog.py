@@ -1,0 +1,91 @@
+"""Finding sites, devices and points by what people call them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tieline.config import Device, Site, Utility
+from tieline.model import Point, PointKind
+from tieline.web.errors import bad_request, not_found
+
+_KEY_QUANTITIES = (
+    "active_power",
+    "voltage",
+    "frequency",
+    "state_of_charge",
+    "reactive_power",
+    "current",
+    "irradiance",
+    "temperature",
+)
+_KEY_UNITS = ("MW", "kV", "Hz", "kW", "%", "MVAr", "Mvar", "A", "V", "°C")
+
+
+class Catalog:
+    """A utility's sites, devices and points under their names and ids."""
+
+    def __init__(self, utility: Utility) -> None:
+        self.utility = utility
+        self.points = utility.points
+        self._by_path = {point.path: point for point in self.points}
+        self._by_id = {int(point.id): point for point in self.points}
+        self._sites = {site.name: site for site in utility.sites}
+        self._haystack = [f"{point.path} {point.description} {point.equipment} {point.unit}".lower() for point in self.points]
+
+    def site(self, name: str) -> Site:
+        """The site of that name."""
+        if name not in self._sites:
+            raise not_found(f"site {name!r}")
+        return self._sites[name]
+
+    def devices(self, site: str | None = None) -> list[Device]:
+        """All devices, or those of one site."""
+        sites = self.utility.sites if site is None else (self.site(site),)
+        return [device for one in sites for device in one.devices]
+
+    def point(self, reference: str) -> Point:
+        """The point that a path `site/device/name` or an id in digits names."""
+        point = self._by_path.get(reference)
+        if point is None and reference.isascii() and reference.isdigit():
+            point = self._by_id.get(int(reference[:20]))
+        if point is None:
+            raise not_found(f"point {reference!r}; name it site/device/name or by its id")
+        return point
+
+    def some_points(self, references: str, limit: int) -> list[Point]:
+        """The points of a comma-separated list, each once, in its order."""
+        names = list(dict.fromkeys(name for name in references.split(",") if name))
+        if not names:
+            raise bad_request("points: name at least one point, as site/device/name or by id, separated by commas")
+        if len(names) > limit:
+            raise bad_request(f"points: {len(names)} are too many for one request; ask for at most {limit}")
+        return [self.point(name) for name in names]
+
+    def find(
+        self, *, site: str | None = None, device: str | None = None, kind: PointKind | None = None, text: str = ""
+    ) -> list[Point]:
+        """The points that fit all of the given; every word of `text` has to occur in path, description, equipment or unit."""
+        if site is not None:
+            self.site(site)
+        words = text.lower().split()
+        return [
+            point
+            for point, haystack in zip(self.points, self._haystack, strict=True)
+            if (site is None or point.site == site)
+            and (device is None or point.device == device)
+            and (kind is None or point.kind is kind)
+            and all(word in haystack for word in words)
+        ]
+
+
+def key_points(points: Sequence[Point], limit: int = 4) -> list[Point]:
+    """The few points that say most of a site: one of each important quantity (or unit, where no quantity is given)."""
+    chosen: dict[str, Point] = {}
+    for point in points:
+        if point.kind is not PointKind.ANALOG:
+            continue
+        key = point.quantity or point.unit
+        if key in _KEY_QUANTITIES or key in _KEY_UNITS:
+            chosen.setdefault(key, point)
+    ranks = {key: rank for rank, key in enumerate((*_KEY_QUANTITIES, *_KEY_UNITS))}
+    return [chosen[key] for key in sorted(chosen, key=ranks.__getitem__)][:limit]

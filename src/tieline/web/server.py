@@ -1,0 +1,76 @@
+"""Serving the application on a loopback port."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from tieline.model import RefusedError, UnavailableError
+from tieline.web.guard import is_loopback
+
+
+def listen(host: str = "127.0.0.1", port: int = 8400) -> socket.socket:
+    """A listening socket, taken before anything else starts; port 0 takes any free one.
+
+    Raises `RefusedError` where the host is not loopback (there is no login yet), `UnavailableError` where the port cannot be had.
+    """
+    if not is_loopback(host):
+        raise RefusedError(
+            f"refused to serve on {host}: there is no login yet, so only this machine may connect; use 127.0.0.1 (and an SSH tunnel)"
+        )
+    address = "127.0.0.1" if host.lower() == "localhost" else host.strip("[]")
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+        raise UnavailableError(f"port {port} on {host} {reason}; choose another one with --port") from error
+    listener.setblocking(False)
+    return listener
+
+
+async def serve(app: FastAPI, host: str = "127.0.0.1", port: int = 8400, *, listener: socket.socket | None = None) -> None:
+    """Serves until cancelled, on a socket of `listen(host, port)` or on the one given. Raises what `listen` raises."""
+    taken = listener or listen(host, port)
+    config = uvicorn.Config(
+        app,
+        ws="websockets-sansio",
+        ws_max_size=1_000_000,
+        ws_per_message_deflate=False,  # costs more CPU than loopback costs time
+        ws_ping_interval=10,
+        ws_ping_timeout=20,
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=1,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[taken]), name="web server")
+    try:
+        await asyncio.shield(serving)
+    finally:
+        server.should_exit = True
+        try:
+            await serving
+        finally:
+            taken.close()
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever runs the event loop."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
