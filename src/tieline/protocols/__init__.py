@@ -1,0 +1,1 @@
+"""Wire codecs and state machines, each independent of the others and of input and output."""
