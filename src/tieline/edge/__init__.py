@@ -1,0 +1,1 @@
+"""The edge: drivers read devices, the gateway reports what is new and loses nothing of it."""

@@ -1,0 +1,126 @@
+"""A site's gateway: devices are read, what is new is reported, batches go to the site's stream.
+
+    drivers -> ExceptionReporting -> Outbox -> the site's stream (JetStream on local disk) -> the center takes it from there
+
+Drivers hand over columns synchronously on the event loop; nothing between a driver and the outbox waits. Every second the gateway
+says how it is; that report is not stored, so that silence at the center means what it says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error
+from nats.js.errors import APIError
+
+from tieline.bus import DeviceHealth, Health, encode_batch, encode_health, streams, subjects
+from tieline.bus.envelope import Batch
+from tieline.config import Site
+from tieline.edge.driver import Driver
+from tieline.edge.exceptions import ExceptionReporting
+from tieline.edge.outbox import Outbox
+from tieline.io import Clock
+from tieline.model import Event, Samples, UnavailableError
+
+ACKNOWLEDGE_TIMEOUT_S = 10.0
+HEALTH_PERIOD_S = 1.0
+FLUSH_TIMEOUT_S = 5.0
+
+log = structlog.get_logger()
+
+MakeDrivers = Callable[[Callable[[Samples], None], Callable[[Event], None]], Sequence[Driver]]
+"""Makes the site's drivers, given where samples and events go."""
+
+
+class Gateway:
+    """One site's gateway, connected to the bus server beside it. `run` it."""
+
+    def __init__(self, site: Site, client: Client, make_drivers: MakeDrivers, *, clock: Clock, rng: random.Random) -> None:
+        self._site = site
+        self._client = client
+        self._clock = clock
+        self._reporting = ExceptionReporting(list(site.points))
+        self._outbox = Outbox(
+            site.name,
+            batch_samples=site.reporting.batch_samples,
+            batch_age_s=site.reporting.batch_age_s,
+            memory_samples=site.reporting.memory_samples,
+            rng=rng,
+        )
+        self._drivers = make_drivers(self._take, self._outbox.add_event)
+
+    async def run(self) -> None:
+        """Acquires and publishes until cancelled; what is in memory then is still published, for five seconds at the most."""
+        await streams.ensure_site_stream(self._client, self._site.name, spool_mb=self._site.reporting.spool_mb)
+        log.info("gateway runs", site=self._site.name, devices=len(self._drivers), points=len(list(self._site.points)))
+        publisher = asyncio.create_task(self._outbox.run(self._publish), name=f"publish {self._site.name}")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for driver in self._drivers:
+                    tasks.create_task(driver.run(), name=f"drive {driver.device.path}")
+                tasks.create_task(self._report_health(), name=f"health of {self._site.name}")
+                tasks.create_task(_fail_with(publisher), name="watch publisher")
+        finally:
+            self._outbox.close()
+            await asyncio.wait([publisher], timeout=FLUSH_TIMEOUT_S)
+            publisher.cancel()
+
+    def _take(self, samples: Samples) -> None:
+        self._outbox.add(self._reporting.select(samples))
+
+    async def _publish(self, batch: Batch) -> None:
+        await publish(self._client, batch)
+
+    async def _report_health(self) -> None:
+        while True:
+            try:
+                await self._client.publish(subjects.health(self._site.name), encode_health(await self._health()))
+            except (Error, UnavailableError) as error:
+                log.debug("health not sent", site=self._site.name, error=str(error))
+            await asyncio.sleep(HEALTH_PERIOD_S)
+
+    async def _health(self) -> Health:
+        return Health(
+            site=self._site.name,
+            time=self._clock.now_us(),
+            incarnation=self._outbox.incarnation,
+            samples=self._outbox.samples_taken,
+            batches=self._outbox.batches_acknowledged,
+            pending=self._outbox.pending,
+            conflated=self._outbox.conflated,
+            spooled=await streams.spooled(self._client),
+            devices={
+                driver.device.name: DeviceHealth(
+                    is_up=driver.health.is_up,
+                    requests=driver.health.requests,
+                    errors=driver.health.errors,
+                    overruns=driver.health.overruns,
+                )
+                for driver in self._drivers
+            },
+        )
+
+
+async def publish(client: Client, batch: Batch) -> None:
+    """Puts a batch on the site's stream; returns when it is on disk. Raises `UnavailableError` where that is not certain."""
+    try:
+        await client.jetstream().publish(
+            subjects.batches(batch.site),
+            encode_batch(batch),
+            headers={"Nats-Msg-Id": batch.message_id},
+            timeout=ACKNOWLEDGE_TIMEOUT_S,
+        )
+    except APIError as error:
+        raise UnavailableError(f"the stream refuses the batch: {error.description}") from error
+    except (Error, TimeoutError) as error:
+        raise UnavailableError(f"no acknowledgement: {str(error) or type(error).__name__}") from error
+
+
+async def _fail_with(task: asyncio.Task[None]) -> None:
+    """Ends with an error when the task does: a publisher that died must not go unnoticed."""
+    await asyncio.wait([task])
+    task.result()

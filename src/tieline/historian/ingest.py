@@ -1,0 +1,101 @@
+"""From the bus into the store: what the center's stream holds is committed, and only then acknowledged.
+
+While one commit runs, the next messages come in, so many small batches become one insert. The consumer acknowledges everything up
+to a message (`ack_policy: all`): one acknowledgement a commit. A process that dies between commit and acknowledgement is given the
+same batches again, and the store's ledger recognizes them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error
+
+from tieline.bus import decode_batch, subjects
+from tieline.bus.envelope import Batch
+from tieline.bus.pull import Pull
+from tieline.historian.batch import CommitResult
+from tieline.historian.store import Historian
+from tieline.io import Backoff
+from tieline.model import RemoteError, UnavailableError
+
+log = structlog.get_logger()
+
+MOST_MESSAGES = 256
+
+
+@dataclass(slots=True)
+class IngestCounts:
+    """What was taken since the start."""
+
+    batches: int = 0
+    samples: int = 0
+    repeats: int = 0
+    unreadable: int = 0
+
+
+async def ingest(
+    client: Client,
+    historian: Historian,
+    counts: IngestCounts,
+    backoff: Backoff,
+    *,
+    on_commit: Callable[[list[Batch]], None] | None = None,
+) -> None:
+    """Commits what comes until cancelled; a commit under way is finished first. A store that cannot write is tried again for ever."""
+    async with Pull.following(client, subjects.CENTER_STREAM, subjects.HISTORIAN_CONSUMER, limit=MOST_MESSAGES) as pull:
+        while True:
+            messages = await pull.next()
+            batches = [batch for message in messages if (batch := _read(message, counts)) is not None]
+            result = await _finish(_commit_surely(historian, batches, backoff))
+            counts.batches += result.batches
+            counts.samples += result.samples
+            counts.repeats += result.repeats
+            if on_commit is not None:
+                on_commit(batches)
+            try:
+                await messages[-1].ack()
+            except Error as error:
+                log.debug("acknowledgement not sent", reason=str(error))  # the batches come again and are recognized
+
+
+async def _commit_surely(historian: Historian, batches: list[Batch], backoff: Backoff) -> CommitResult:
+    is_delayed = False
+    while True:
+        try:
+            result = await asyncio.to_thread(historian.commit, batches)
+        except UnavailableError as error:
+            if not is_delayed:
+                is_delayed = True
+                log.error("historian cannot write", reason=str(error))
+            await asyncio.sleep(backoff.next_wait())
+        else:
+            if is_delayed:
+                log.info("historian writes again")
+            backoff.reset()
+            return result
+
+
+async def _finish(work: Awaitable[CommitResult]) -> CommitResult:
+    """Waits for the work even when cancelled meanwhile: a thread that commits cannot be stopped half-way."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=10)
+        raise
+
+
+def _read(message: Msg, counts: IngestCounts) -> Batch | None:
+    """The batch in a message; one that is not readable must not hold up those behind it."""
+    try:
+        return decode_batch(message.data)
+    except RemoteError as error:
+        counts.unreadable += 1
+        log.error("message is not a batch", subject=message.subject, reason=str(error), bytes=len(message.data))
+        return None

@@ -1,0 +1,90 @@
+"""From the bus into the live state: batches in the order in which the center stored them, and the sites' health."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js.api import ConsumerConfig
+
+from tieline.bus import Health, decode_batch, decode_health, subjects
+from tieline.model import RemoteError
+from tieline.scada.links import DeviceStats, SiteStats
+from tieline.scada.live import LiveState
+
+log = structlog.get_logger()
+
+TICK_S = 0.5
+_PENDING_BYTES = 256 * 1024 * 1024
+
+
+class Feed:
+    """Keeps a live state up to date from the bus. `run` it."""
+
+    def __init__(self, client: Client, live: LiveState, clock: Callable[[], int]) -> None:
+        self._client = client
+        self._live = live
+        self._clock = clock
+        self._before: dict[str, Health] = {}
+
+    async def run(self, seed: Callable[[], object]) -> None:
+        """Follows until cancelled. `seed` is awaited once the stream is followed, so that nothing falls between it and the stream."""
+        health = await self._client.subscribe(subjects.EVERY_HEALTH, cb=self._on_health)
+        batches = await self._client.jetstream().subscribe(
+            subjects.EVERY_BATCH,
+            stream=subjects.CENTER_STREAM,
+            ordered_consumer=True,
+            config=ConsumerConfig(inactive_threshold=10.0),
+            cb=self._on_batch,
+            pending_bytes_limit=_PENDING_BYTES,
+        )
+        try:
+            waiting = seed()
+            if asyncio.iscoroutine(waiting):
+                await waiting
+            while True:
+                self._live.tick(self._clock())
+                await asyncio.sleep(TICK_S)
+        finally:
+            if self._client.is_connected:
+                await batches.unsubscribe()
+                await health.unsubscribe()
+
+    async def _on_batch(self, message: Msg) -> None:
+        try:
+            batch = decode_batch(message.data)
+        except RemoteError as error:
+            log.error("message is not a batch", subject=message.subject, reason=str(error))
+            return
+        self._live.apply(batch.site, batch.samples, self._clock())
+        for event in batch.events:
+            self._live.record(event)
+
+    async def _on_health(self, message: Msg) -> None:
+        try:
+            health = decode_health(message.data)
+        except RemoteError as error:
+            log.error("message is not a health report", subject=message.subject, reason=str(error))
+            return
+        before = self._before.get(health.site, health)
+        self._before[health.site] = health
+        self._live.heartbeat(health.site, self._clock(), _stats(before, health))
+
+
+def _stats(before: Health, now: Health) -> SiteStats:
+    """Rates from two reports one after the other; none where the gateway was started in between."""
+    seconds = (now.time - before.time) / 1e6
+    is_same = before.incarnation == now.incarnation and seconds > 0
+    return SiteStats(
+        samples_per_s=(now.samples - before.samples) / seconds if is_same else 0.0,
+        batches_per_s=(now.batches - before.batches) / seconds if is_same else 0.0,
+        pending_samples=now.pending,
+        spooled_batches=now.spooled,
+        devices={
+            name: DeviceStats(is_up=device.is_up, polls=device.requests, errors=device.errors)
+            for name, device in now.devices.items()
+        },
+    )
