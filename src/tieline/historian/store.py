@@ -1,0 +1,566 @@
+# ruff: noqa: S608 (every name and number put into SQL here is our own; texts go through `literal`)
+"""The store: owns the DuckDB file, commits batches exactly once, and keeps what it holds in an order that answers quickly.
+
+A commit appends to the one open *tail*, in order of arrival, in the same transaction in which the ledger notes the batches. From
+time to time the tail is sealed (a new one takes the commits) and compacted: its rows are sorted by (point, time) into the *body*
+of their UTC day, its share of the rollup and of the newest samples is added, and it is dropped, all in one transaction. Closed
+days move to the lake, which takes two systems and therefore three steps, each of which can be the last one before a crash:
+
+1. DuckDB: the parts are marked with the number of the move; nothing is added to them any more.
+2. Delta Lake: their rows are appended in one Delta commit that carries the number.
+3. DuckDB: the parts are dropped and the views read the new files instead.
+
+After a crash the parts are still marked, and the Delta log tells whether step 2 happened: go on with 3, or start again.
+
+Commits take `_commit_lock`, everything else `_care_lock`; only the moment of sealing takes both. Readers take neither.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import duckdb
+import numpy as np
+import structlog
+
+from tieline.historian import schema
+from tieline.historian.batch import AnyBatch, CommitResult, Retention
+from tieline.historian.connection import connect, has_version, new_cursor
+from tieline.historian.errors import one_line
+from tieline.historian.lake import Lake
+from tieline.historian.ledger import Ledger, runs
+from tieline.historian.reader import Reader
+from tieline.historian.schema import Catalog, LakeFile, Part, day_of, day_start, literal
+from tieline.model import Event, LocalError, Point, Quality, Samples, UnavailableError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+log = structlog.get_logger(__name__)
+
+SEAL_ROWS = 2_000_000
+SEAL_AGE_S = 900.0
+MOVE_ROWS = 1_000_000
+
+EARLIEST_US = 0
+LATEST_US = 7_258_118_400_000_000
+"""2200-01-01; a device clock that says otherwise is wrong, and such a time breaks date arithmetic."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Care:
+    """What one round of `Historian.maintain` did."""
+
+    compacted_rows: int = 0
+    moved_rows: int = 0
+    deleted_days: int = 0
+
+
+class Historian:
+    """The one owner of a historian's file; its methods may be called from any thread."""
+
+    def __init__(
+        self, path: Path, lake: Lake, retention: Retention, clock: Callable[[], int], seal_rows: int, memory_mb: int | None
+    ) -> None:
+        """For `open`."""
+        self._path = path
+        self._lake = lake
+        self._retention = retention
+        self._clock = clock
+        self._seal_rows = seal_rows
+        self._memory_mb = memory_mb
+        self._commit_lock = threading.Lock()
+        self._care_lock = threading.Lock()
+        self._due = threading.Event()
+        self._stopping = threading.Event()
+        self._carer: threading.Thread | None = None
+        self._ids = np.empty(0, np.uint32)
+        self._moved_on: date | None = None
+        self._ledger, self._ledger_rows = Ledger(), 0
+        self._catalog = Catalog()
+        self._number = 1
+        self._tail, self._tail_rows, self._tail_since = "", 0, 0.0
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        lake: Path,
+        points: Iterable[Point] = (),
+        retention: Retention | None = None,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+        seal_rows: int = SEAL_ROWS,
+        memory_mb: int | None = None,
+    ) -> Self:
+        """Opens or creates the historian at a file, and describes the points to it; `clock` gives microseconds UTC.
+
+        Raises `UnavailableError` where another process owns the file or the disk refuses, `ConfigError` where the file is
+        damaged, not a historian's, or of another version.
+        """
+        historian = cls(path.absolute(), Lake(lake), retention or Retention(), clock, seal_rows, memory_mb)
+        historian._connect()
+        try:
+            historian.describe(points)
+        except BaseException:
+            historian.close()
+            raise
+        return historian
+
+    @property
+    def path(self) -> Path:
+        """The DuckDB file."""
+        return self._path
+
+    def close(self) -> None:
+        """Ends the care and closes the file; harmless when repeated."""
+        self._stopping.set()
+        self._due.set()
+        if self._carer is not None:
+            self._carer.join()
+            self._carer = None
+        with self._care_lock, self._commit_lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ---- writing
+
+    def describe(self, points: Iterable[Point]) -> None:
+        """Adds or replaces the description of points; those not named keep theirs, for the sake of their old samples."""
+        import pyarrow as pa
+
+        held = list(points)
+        names = ["id", "site", "device", "name", "path", "kind", "unit", "description", "equipment", "quantity", "phase"]
+        columns = {
+            name: pa.array([getattr(point, name) for point in held], pa.uint32() if name == "id" else pa.string())
+            for name in names
+        }
+        columns |= {name: pa.array([getattr(point, name) for point in held], pa.float64()) for name in ("low", "high")}
+        with self._care_lock, self._transaction(self._care) as cursor, _registered(cursor, "described", pa.table(columns)):
+            cursor.execute("DELETE FROM points WHERE id IN (SELECT id FROM described)")
+            cursor.execute("INSERT INTO points SELECT * FROM described ORDER BY path")
+            ids = cursor.execute("SELECT id FROM points").fetchnumpy()["id"]
+        self._ids = np.sort(np.asarray(ids, np.uint32))
+
+    def commit(self, batches: Sequence[AnyBatch]) -> CommitResult:
+        """Stores all batches that are not stored yet, durably and all or none.
+
+        Raises `UnavailableError` where the disk refuses; nothing is stored then, and the same call may be repeated.
+        """
+        with self._commit_lock:
+            fresh, noted = self._fresh(batches)
+            samples = _sane(Samples.concatenate(batch.samples for batch in fresh))
+            events = [event for batch in fresh for event in batch.events]
+            if fresh:
+                self._write(samples, events, noted)
+            tail_rows = self._tail_rows = self._tail_rows + len(samples)
+        if tail_rows >= self._seal_rows:
+            self._due.set()
+        known = np.isin(samples.point, self._ids, assume_unique=False) if len(samples) else np.empty(0, bool)
+        return CommitResult(
+            batches=len(fresh),
+            samples=len(samples),
+            events=len(events),
+            repeats=len(batches) - len(fresh),
+            unknown=int(len(samples) - np.count_nonzero(known)),
+        )
+
+    def _fresh(self, batches: Sequence[AnyBatch]) -> tuple[list[AnyBatch], list[tuple[str, int, int, int]]]:
+        fresh: list[AnyBatch] = []
+        taken: defaultdict[tuple[str, int], set[int]] = defaultdict(set)
+        for batch in batches:
+            if batch.sequence < 1:
+                raise LocalError(f"a batch of {batch.site} has the sequence {batch.sequence}; they begin at 1")
+            sequences = taken[batch.site, batch.incarnation]
+            if batch.sequence not in sequences and not self._ledger.has(batch.site, batch.incarnation, batch.sequence):
+                sequences.add(batch.sequence)
+                fresh.append(batch)
+        return fresh, [(*key, *interval) for key, sequences in taken.items() for interval in runs(sequences)]
+
+    def _write(self, samples: Samples, events: Sequence[Event], noted: Sequence[tuple[str, int, int, int]]) -> None:
+        with self._transaction(self._writer) as cursor:
+            if len(samples):
+                with _registered(cursor, "incoming", samples.to_arrow()):
+                    cursor.execute(f"INSERT INTO store.{self._tail} SELECT * FROM incoming")
+            if events:
+                with _registered(cursor, "incoming", _event_table(events)):
+                    cursor.execute("INSERT INTO store.event SELECT * FROM incoming")
+            # A row for what is new is the cheapest thing to write; now and then the rows are folded into one for each interval.
+            fold = self._ledger_rows > 4096 + 4 * len(self._ledger)
+            rows = self._ledger.rows() if fold else []
+            if fold:
+                cursor.execute("DELETE FROM store.ledger")
+            with _registered(cursor, "incoming", _ledger_table([*rows, *noted])):
+                cursor.execute("INSERT INTO store.ledger SELECT * FROM incoming")
+        self._ledger_rows = (len(rows) if fold else self._ledger_rows) + len(noted)
+        for row in noted:
+            self._ledger.add(*row)
+
+    # ---- reading
+
+    def reader(self) -> Reader:
+        """Runs queries on a cursor of its own; to be used by one thread at a time."""
+        if self._connection is None:
+            raise LocalError("the historian is closed")
+        return Reader(lambda: new_cursor(self._root()), lambda: self._catalog)
+
+    # ---- care
+
+    def start_care(self, *, period_s: float = 60.0) -> None:
+        """Runs `maintain` in a thread of its own, every so often and whenever the tail is full, until `close`."""
+        if self._carer is not None:
+            raise LocalError("the care of this historian runs already")
+        self._carer = threading.Thread(target=self._care_for_ever, args=(period_s,), name="historian care", daemon=True)
+        self._carer.start()
+
+    def _care_for_ever(self, period_s: float) -> None:
+        was_well = True
+        while not self._stopping.is_set():
+            self._due.wait(period_s)
+            self._due.clear()
+            if self._stopping.is_set():
+                return
+            try:
+                self.maintain()
+                was_well = True
+            except Exception as error:  # noqa: BLE001  # the supervisor of this thread: logs once, tries again
+                if was_well:
+                    log.error("historian care failed", file=str(self._path), error=one_line(error))
+                was_well = False
+
+    def maintain(self, *, seal: bool = False) -> Care:
+        """Does what is due: compacts a tail that is full or old (any, with `seal`), moves closed days, deletes expired ones."""
+        with self._care_lock:
+            self._finish_interrupted_move()
+            is_old = time.monotonic() - self._tail_since >= SEAL_AGE_S
+            if self._tail_rows and (seal or is_old or self._tail_rows >= self._seal_rows):
+                self._seal()
+            compacted = sum(self._compact(part) for part in self._catalog.tails if part.state == "sealed")
+            moved = self._move_closed_days()
+            deleted = self._delete_expired()
+            return Care(compacted_rows=compacted, moved_rows=moved, deleted_days=deleted)
+
+    def _seal(self) -> None:
+        """Gives the commits a new tail, and bounds the old one."""
+        with self._commit_lock:
+            old, new = self._tail, f"tail_{self._next_number()}"
+            with self._transaction(self._care) as cursor:
+                found = cursor.execute(f"SELECT count(*), epoch_us(min(time)), epoch_us(max(time)) FROM store.{old}").fetchone()
+                assert found is not None
+                cursor.execute(f"CREATE TABLE store.{new} ({schema.COLUMNS})")
+                sealed = Part(name=old, kind="tail", state="sealed", rows=found[0], first=found[1], last=found[2])
+                parts = [part for part in self._catalog.parts if part.name != old]
+                catalog = replace(self._catalog, parts=(*parts, sealed, Part(name=new, kind="tail")))
+                self._write_catalog(cursor, catalog)
+            self._catalog = catalog
+            self._tail, self._tail_rows, self._tail_since = new, 0, time.monotonic()
+
+    def _compact(self, tail: Part) -> int:
+        """Sorts a sealed tail into the bodies of its days, and drops it."""
+        parts = {part.name: part for part in self._catalog.parts if part.name != tail.name}
+        with self._transaction(self._care) as cursor:
+            scan = f"SELECT * FROM store.{tail.name}"
+            for part, where in self._homes(cursor, tail):
+                if part.name not in parts:
+                    cursor.execute(f"CREATE TABLE store.{part.name} ({schema.COLUMNS})")
+                cursor.execute(f"INSERT INTO store.{part.name} {scan} {where} ORDER BY point, time")
+                parts[part.name] = part
+            cursor.execute(f"INSERT INTO store.quarter {schema.quarters(scan)} ORDER BY point, time")
+            cursor.execute(
+                f"CREATE OR REPLACE TEMP TABLE latest AS SELECT point, max(time) AS time, arg_max(value, time) AS value, "
+                f"arg_max(quality, time) AS quality FROM (FROM store.newest UNION ALL {scan}) GROUP BY point ORDER BY point"
+            )
+            cursor.execute("DELETE FROM store.newest; INSERT INTO store.newest FROM latest; DROP TABLE latest")
+            cursor.execute(f"DROP TABLE store.{tail.name}")
+            catalog = replace(self._catalog, parts=tuple(parts.values()))
+            self._write_catalog(cursor, catalog)
+        self._catalog = catalog
+        return tail.rows
+
+    def _homes(self, cursor: duckdb.DuckDBPyConnection, tail: Part) -> Iterator[tuple[Part, str]]:
+        """The bodies into which the rows of a tail go, each grown by them, with the WHERE that selects them.
+
+        A day with many rows, or with a body already, has a body of its own; the rest (late samples of days long moved, clocks
+        gone mad) share one, so that a broken clock cannot make thousands of tables.
+        """
+        days = cursor.execute(
+            f"SELECT epoch_us(time) // {schema.DAY_US}, count(*), epoch_us(min(time)), epoch_us(max(time)) "
+            f"FROM store.{tail.name} GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+        open_bodies = {part.day: part for part in self._catalog.parts if part.kind == "body" and part.state == "open"}
+        odd = []
+        for number, rows, first, last in days:
+            day = date(1970, 1, 1) + timedelta(days=number)
+            if day in open_bodies or rows * 16 >= tail.rows:
+                where = f"WHERE time >= {_at(day_start(day))} AND time < {_at(day_start(day) + schema.DAY_US)}"
+                yield self._grown(open_bodies.get(day), day, rows, first, last), where
+            else:
+                odd.append((number, rows, first, last))
+        if odd:
+            numbers, rows, firsts, lasts = zip(*odd, strict=True)
+            where = f"WHERE epoch_us(time) // {schema.DAY_US} IN ({', '.join(map(str, numbers))})"
+            yield self._grown(open_bodies.get(None), None, sum(rows), min(firsts), max(lasts)), where
+
+    def _grown(self, body: Part | None, day: date | None, rows: int, first: int, last: int) -> Part:
+        if body is None:
+            name = f"body_{day:%Y%m%d}_{self._next_number()}" if day else f"body_mixed_{self._next_number()}"
+            return Part(name=name, kind="body", day=day, rows=rows, first=first, last=last)
+        assert body.first is not None
+        assert body.last is not None
+        return replace(body, rows=body.rows + rows, first=min(body.first, first), last=max(body.last, last))
+
+    # ---- the lake
+
+    def _move_closed_days(self) -> int:
+        """Moves bodies of days that are closed for long enough, and old odd samples, in one Delta commit."""
+        limit = self._today() - timedelta(days=self._retention.lake_after_days)
+        closed = [part for part in self._catalog.parts if part.kind == "body" and _is_before(part, limit)]
+        # Once a day, or for a large piece: what trickles in late is not worth a file in the lake every few minutes.
+        if not closed or (self._moved_on == self._today() and sum(part.rows for part in closed) < MOVE_ROWS):
+            return 0
+        self._moved_on = self._today()
+        move = self._next_number()
+        self._mark(closed, state="moving", move=move)
+        self._append_to_lake(move)
+        return self._finish_move(move)
+
+    def _append_to_lake(self, move: int) -> None:
+        scan = schema.raw_scan(Catalog(parts=tuple(part for part in self._catalog.parts if part.move == move)))
+        with new_cursor(self._root()) as cursor:
+            rows = cursor.sql(
+                f"SELECT time::DATE AS day, point::BIGINT AS point, time, value, quality::INTEGER AS quality "
+                f"FROM ({scan}) ORDER BY day, point, time"
+            ).to_arrow_reader(131_072)
+            try:
+                self._lake.append(move, rows)
+            except OSError as error:
+                raise UnavailableError(f"the lake at {self._lake.folder} cannot be written: {one_line(error)}") from error
+
+    def _finish_move(self, move: int) -> int:
+        moved = [part for part in self._catalog.parts if part.move == move]
+        catalog = Catalog(
+            tuple(part for part in self._catalog.parts if part.move != move),
+            tuple(self._lake.files()),
+        )
+        with self._transaction(self._care) as cursor:
+            for part in moved:
+                cursor.execute(f"DROP TABLE store.{part.name}")
+                if part.day is not None:
+                    _fold_quarters(cursor, part.day)
+            self._write_catalog(cursor, catalog)
+        self._catalog = catalog
+        return sum(part.rows for part in moved)
+
+    def _finish_interrupted_move(self) -> None:
+        for move in sorted({part.move for part in self._catalog.parts if part.move is not None}):
+            if self._lake.has_move(move):
+                self._finish_move(move)
+            else:
+                self._mark([part for part in self._catalog.parts if part.move == move], state="open", move=None)
+
+    def _mark(self, parts: Iterable[Part], *, state: str, move: int | None) -> None:
+        marked = {part.name for part in parts}
+        changed = [replace(part, state=state, move=move) if part.name in marked else part for part in self._catalog.parts]
+        catalog = replace(self._catalog, parts=tuple(changed))
+        with self._transaction(self._care) as cursor:
+            self._write_catalog(cursor, catalog)
+        self._catalog = catalog
+
+    def _delete_expired(self) -> int:
+        if self._retention.delete_after_days is None:
+            return 0
+        limit = self._today() - timedelta(days=self._retention.delete_after_days)
+        before = f"time < {_at(day_start(limit))}"
+        bodies = [part for part in self._catalog.parts if part.kind == "body" and part.day is not None and part.day < limit]
+        mixed = [part for part in self._catalog.parts if part.kind == "body" and part.day is None]
+        days = {part.day for part in bodies} | {file.day for file in self._catalog.files if file.day < limit}
+        self._lake.vacuum()
+        with self._transaction(self._care) as cursor:
+            for part in bodies:
+                cursor.execute(f"DROP TABLE store.{part.name}")
+            for name in [*(part.name for part in mixed), "quarter", "event"]:
+                cursor.execute(f"DELETE FROM store.{name} WHERE {before}")
+            catalog = Catalog(
+                tuple(part for part in self._catalog.parts if part not in bodies),
+                tuple(file for file in self._catalog.files if file.day >= limit),
+            )
+            if days:
+                self._write_catalog(cursor, catalog)
+        self._catalog = catalog
+        # Last, so that the views never name a file that the table has given up; after a crash in between it is done next time.
+        self._lake.delete_before(limit)
+        return len(days)
+
+    # ---- inside
+
+    def _connect(self) -> None:
+        self._connection = connect(self._path, read_only=False, lake=self._lake.folder, memory_mb=self._memory_mb)
+        try:
+            self._writer, self._care = new_cursor(self._connection), new_cursor(self._connection)
+            if not has_version(self._writer, self._path):
+                self._create()
+            self._load()
+        except duckdb.Error as error:
+            self._connection.close()
+            self._connection = None
+            raise UnavailableError(f"{self._path} cannot be opened: {one_line(error)}") from error
+        except BaseException:
+            self._connection.close()
+            self._connection = None
+            raise
+
+    def _create(self) -> None:
+        with self._transaction(self._writer) as cursor:
+            cursor.execute(schema.TABLES)
+            cursor.execute(schema.EVENTS_VIEW)
+            cursor.execute(f"CREATE TABLE store.tail_1 ({schema.COLUMNS})")
+            cursor.execute("INSERT INTO store.meta VALUES ('version', $1), ('number', '1')", [str(schema.VERSION)])
+            self._write_catalog(cursor, Catalog(parts=(Part(name="tail_1", kind="tail"),)))
+
+    def _load(self) -> None:
+        cursor = self._writer
+        self._ledger = Ledger(cursor.execute("SELECT site, incarnation, first, last FROM store.ledger ORDER BY ALL").fetchall())
+        self._ledger_rows = int(_one(cursor, "SELECT count(*) FROM store.ledger"))
+        self._number = int(_one(cursor, "SELECT value FROM store.meta WHERE key = 'number'"))
+        self._catalog = load_catalog(cursor)
+        self._tail = next(part.name for part in self._catalog.tails if part.state == "open")
+        self._tail_rows = int(_one(cursor, f"SELECT count(*) FROM store.{self._tail}"))
+        self._tail_since = time.monotonic()
+        self._finish_interrupted_move()
+        files = tuple(self._lake.files())
+        lake = _one(cursor, "SELECT coalesce(max(value), '') FROM store.meta WHERE key = 'lake'")
+        if files != self._catalog.files or lake != str(self._lake.folder):
+            catalog = replace(self._catalog, files=files)
+            with self._transaction(cursor):
+                self._write_catalog(cursor, catalog)
+            self._catalog = catalog
+
+    def _write_catalog(self, cursor: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+        """Makes the file describe this catalog, and the views show it, within the caller's transaction."""
+        cursor.execute("DELETE FROM store.part")
+        for part in catalog.parts:
+            row = [part.name, part.kind, part.day, part.state, part.move, part.rows, part.first, part.last]
+            cursor.execute("INSERT INTO store.part VALUES ($1, $2, $3, $4, $5, $6, $7, $8)", row)
+        if catalog.files != self._catalog.files:
+            cursor.execute("DELETE FROM store.lake_file")
+            for file in catalog.files:
+                cursor.execute("INSERT INTO store.lake_file VALUES ($1, $2, $3)", [file.path, file.day, file.rows])
+        cursor.execute("DELETE FROM store.meta WHERE key IN ('number', 'lake')")
+        cursor.execute("INSERT INTO store.meta VALUES ('number', $1), ('lake', $2)", [str(self._number), str(self._lake.folder)])
+        cursor.execute(schema.views(catalog))
+
+    def _next_number(self) -> int:
+        self._number += 1
+        return self._number
+
+    def _today(self) -> date:
+        return day_of(self._clock())
+
+    def _root(self) -> duckdb.DuckDBPyConnection:
+        if self._connection is None:
+            raise LocalError("the historian is closed")
+        return self._connection
+
+    @contextmanager
+    def _transaction(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+        self._root()
+        try:
+            cursor.execute("BEGIN TRANSACTION")
+            yield cursor
+            cursor.execute("COMMIT")
+        except (duckdb.FatalException, duckdb.IOException, duckdb.InternalException, duckdb.OutOfMemoryException) as error:
+            with suppress(duckdb.Error):
+                cursor.execute("ROLLBACK")
+            raise UnavailableError(f"{self._path} cannot be written: {one_line(error)}") from error
+        except BaseException:
+            with suppress(duckdb.Error):
+                cursor.execute("ROLLBACK")
+            raise
+
+
+def load_catalog(cursor: duckdb.DuckDBPyConnection) -> Catalog:
+    """The catalog as the file has it."""
+    parts = cursor.execute("SELECT name, kind, day, state, move, rows, first, last FROM store.part").fetchall()
+    files = cursor.execute("SELECT path, day, rows FROM store.lake_file ORDER BY day, path").fetchall()
+    names = ("name", "kind", "day", "state", "move", "rows", "first", "last")
+    return Catalog(
+        tuple(Part(**dict(zip(names, row, strict=True))) for row in parts),
+        tuple(LakeFile(path=path, day=day, rows=rows) for path, day, rows in files),
+    )
+
+
+def _one(cursor: duckdb.DuckDBPyConnection, query: str) -> Any:
+    row = cursor.execute(query).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def _at(time_us: int) -> str:
+    return f"TIMESTAMPTZ {literal(schema.timestamp(time_us))}"
+
+
+def _is_before(part: Part, limit: date) -> bool:
+    """Whether the part is due for the lake: its day is over for long, or it holds odd samples that have waited as long."""
+    return part.day < limit if part.day is not None else part.first is not None and part.first < day_start(limit)
+
+
+def _fold_quarters(cursor: duckdb.DuckDBPyConnection, day: date) -> None:
+    """Merges the additive rollup rows of a closed day."""
+    where = f"WHERE time >= {_at(day_start(day))} AND time < {_at(day_start(day) + schema.DAY_US)}"
+    cursor.execute(f"CREATE OR REPLACE TEMP TABLE folded AS {schema.merged(f'SELECT * FROM store.quarter {where}', 'time')}")
+    cursor.execute(f"DELETE FROM store.quarter {where}")
+    cursor.execute("INSERT INTO store.quarter SELECT * FROM folded ORDER BY point, time; DROP TABLE folded")
+
+
+def _sane(samples: Samples) -> Samples:
+    """The samples with impossible times moved to the nearest possible one, and marked."""
+    wrong = (samples.time < EARLIEST_US) | (samples.time > LATEST_US)
+    if not wrong.any():
+        return samples
+    time_us = np.clip(samples.time, EARLIEST_US, LATEST_US)
+    quality = np.where(wrong, samples.quality | np.uint16(Quality.CLOCK_FAILURE), samples.quality).astype(np.uint16)
+    return Samples(samples.point, time_us, samples.value, quality)
+
+
+@contextmanager
+def _registered(cursor: duckdb.DuckDBPyConnection, name: str, data: object) -> Iterator[None]:
+    cursor.register(name, data)
+    try:
+        yield
+    finally:
+        with suppress(duckdb.Error):
+            cursor.unregister(name)
+
+
+def _event_table(events: Sequence[Event]) -> pa.Table:
+    import pyarrow as pa
+
+    time_us = pa.array([min(max(event.time, EARLIEST_US), LATEST_US) for event in events], pa.int64())
+    columns = {"time": time_us.cast(pa.timestamp("us", "UTC"))}
+    for name in ("site", "device", "kind", "severity", "text"):
+        columns[name] = pa.array([str(getattr(event, name)) for event in events], pa.string())
+    return pa.table(columns)
+
+
+def _ledger_table(rows: Sequence[tuple[str, int, int, int]]) -> pa.Table:
+    import pyarrow as pa
+
+    sites, *numbers = zip(*rows, strict=True)
+    columns = [pa.array(sites, pa.string()), *(pa.array(column, pa.int64()) for column in numbers)]
+    return pa.table(columns, names=["site", "incarnation", "first", "last"])
