@@ -21,6 +21,7 @@ from tieline.config.modbus import DataType, ModbusRow
 from tieline.model import PointId, Quality, Samples
 from tieline.protocols.modbus.layout import BIG_ENDIAN, byte_positions
 from tieline.protocols.modbus.plan import BIT_TABLES, Block
+from tieline.protocols.modbus.wire import ReadRequest
 
 _Array = TypeVar("_Array", bound=npt.NDArray[Any])
 
@@ -81,6 +82,11 @@ class Image:
         self._was_read = np.zeros(self._count, np.bool_)
         self._time = np.zeros(len(self.blocks), np.int64)
         self._bad = set(range(len(self.blocks)))
+        self._numbers = {block.request: number for number, block in enumerate(self.blocks)}
+
+    def number_of(self, request: ReadRequest) -> int:
+        """The number of the block with that request."""
+        return self._numbers[request]
 
     def __len__(self) -> int:
         return self._count
@@ -174,6 +180,21 @@ class Image:
     def samples(self) -> Samples:
         """One sample of every point, in the order of `order`."""
         value = np.empty(self._count, np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):  # signaling NaN, and scaling beyond the largest float
+            self._read_raw(value)
+            flags = self._find_rounded(value)
+            if self._scale is not None:
+                value *= self._scale
+            if self._offset is not None:
+                value += self._offset
+        flags = self._find_not_finite(value, flags)
+        quality = self._quality_when_good if flags is None else flags
+        if self._bad:
+            quality = np.where(self._quality == _GOOD, quality, self._quality)
+            value[~self._was_read] = np.nan
+        return Samples(self._ids, self._time[self._block_of], value, quality)
+
+    def _read_raw(self, value: npt.NDArray[np.float64]) -> None:
         if self._segments:
             np.take(self._memory, self._gather, out=self._gathered, mode="clip")
             if self._register_bits is not None:
@@ -187,18 +208,6 @@ class Image:
                 value[self._bits[0]] = bits[self._bits[1]]
             if self._fields is not None:
                 value[self._fields[0]] = (bits[self._fields[1]] * self._fields[2]).sum(axis=1)
-        flags = self._find_rounded(value)
-        with np.errstate(over="ignore", invalid="ignore"):
-            if self._scale is not None:
-                value *= self._scale
-            if self._offset is not None:
-                value += self._offset
-        flags = self._find_not_finite(value, flags)
-        quality = self._quality_when_good if flags is None else flags
-        if self._bad:
-            quality = np.where(self._quality == _GOOD, quality, self._quality)
-            value[~self._was_read] = np.nan
-        return Samples(self._ids, self._time[self._block_of], value, quality)
 
     def _find_rounded(self, value: npt.NDArray[np.float64]) -> npt.NDArray[np.uint16] | None:
         flags = None

@@ -49,8 +49,8 @@ class ReadRequest:
     table: Table
     address: int
     count: int
-    pdu: bytes = field(init=False)
-    size: int = field(init=False)
+    pdu: bytes = field(init=False, compare=False)
+    size: int = field(init=False, compare=False)
     """Bytes of data in the answer."""
 
     def __post_init__(self) -> None:
