@@ -78,16 +78,22 @@ def for_dmz(utility: Utility, credentials: Credentials, host: str, port: int) ->
 
 def for_center(credentials: Credentials, store: Path, dmz: str, *, stream_mb: int) -> Configuration:
     """The server at the center: takes the sites' streams through the DMZ, serves the historian and the live state."""
+    historian = f"{subjects.CENTER_STREAM}.{subjects.HISTORIAN_CONSUMER}"
     users = [
         _user(subjects.CENTER_ROLE, publish=[">"], subscribe=[">"]),
         _user(
             subjects.HISTORIAN_ROLE,
-            publish=[f"$JS.API.CONSUMER.*.{subjects.CENTER_STREAM}.>", "$JS.ACK.>", *_REPLIES],
+            publish=[*(f"$JS.API.CONSUMER.{call}.{historian}" for call in ("MSG.NEXT", "RESET")), "$JS.ACK.>"],
             subscribe=["_INBOX.>"],
         ),
         _user(
             subjects.WEB_ROLE,
-            publish=["$JS.API.STREAM.NAMES", f"$JS.API.CONSUMER.*.{subjects.CENTER_STREAM}.>", "$JS.FC.>", *_REPLIES],
+            publish=[
+                f"$JS.API.STREAM.INFO.{subjects.CENTER_STREAM}",
+                f"$JS.API.CONSUMER.CREATE.{subjects.CENTER_STREAM}",
+                *(f"$JS.API.CONSUMER.{call}.{subjects.CENTER_STREAM}.>" for call in ("CREATE", "INFO", "DELETE")),
+                "$JS.FC.>",
+            ],
             subscribe=["_INBOX.>", subjects.EVERY_HEALTH],
         ),
     ]

@@ -31,7 +31,11 @@ async def connected(port: int, credentials: Credentials) -> AsyncIterator[Client
     state = {"is_lost": False}
 
     async def on_error(error: Exception) -> None:
-        log.debug("bus error", role=credentials.name, error=str(error) or type(error).__name__)
+        reason = str(error) or type(error).__name__
+        if "permissions violation" in reason:
+            log.error("bus forbids", role=credentials.name, reason=reason)
+        else:
+            log.debug("bus error", role=credentials.name, reason=reason)
 
     async def on_disconnect() -> None:
         if not state["is_lost"]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from tieline.model import Event, RemoteError, Samples, Severity
 
@@ -50,10 +51,10 @@ class _Batch(msgspec.Struct, array_like=True):
     site: str
     incarnation: int
     sequence: int
-    point: bytes | memoryview
-    time: bytes | memoryview
-    value: bytes | memoryview
-    quality: bytes | memoryview
+    point: memoryview
+    time: memoryview
+    value: memoryview
+    quality: memoryview
     events: list[_Event]
 
 
@@ -149,5 +150,5 @@ def decode_health(payload: bytes) -> Health:
         raise RemoteError(f"a message is not a health report: {error}") from error
 
 
-def _raw(column: np.ndarray[tuple[int], np.dtype[np.generic]], dtype: type[np.generic]) -> memoryview:
-    return memoryview(np.ascontiguousarray(column, dtype)).cast("B")
+def _raw(column: npt.NDArray[np.generic], dtype: type[np.generic]) -> memoryview:
+    return np.ascontiguousarray(column, dtype).data.cast("B")

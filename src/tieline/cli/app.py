@@ -1,0 +1,122 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="tieline",
+    help="Joins the operational and the information technology of a power utility.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The utility's folder, the one that holds utility.toml.")]
+Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="Where state is kept.")]
+HmiPort = Annotated[
+    int | None, typer.Option("--port", metavar="N", min=0, max=65535, help="Port of the HMI; 0 takes any free one.")
+]
+DEFAULT_DATA = Path("tieline-data")
+
+
+@app.command()
+def check(
+    folder: Folder,
+    output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+) -> None:
+    """Read the whole folder and report every mistake at once."""
+    from tieline.cli.check import run
+
+    raise typer.Exit(run(folder, output))
+
+
+@app.command()
+def simulate(
+    folder: Folder,
+    data: Data = DEFAULT_DATA,
+    speed: Annotated[float, typer.Option(help="Simulated seconds a second.", min=0.01, max=10_000)] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same weather, loads and faults.")] = 1,
+    replay: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Play these measurements instead: a time column, then points by path.")
+    ] = None,
+    rate: Annotated[float, typer.Option(help="Rows a second of a replay.", min=0.001, max=100_000)] = 1.0,
+) -> None:
+    """Serve every device of the folder on real sockets, driven by a model of the grid or by a recording."""
+    from tieline.cli.simulate import run
+
+    run(folder, data, speed=speed, seed=seed, replay=replay, rate=rate)
+
+
+@app.command()
+def run(
+    folder: Folder,
+    data: Data = DEFAULT_DATA,
+    site: Annotated[str | None, typer.Option(metavar="NAME", help="Run this site's edge only.")] = None,
+    dmz: Annotated[bool, typer.Option("--dmz", help="Run the DMZ's server only.")] = False,
+    center: Annotated[bool, typer.Option("--center", help="Run the control center only.")] = False,
+    web: Annotated[
+        bool, typer.Option("--web", help="Run the center's web server only (the center starts it itself).", hidden=True)
+    ] = False,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="Talk to the devices of `tieline simulate`, not to the real ones.")
+    ] = False,
+    port: HmiPort = None,
+    dmz_address: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="The DMZ's address, where not as in utility.toml.")
+    ] = None,
+    bus_port: Annotated[int, typer.Option(hidden=True)] = 0,
+) -> None:
+    """Run the folder: every role on this machine, or one role of it."""
+    from tieline.cli.run import Role, run_role
+
+    chosen = [
+        role for role, is_chosen in ((Role.SITE, site), (Role.DMZ, dmz), (Role.CENTER, center), (Role.WEB, web)) if is_chosen
+    ]
+    if len(chosen) > 1:
+        raise typer.BadParameter("choose one of --site, --dmz and --center, or none for all")
+    run_role(
+        chosen[0] if chosen else Role.ALL,
+        folder,
+        data,
+        site=site,
+        simulated=simulated,
+        port=port,
+        dmz_address=dmz_address,
+        bus_port=bus_port,
+    )
+
+
+@app.command()
+def demo(data: Data = DEFAULT_DATA, port: HmiPort = None) -> None:
+    """Simulate and run the example utility that ships with Tieline."""
+    from tieline.cli.demo import run
+
+    run(data, port)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="For example: SELECT * FROM samples ORDER BY time DESC LIMIT 5")],
+    data: Data = DEFAULT_DATA,
+    output: Annotated[str, typer.Option("--format", help="table, csv, json, parquet or arrow.")] = "table",
+    file: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Write there instead of to standard output.")
+    ] = None,
+) -> None:
+    """Ask the historian, in SQL."""
+    from tieline.cli.query import run
+
+    run(sql, data, output, file)
+
+
+@app.command()
+def example(target: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet.")]) -> None:
+    """Write the example utility to a folder of your own, to look at and to change."""
+    from tieline.cli.example import run
+
+    run(target)

@@ -1,0 +1,333 @@
+"""`tieline run`: one role in this process, or every role of the folder in a process of its own.
+
+| role   | what runs in it                                             | its certificates   |
+|--------|-------------------------------------------------------------|--------------------|
+| site   | the site's bus server (child), gateway with its drivers     | edge-<site>        |
+| dmz    | the DMZ's bus server (child)                                | dmz                |
+| center | the center's bus server (child), historian, the web (child) | center, historian  |
+| web    | live state, REST, WebSocket, pages                          | web                |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from tieline.cli.state import held, prepare
+from tieline.cli.supervisor import Child, Supervisor
+from tieline.config import TlsConnection, Utility, read_folder
+from tieline.io import Backoff, SystemClock
+from tieline.model import Samples, TielineError, UnavailableError
+from tieline.observe import configure_logs
+from tieline.security.identity import Authority
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+
+log = structlog.get_logger()
+
+LOOPBACK = ("127.0.0.1", "localhost")
+READY_TIMEOUT_S = 60.0
+JOIN_PERIOD_S = 2.0
+
+
+class Role(StrEnum):
+    """What a process does."""
+
+    ALL = "all"
+    SITE = "site"
+    DMZ = "dmz"
+    CENTER = "center"
+    WEB = "web"
+
+
+def historian_folder(data: Path) -> Path:
+    """Where the center's historian keeps its file, its lake and its socket."""
+    return data.absolute() / "center" / "historian"
+
+
+def open_authority(data: Path) -> Authority:
+    """The certificates in a data directory."""
+    return Authority.open(data / "authority")
+
+
+def run_role(
+    role: Role,
+    folder: Path,
+    data: Path,
+    *,
+    site: str | None,
+    simulated: bool,
+    port: int | None,
+    dmz_address: str | None,
+    bus_port: int,
+) -> None:
+    """Runs the role until it is told to stop. Raises `TielineError` where it cannot."""
+    utility = read_folder(folder)
+    if simulated and role in {Role.ALL, Role.SITE}:
+        utility = _relocated(utility, data)
+    data = prepare(data)
+    dmz = dmz_address or f"{utility.dmz.host}:{utility.dmz.port}"
+    hmi_port = utility.center.hmi_port if port is None else port
+    configure_logs((site and f"edge-{site}") or role)
+    match role:
+        case Role.SITE:
+            assert site is not None
+            utility.site(site)
+            body = _site(utility, data, site, dmz)
+            place = data / f"site-{site}"
+        case Role.DMZ:
+            body = _dmz(utility, data, dmz)
+            place = data / "dmz"
+        case Role.CENTER:
+            body = _center(utility, data, dmz, hmi_port)
+            place = data / "center"
+        case Role.WEB:
+            body = _web(utility, data, bus_port, hmi_port)
+            place = data / "web"
+        case Role.ALL:
+            arguments = ["--simulated"] if simulated else []
+            body = _all(utility, data, hmi_port, arguments)
+            place = data
+    with held(place):
+        run_until_signal(body)
+
+
+def run_until_signal(body: Coroutine[Any, Any, None]) -> None:
+    """Runs the coroutine on a fast event loop; SIGINT and SIGTERM cancel it, and that is a normal end."""
+    import uvloop
+
+    async def main() -> None:
+        task = asyncio.create_task(body, name="role")
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel)
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(main())
+    except* TielineError as group:
+        raise _first(group) from None
+
+
+def _first(group: BaseExceptionGroup[TielineError]) -> TielineError:
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    assert isinstance(found, TielineError)
+    return found
+
+
+def _relocated(utility: Utility, data: Path) -> Utility:
+    from tieline.config.field import FIELD_FILE, read_book, relocate
+
+    return relocate(utility, read_book(data / FIELD_FILE))
+
+
+async def _site(utility: Utility, data: Path, name: str, dmz: str) -> None:
+    from tieline.bus import Server, connected, subjects
+    from tieline.bus.configuration import for_site
+    from tieline.edge.drivers import make_drivers
+    from tieline.edge.gateway import Gateway
+
+    site = utility.site(name)
+    authority = open_authority(data)
+    credentials = authority.credentials(subjects.edge_role(name), hosts=LOOPBACK)
+    place = data / f"site-{name}"
+    configuration = for_site(name, credentials, place / "streams", dmz, spool_mb=site.reporting.spool_mb)
+
+    def tls(connection: TlsConnection) -> ssl.SSLContext:
+        return _device_context(utility.folder, connection, credentials.client_context)
+
+    clock = SystemClock()
+    make = partial(make_drivers, site, clock=clock, tls=tls)
+    async with (
+        Server.running(f"edge-{name}", place / "bus", configuration) as server,
+        connected(server.port, credentials) as client,
+    ):
+        await Gateway(site, client, make, clock=clock, rng=random.SystemRandom()).run()
+
+
+def _device_context(folder: Path, connection: TlsConnection, ours: Callable[..., ssl.SSLContext]) -> ssl.SSLContext:
+    """TLS towards a device: with the files that the folder names, or with our own certificate; 1.2 is what many devices speak."""
+    context = ours(minimum=ssl.TLSVersion.TLSv1_2)
+    if connection.authority_file is not None:
+        context = ssl.create_default_context(cafile=str(folder / connection.authority_file))
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if connection.certificate_file is not None and connection.key_file is not None:
+        context.load_cert_chain(folder / connection.certificate_file, folder / connection.key_file)
+    return context
+
+
+async def _dmz(utility: Utility, data: Path, address: str) -> None:
+    from tieline.bus import Server, subjects
+    from tieline.bus.configuration import for_dmz
+
+    host, _, port = address.rpartition(":")
+    credentials = open_authority(data).credentials(subjects.DMZ_ROLE, hosts=[*LOOPBACK, *sorted({host} - set(LOOPBACK))])
+    async with Server.running("dmz", data / "dmz" / "bus", for_dmz(utility, credentials, host, int(port))):
+        log.info("dmz runs", address=address)
+        await asyncio.Event().wait()
+
+
+async def _center(utility: Utility, data: Path, dmz: str, hmi_port: int) -> None:
+    from tieline.bus import Server, connected, streams, subjects
+    from tieline.bus.configuration import for_center
+    from tieline.historian import Historian, HistorianServer, Retention
+    from tieline.historian.connection import FILE_NAME
+    from tieline.historian.ingest import IngestCounts, ingest
+
+    authority = open_authority(data)
+    credentials = authority.credentials(subjects.CENTER_ROLE, hosts=LOOPBACK)
+    historian_credentials = authority.credentials(subjects.HISTORIAN_ROLE)
+    place = data / "center"
+    stream_mb = utility.center.stream_mb
+    configuration = for_center(credentials, place / "streams", dmz, stream_mb=stream_mb)
+    retention = Retention(
+        lake_after_days=utility.retention.lake_after_days, delete_after_days=utility.retention.delete_after_days
+    )
+    folder = historian_folder(data)
+    async with AsyncExitStack() as stack:
+        historian = stack.enter_context(
+            Historian.open(folder / FILE_NAME, lake=folder / "lake", points=utility.points, retention=retention)
+        )
+        historian.start_care()
+        stack.enter_context(HistorianServer(historian))
+        server = await stack.enter_async_context(Server.running("center", place / "bus", configuration))
+        client = await stack.enter_async_context(connected(server.port, credentials))
+        await streams.ensure_center_stream(client, stream_mb=stream_mb)
+        ingest_client = await stack.enter_async_context(connected(server.port, historian_credentials))
+        web = Child(
+            "web",
+            ["run", str(utility.folder), "--data", str(data), "--web", "--port", str(hmi_port), "--bus-port", str(server.port)],
+        )
+        supervisor = await stack.enter_async_context(Supervisor([web]))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(ingest(ingest_client, historian, IngestCounts(), Backoff(random.random, cap_s=5.0)), name="ingest")
+            tasks.create_task(supervisor.forever(), name="keep web")
+            for site in utility.sites:
+                tasks.create_task(_join(client, site.name), name=f"join {site.name}")
+
+
+async def _join(client: Client, site: str) -> None:
+    """Joins a site's stream to the center's as soon as the site can be reached, and makes sure from time to time that it still is."""
+    from tieline.bus import streams
+
+    is_joined = False
+    while True:
+        try:
+            await streams.join_site(client, site)
+        except UnavailableError as error:
+            log.debug("site not joined", site=site, reason=str(error))
+        else:
+            if not is_joined:
+                log.info("site joined", site=site)
+            is_joined = True
+        await asyncio.sleep(30 * JOIN_PERIOD_S if is_joined else JOIN_PERIOD_S)
+
+
+async def _web(utility: Utility, data: Path, bus_port: int, hmi_port: int) -> None:
+    from tieline.bus import connected, subjects
+    from tieline.historian import AsyncClient
+    from tieline.scada import LiveState
+    from tieline.scada.feed import Feed
+    from tieline.web import create_app, listen, serve, wall_clock
+
+    listener = listen("127.0.0.1", hmi_port)
+    credentials = open_authority(data).credentials(subjects.WEB_ROLE)
+    live = LiveState(utility.points, sites=[site.name for site in utility.sites], started=wall_clock())
+    async with AsyncClient(historian_folder(data)) as historian, connected(bus_port, credentials) as client:
+        feed = Feed(client, live, wall_clock)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(feed.run(lambda: _seed(live, historian, wall_clock)), name="feed")
+            tasks.create_task(serve(create_app(utility, live, historian), listener=listener), name="serve")
+
+
+async def _seed(live: Any, historian: Any, clock: Callable[[], int]) -> None:
+    """What the historian held last, so that a screen is not empty after a restart."""
+    from tieline.model import Event, Severity
+
+    newest = await historian.query(
+        "SELECT p.id::UINTEGER AS point, n.time, n.value, n.quality::USMALLINT AS quality "
+        "FROM newest n JOIN points p ON (p.site, p.device, p.name) = (n.site, n.device, n.point)"
+    )
+    live.seed(Samples.from_arrow(newest), clock())
+    events = await historian.query("SELECT * FROM (SELECT * FROM events ORDER BY time DESC LIMIT 200) ORDER BY time")
+    for row in events.to_pylist():
+        row["time"] = int(row["time"].timestamp() * 1e6)
+        live.record(Event(**{**row, "severity": Severity(row["severity"])}))
+
+
+async def _all(utility: Utility, data: Path, hmi_port: int, arguments: Sequence[str]) -> None:
+    port = hmi_port or free_port()
+    async with Supervisor(every_role(utility, data, port, arguments)) as supervisor:
+        await supervisor.until(partial(hmi_answers, port), timeout_s=READY_TIMEOUT_S)
+        print(f"{utility.name} runs: http://127.0.0.1:{port}", flush=True)  # noqa: T201
+        await supervisor.forever()
+
+
+def every_role(utility: Utility, data: Path, hmi_port: int, arguments: Sequence[str]) -> list[Child]:
+    """A child for each role, all on this machine: the DMZ listens on loopback, at a free port.
+
+    Raises `UnavailableError` where the HMI's port is taken, `ConfigError` where a certificate is missing: before anything starts.
+    """
+    from tieline.web import listen
+
+    listen("127.0.0.1", hmi_port).close()
+    issue_all(utility, data)
+    common = ["run", str(utility.folder), "--data", str(data), "--dmz-address", f"127.0.0.1:{free_port()}"]
+    logs = data / "logs"
+    return [
+        Child("dmz", [*common, "--dmz"], logs / "dmz.log"),
+        Child("center", [*common, "--center", "--port", str(hmi_port)], logs / "center.log"),
+        *(
+            Child(f"site {site.name}", [*common, "--site", site.name, *arguments], logs / f"site-{site.name}.log")
+            for site in utility.sites
+        ),
+    ]
+
+
+def issue_all(utility: Utility, data: Path) -> None:
+    """Every role's certificate, so that the roles' processes find theirs and need not make any."""
+    from tieline.bus import subjects
+
+    authority = open_authority(data)
+    for role in (subjects.DMZ_ROLE, subjects.CENTER_ROLE, *(subjects.edge_role(site.name) for site in utility.sites)):
+        authority.credentials(role, hosts=LOOPBACK)
+    for role in (subjects.HISTORIAN_ROLE, subjects.WEB_ROLE):
+        authority.credentials(role)
+
+
+async def hmi_answers(port: int) -> bool:
+    """Whether the web server on that port is ready to be looked at."""
+    try:
+        async with asyncio.timeout(2):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(f"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode())
+            status = await reader.readline()
+            writer.close()
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        return False
+    return b" 200 " in status
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
