@@ -1,0 +1,18 @@
+"""The simulated field: real protocol servers for every device of a utility folder, driven by a physical model."""
+
+from tieline.simulator.devices import NORMAL, Behavior, ModbusDevice
+from tieline.simulator.field import Field, simulate
+from tieline.simulator.scenario import QUIET, DeviceEvent, Scenario, SwitchEvent, read_scenario
+
+__all__ = [
+    "NORMAL",
+    "QUIET",
+    "Behavior",
+    "DeviceEvent",
+    "Field",
+    "ModbusDevice",
+    "Scenario",
+    "SwitchEvent",
+    "read_scenario",
+    "simulate",
+]

@@ -1,0 +1,287 @@
+"""The simulated field: all devices of a utility folder on real connections, moved by the plant.
+
+The plant steps twice a second of wall-clock time; a step lasts `speed` times that in the plant. After each step every device gets all
+its values at once. What masters write acts on the plant before the response leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import structlog
+
+from tieline.config import Device, RtuConnection, TlsConnection, Utility
+from tieline.config.field import FIELD_FILE, AddressBook, NetworkPlace, Place, SerialPlace, write_book
+from tieline.config.quantities import quantity_of
+from tieline.model import ConfigError, LocalError
+from tieline.security.identity import Authority
+from tieline.simulator.devices import Behavior, ModbusDevice, SerialEndpoint, TcpEndpoint
+from tieline.simulator.plant import Plant
+from tieline.simulator.scenario import DeviceEvent, Scenario, SwitchEvent
+from tieline.simulator.wander import Wander
+
+log = structlog.get_logger(__name__)
+
+STEP_S = 0.5
+_LOOPBACK = "127.0.0.1"
+_LONGEST_PAUSE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Feed:
+    """Which values of the plant a device shows: `values[points] = plant.flat[places] * factors`."""
+
+    device: ModbusDevice
+    points: npt.NDArray[np.intp]
+    places: npt.NDArray[np.intp]
+    factors: npt.NDArray[np.float64]
+    wander: Wander
+    others: npt.NDArray[np.intp]
+
+
+class Field:
+    """Use as `async with Field(utility, ...) as field`: then all devices listen, and `field.book` says where."""
+
+    def __init__(
+        self,
+        utility: Utility,
+        *,
+        data: Path,
+        seed: int = 1,
+        scenario: Scenario | None = None,
+        start_s: float | None = None,
+    ) -> None:
+        """`data` holds the authority (`authority/`, shared with the rest of Tieline) and the address book (`field.json`)."""
+        self._utility = utility
+        self._data = data
+        self._scenario = scenario or Scenario()
+        self.devices = {device.path: ModbusDevice(device) for site in utility.sites for device in site.devices}
+        self.plant = self._build_plant(seed, time.time() if start_s is None else start_s)
+        self._feeds = self._connect(np.random.default_rng(seed))
+        self._held: set[str] = set()
+        self._endpoints: dict[str, TcpEndpoint | SerialEndpoint] = {}
+        self._stack = AsyncExitStack()
+        self.book: AddressBook = {}
+        self._events = self._check_events()
+        self._elapsed_s = 0.0
+        self.show()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            self.book = await self._serve(stack)
+            self._stack = stack.pop_all()
+        write_book(self._data / FIELD_FILE, self.book)
+        log.info("field ready", devices=len(self.devices), points=len(self._utility.points))
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        (self._data / FIELD_FILE).unlink(missing_ok=True)
+        await self._stack.aclose()
+
+    def device(self, path: str) -> ModbusDevice:
+        """The device `site/device`. Raises `LocalError` where there is none."""
+        if path not in self.devices:
+            raise LocalError(f"the field has no device {path}; it has {', '.join(self.devices)}")
+        return self.devices[path]
+
+    def hold(self, path: str) -> ModbusDevice:
+        """The device, which from now on only shows what it is told (`publish`, `change`), whatever the plant does."""
+        device = self.device(path)
+        self._held.add(path)
+        return device
+
+    async def behave(self, path: str, behavior: Behavior) -> None:
+        """Has a device behave like that from now on."""
+        device = self.device(path)
+        device.behavior = behavior
+        endpoint = self._endpoints[path]
+        if isinstance(endpoint, TcpEndpoint):
+            if all(unit.behavior.manner == "gone" for unit in endpoint.units.values()):
+                await endpoint.stop()
+            else:
+                await endpoint.start()
+        log.info("device behaves", device=path, manner=behavior.manner)
+
+    def step(self, seconds: float) -> None:
+        """Moves the plant on by some seconds and shows it."""
+        if self.plant is not None:
+            self.plant.step(seconds)
+        for feed in self._feeds:
+            feed.wander.step(seconds)
+        self.show()
+
+    def show(self) -> None:
+        """Every device that is not held shows the plant as it is now."""
+        flat = self.plant.values.reshape(-1) if self.plant is not None else np.zeros(0)
+        for feed in self._feeds:
+            if feed.device.path not in self._held:
+                values = feed.device.values.copy()
+                values[feed.points] = flat[feed.places] * feed.factors
+                values[feed.others] = feed.wander.values
+                feed.device.publish(values)
+
+    async def run(self, *, speed: float = 1.0) -> None:
+        """Steps and plays the scenario until cancelled. Time that the machine slept through is skipped."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            due += STEP_S
+            late = loop.time() - due
+            if late > _LONGEST_PAUSE_S:
+                due += late
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            await self.play(STEP_S * speed)
+
+    async def play(self, seconds: float) -> None:
+        """One step with the events of the scenario that fall due in it."""
+        self._elapsed_s += seconds
+        while self._events and self._events[0][0] <= self._elapsed_s:
+            await self._happen(self._events.pop(0)[1])
+        self.step(seconds)
+
+    async def _happen(self, event: DeviceEvent | SwitchEvent) -> None:
+        if isinstance(event, DeviceEvent):
+            await self.behave(event.device, event.manners)
+        elif self.plant is not None and event.action == "trip":
+            self.plant.trip(event.switch)
+        elif self.plant is not None:
+            self.plant.operate(event.switch, "switch_position", float(event.action == "close"))
+
+    def _check_events(self) -> list[tuple[float, DeviceEvent | SwitchEvent]]:
+        events: list[tuple[float, DeviceEvent | SwitchEvent]] = []
+        switches = [switch.name for switch in self._utility.grid.switches] if self._utility.grid else []
+        for event in self._scenario.events:
+            events.append((event.at_s, event))
+            if isinstance(event, SwitchEvent):
+                if event.switch not in switches:
+                    raise ConfigError(f"the scenario names a switch {event.switch}; grid/ has {', '.join(switches) or 'none'}")
+            elif event.device not in self.devices:
+                raise ConfigError(f"the scenario names a device {event.device}; the folder has {', '.join(self.devices)}")
+            elif event.for_s is not None:
+                end = event.at_s + event.for_s
+                events.append((end, DeviceEvent(at_s=end, device=event.device, behavior="normal")))
+        return sorted(events, key=lambda pair: pair[0])
+
+    def _build_plant(self, seed: int, start_s: float) -> Plant | None:
+        if self._utility.grid is None:
+            return None
+        places = {
+            site.name: (site.latitude, site.longitude)
+            for site in self._utility.sites
+            if site.latitude is not None and site.longitude is not None
+        }
+        between = self._scenario.seconds_between_trips
+        return Plant(self._utility.grid, start_s=start_s, seed=seed, places=places, seconds_between_trips=between)
+
+    def _connect(self, rng: np.random.Generator) -> list[_Feed]:
+        feeds = []
+        for device in self.devices.values():
+            device.on_write = functools.partial(self._operate, device)
+            points, places, factors, others = [], [], [], []
+            for number, point in enumerate(device.points):
+                quantity = quantity_of(point.quantity, point.kind)
+                if self.plant is not None and point.equipment and quantity is not None:
+                    points.append(number)
+                    places.append(self.plant.locate(point.equipment, point.quantity, point.phase, point.kind))
+                    factors.append(1 / quantity.units[point.unit])
+                elif not point.kind.is_writable:
+                    others.append(number)
+            feeds.append(
+                _Feed(
+                    device=device,
+                    points=np.array(points, np.intp),
+                    places=np.array(places, np.intp),
+                    factors=np.array(factors, np.float64),
+                    wander=Wander([device.points[number] for number in others], rng),
+                    others=np.array(others, np.intp),
+                )
+            )
+        return feeds
+
+    def _operate(self, device: ModbusDevice, number: int, value: float) -> None:
+        point = device.points[number]
+        quantity = quantity_of(point.quantity, point.kind)
+        if self.plant is not None and point.equipment and quantity is not None:
+            self.plant.operate(point.equipment, point.quantity, value * quantity.units[point.unit])
+        log.info("point written", point=point.path, value=value)
+
+    async def _serve(self, stack: AsyncExitStack) -> dict[str, Place]:
+        book: dict[str, Place] = {}
+        for devices in _by_address(self._utility).values():
+            units = {device.connection.unit: self.devices[device.path] for device in devices}
+            connection = devices[0].connection
+            endpoint: TcpEndpoint | SerialEndpoint
+            if isinstance(connection, RtuConnection):
+                endpoint = SerialEndpoint(units, baud_rate=connection.baud_rate)
+            else:
+                own = _is_loopback(connection.host)
+                context = None
+                if isinstance(connection, TlsConnection):
+                    hosts = sorted({connection.host, connection.server_name or connection.host, _LOOPBACK, "localhost"})
+                    name = f"device.{devices[0].site}.{devices[0].name}"
+                    context = Authority.open(self._data / "authority").credentials(name, hosts=hosts).server_context()
+                endpoint = TcpEndpoint(
+                    units, host=connection.host if own else _LOOPBACK, port=connection.port if own else 0, context=context
+                )
+            await endpoint.start()
+            stack.push_async_callback(endpoint.stop)
+            for device in devices:
+                self._endpoints[device.path] = endpoint
+                book[device.path] = (
+                    SerialPlace(serial_port=endpoint.serial_port)
+                    if isinstance(endpoint, SerialEndpoint)
+                    else NetworkPlace(host=endpoint.host, port=endpoint.port)
+                )
+        return book
+
+
+async def simulate(
+    utility: Utility,
+    *,
+    data: Path,
+    speed: float = 1.0,
+    seed: int = 1,
+    scenario: Scenario | None = None,
+    on_ready: Callable[[AddressBook], None] | None = None,
+) -> None:
+    """Serves and moves every device of the utility until cancelled; nothing is left behind but the authority.
+
+    `on_ready` is called with the address book once all devices listen; `<data>/field.json` holds the same. Raises
+    `UnavailableError` where an address or file cannot be had.
+    """
+    async with Field(utility, data=data, seed=seed, scenario=scenario) as field:
+        if on_ready is not None:
+            on_ready(field.book)
+        await field.run(speed=speed)
+
+
+def _by_address(utility: Utility) -> Mapping[tuple[object, ...], Sequence[Device]]:
+    """Devices that share a socket or a line. A serial port's name means a line of its own at each site."""
+    found: dict[tuple[object, ...], list[Device]] = {}
+    for site in utility.sites:
+        for device in site.devices:
+            connection = device.connection
+            if isinstance(connection, RtuConnection):
+                key: tuple[object, ...] = ("rtu", site.name, connection.serial_port)
+            else:
+                key = (connection.transport, connection.host, connection.port)
+            found.setdefault(key, []).append(device)
+    return found
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
