@@ -17,7 +17,8 @@ from tieline.config.grid import Grid, Transformer
 Column = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-_TOLERANCE = 1e-8
+_TOLERANCES = (1e-8, 1e-5)
+"""Per unit. The first keeps nodes balanced to a fraction of a watt; rounding in large grids of closed switches may not reach it."""
 _WINDINGS = {"Y": 0, "YN": 1, "D": 2, "Z": 3, "ZN": 4}
 _CONSTANT_POWER = 0
 
