@@ -36,8 +36,9 @@ class History(Protocol):
     async def history(self, points: Sequence[int], start_us: int, end_us: int, buckets: int) -> pa.Table:
         """Samples of the points with start <= time < end, in that many buckets of equal width, as a table sorted by point and time.
 
-        Columns: point uint32, time timestamp[us, UTC] (start of the bucket), min, max, mean and last float64 (null where
-        nothing in the bucket was a finite number), count, severity uint8 (the worst in the bucket: 0 good, 1 questionable, 2 invalid). Buckets without samples are left out.
+        Columns: point uint32, time timestamp[us, UTC] (start of the bucket), min, max, mean and last float64 (null where nothing in
+        the bucket was a finite number), count, severity uint8 (the worst in the bucket: 0 good, 1 questionable, 2 invalid). Buckets
+        without samples are left out.
         Raises `UnavailableError`.
         """
         ...

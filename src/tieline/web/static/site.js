@@ -1,0 +1,202 @@
+/**
+ * A site: every value of every device, in as many columns as the screen needs so that nothing scrolls.
+ * @module
+ */
+
+import { get, getPointsOf } from "./api.js";
+import { byId, make, setText } from "./dom.js";
+import { formatAge, formatNumber } from "./format.js";
+import { startPage } from "./page.js";
+import { severityOf } from "./quality.js";
+import { ValueCell } from "./value-cell.js";
+
+const DEVICES_MS = 3_000;
+const DENSITIES = [
+  { name: "airy", row: 26, narrowest: 380 },
+  { name: "dense", row: 22, narrowest: 300 },
+  { name: "tight", row: 18, narrowest: 250 },
+];
+
+/**
+ * @typedef {object} Row
+ * @property {ValueCell} cell
+ * @property {HTMLElement} element
+ * @property {string} text what the filter looks in
+ */
+
+void startPage(async (live, sites) => {
+  const name = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+  const site = sites.find((one) => one.name === name);
+  if (!site) throw new Error(`there is no site ${JSON.stringify(name)}`);
+  const [points, { devices }] = await Promise.all([getPointsOf(name), get("devices", { site: name })]);
+  const groups = /** @type {import("./types.js").Device[]} */ (devices).map((device) =>
+    makeDevice(device, points.filter((point) => point.device === device.name)),
+  );
+  const rows = groups.flatMap((group) => group.rows);
+  const link = make("span", { class: "link", "data-link": "waiting" }, "waiting");
+  const flow = make("span", { class: "flow" });
+  const found = make("span", { class: "found", role: "status" });
+  const filter = make("input", { type: "search", placeholder: "Filter: name, description, unit", "aria-label": "Filter values" });
+  const onlyBad = make("input", { type: "checkbox" });
+  const grid = make("div", { class: "groups" }, ...groups.map((group) => group.element));
+  byId("main").append(
+    make("div", { class: "toolbar" }, filter, make("label", {}, onlyBad, "only what is not good"), found, flow, link),
+    grid,
+  );
+
+  const fit = () => arrange(grid, groups);
+  const apply = () => {
+    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    for (const row of rows) {
+      const sample = live.samples.get(row.cell.point.id);
+      const isBad = !sample || severityOf(sample.quality) > 0 || live.isStale(row.cell.point);
+      row.element.hidden = !words.every((word) => row.text.includes(word)) || (onlyBad.checked && !isBad);
+      if (!row.element.hidden) shown += 1;
+    }
+    for (const group of groups) group.element.hidden = group.rows.every((row) => row.element.hidden);
+    setText(found, shown === rows.length ? `${rows.length} values` : `${shown} of ${rows.length} values`);
+    fit();
+  };
+  filter.addEventListener("input", apply);
+  onlyBad.addEventListener("change", apply);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "/" && document.activeElement !== filter) {
+      event.preventDefault();
+      filter.focus();
+    }
+  });
+  grid.addEventListener("keydown", (event) => moveFocus(event, grid));
+  new ResizeObserver(fit).observe(grid);
+  apply();
+
+  const byPoint = new Map(rows.map((row) => [row.cell.point.id, row]));
+  /** @param {Row} row */
+  const paintRow = (row) => row.cell.paint(live.samples.get(row.cell.point.id), live.isStale(row.cell.point), live.now());
+  live.listen((changes) => {
+    if (changes.links) rows.forEach(paintRow);
+    for (const point of changes.points) {
+      const row = byPoint.get(point);
+      if (row) paintRow(row);
+    }
+    if (changes.links || changes.status) paintStatus();
+    if (changes.links && onlyBad.checked) apply();
+  });
+  const paintStatus = () => {
+    const status = live.sites.get(name);
+    const state = live.state === "live" ? (status?.link ?? "waiting") : "lost";
+    link.dataset.link = state;
+    const heard = state === "lost" && status?.heard ? `, heard ${formatAge(live.now() - status.heard)} ago` : "";
+    setText(link, `link ${state}${heard}`);
+    setText(flow, status && state === "up" ? `${formatNumber(status.samples_per_s, 0)} samples/s, ${status.spooled_batches} spooled` : "");
+    for (const group of groups) {
+      const isDown = status?.devices_down.includes(group.device.name) ?? false;
+      group.setState(state === "up" ? (isDown ? "down" : "up") : "unknown");
+    }
+  };
+  setInterval(() => {
+    rows.forEach(paintRow);
+    paintStatus();
+    if (onlyBad.checked) apply();
+  }, 1_000);
+  setInterval(async () => {
+    if (document.hidden || live.state !== "live") return;
+    try {
+      const answer = await get("devices", { site: name });
+      for (const device of answer.devices) groups.find((group) => group.device.name === device.name)?.setDevice(device);
+    } catch {
+      // the banner of the live feed says already that the server is away
+    }
+  }, DEVICES_MS);
+  live.subscribe(points.map((point) => point.id));
+  return { title: site.title, subtitle: `${site.kind}, ${points.length} points`, current: `/site/${name}` };
+});
+
+/**
+ * @param {import("./types.js").Device} device
+ * @param {import("./types.js").Point[]} points
+ */
+function makeDevice(device, points) {
+  const state = make("span", { class: "device-state", "data-state": "unknown" }, "unknown");
+  const words = make("span", { class: "device-words" });
+  const rows = points.map(makeRow);
+  const heading = make("h2", {}, make("span", { class: "device-title" }, device.name), words, state);
+  const list = make("ul", {}, ...rows.map((row) => row.element));
+  const element = make("section", { class: "device", "data-device": device.name }, heading, list);
+  /** @param {import("./types.js").Device} now */
+  const setDevice = (now) => {
+    const trip = now.round_trip_ms === null ? "" : ` · ${formatNumber(now.round_trip_ms, 1)} ms`;
+    setText(words, now.errors ? `${device.description} · ${formatNumber(now.errors, 0)} errors` : device.description);
+    heading.title = `${device.protocol}, ${now.polls ?? 0} polls, ${now.errors ?? 0} errors, ${now.timeouts ?? 0} timeouts${trip}`;
+  };
+  setDevice(device);
+  return {
+    device,
+    rows,
+    element,
+    setDevice,
+    /** @param {"up" | "down" | "unknown"} next */
+    setState(next) {
+      state.dataset.state = next;
+      setText(state, next);
+    },
+  };
+}
+
+/**
+ * @param {import("./types.js").Point} point
+ * @returns {Row}
+ */
+function makeRow(point) {
+  const cell = new ValueCell(point);
+  const link = make(
+    "a",
+    { href: `/trend?points=${point.path}&from=-1h`, title: [point.path, point.description].filter(Boolean).join(" — ") },
+    make("span", { class: "name" }, point.name),
+    make("span", { class: "description" }, point.description),
+    cell.element,
+    cell.unit,
+    cell.age,
+  );
+  const text = `${point.path} ${point.description} ${point.equipment} ${point.unit}`.toLowerCase();
+  return { cell, element: make("li", { "data-point": point.path }, link), text };
+}
+
+/**
+ * Chooses the airiest density in which everything fits, and the number of columns for it.
+ * @param {HTMLElement} grid
+ * @param {{element: HTMLElement, rows: Row[]}[]} groups
+ */
+function arrange(grid, groups) {
+  const lines = groups.reduce((sum, group) => {
+    const shown = group.rows.filter((row) => !row.element.hidden).length;
+    return sum + (shown ? shown + 1.7 : 0);
+  }, 0);
+  const { clientWidth: width, clientHeight: height } = grid;
+  for (const density of DENSITIES) {
+    const perColumn = Math.max(1, Math.floor(height / density.row) - 2);
+    const columns = Math.max(1, Math.ceil(lines / perColumn));
+    if (width / columns < density.narrowest && density !== DENSITIES[DENSITIES.length - 1]) continue;
+    grid.dataset.density = density.name;
+    const fitting = Math.max(1, Math.min(columns, Math.floor(width / density.narrowest)));
+    grid.style.setProperty("--columns", String(Math.max(fitting, Math.min(3, Math.floor(width / 560)))));
+    grid.dataset.scrolls = String(columns > fitting);
+    return;
+  }
+}
+
+/**
+ * Arrow keys move between values.
+ * @param {KeyboardEvent} event
+ * @param {HTMLElement} grid
+ */
+function moveFocus(event, grid) {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!step) return;
+  const links = /** @type {HTMLElement[]} */ ([...grid.querySelectorAll("li:not([hidden]) a")]);
+  const next = links[links.indexOf(/** @type {HTMLElement} */ (document.activeElement)) + step];
+  if (next) {
+    event.preventDefault();
+    next.focus();
+  }
+}

@@ -1,0 +1,106 @@
+/** A point as `/api/points` gives it. */
+export interface Point {
+  id: number;
+  path: string;
+  site: string;
+  device: string;
+  name: string;
+  kind: "analog" | "binary" | "double" | "counter" | "setpoint" | "control";
+  unit: string;
+  description: string;
+  equipment: string;
+  quantity: string;
+  low: number | null;
+  high: number | null;
+  max_silence_s: number;
+  decimals: number;
+}
+
+/** A site as `/api/sites` gives it. */
+export interface Site {
+  name: string;
+  title: string;
+  kind: "substation" | "plant";
+  latitude: number | null;
+  longitude: number | null;
+  devices: number;
+  points: number;
+  key_points: number[];
+}
+
+/** A device as `/api/devices` gives it. */
+export interface Device {
+  site: string;
+  name: string;
+  protocol: string;
+  description: string;
+  points: number;
+  is_up: boolean | null;
+  polls: number | null;
+  errors: number | null;
+  timeouts: number | null;
+  round_trip_ms: number | null;
+}
+
+/** A site's status as the live feed carries it; times in microseconds. */
+export interface SiteStatus {
+  site: string;
+  link: "waiting" | "up" | "lost";
+  since: number;
+  heard: number | null;
+  samples_per_s: number;
+  batches_per_s: number;
+  pending_samples: number;
+  spooled_batches: number;
+  devices_up: number;
+  devices_down: string[];
+  good: number;
+  questionable: number;
+  invalid: number;
+  stale: number;
+}
+
+/** An event as the live feed carries it; time in microseconds. */
+export interface LiveEvent {
+  id: number;
+  time: number;
+  site: string;
+  device: string;
+  kind: string;
+  severity: "info" | "warning" | "error";
+  text: string;
+}
+
+/** A text message of the live feed. */
+export type Message =
+  | { type: "status"; time: number; viewers: number; sites: SiteStatus[] }
+  | { type: "events"; is_first: boolean; events: LiveEvent[] }
+  | { type: "error"; error: { kind: string; message: string } };
+
+/** The newest sample of a point; time in microseconds, 0 where nothing was ever heard. */
+export interface Sample {
+  time: number;
+  value: number;
+  quality: number;
+}
+
+/** One point's buckets. */
+export interface Series {
+  id: number;
+  path: string;
+  unit: string;
+  time: number[];
+  min: (number | null)[];
+  max: (number | null)[];
+  mean: (number | null)[];
+  last: (number | null)[];
+  severity: number[];
+}
+
+/** What `/api/history` answers. */
+export interface HistoryAnswer {
+  start_us: number;
+  end_us: number;
+  bucket_us: number;
+  series: Series[];
+}
