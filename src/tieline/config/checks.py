@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from tieline.config.modbus import ModbusRow, RtuConnection
+from tieline.config.outline import ConduitOutline, DeviceOutline, ZoneOutline, conduits_of, names_of, zones_of
 from tieline.config.reading import Source
-from tieline.config.site import ModbusSection
-from tieline.config.utility import UtilityFile
 from tieline.model import PointKind
 
 INTEGER_SPAN = {
@@ -24,55 +24,58 @@ INTEGER_SPAN = {
 def find_duplicates(source: Source, section: str, names: Sequence[str]) -> None:
     """Each name of a list of sections is there once."""
     for index, name in enumerate(names):
-        if name in names[:index]:
+        if name and name in names[:index]:
             source.report_key((section, index, "name"), "the name is taken already", "choose another", value=name)
 
 
-def check_zones(source: Source, top: UtilityFile, sites: Sequence[str]) -> None:
+def check_zones(source: Source, sites: Sequence[str]) -> None:
     """Zones, conduits and sites fit together."""
-    find_duplicates(source, "zones", [zone.name for zone in top.zones])
-    find_duplicates(source, "people", [person.name for person in top.people])
-    kinds = {zone.name: zone.kind for zone in top.zones}
-    for kind in ("dmz", "control_center"):
-        count = list(kinds.values()).count(kind)
-        if count != 1:
-            source.report_key(("zones",), f"there are {count} zones of kind {kind}", "describe exactly one")
-    for index, conduit in enumerate(top.conduits):
-        for end in ("source", "target"):
-            name = getattr(conduit, end)
-            if name not in kinds:
+    zones, conduits = zones_of(source.document), conduits_of(source.document)
+    find_duplicates(source, "zones", [zone.name for zone in zones])
+    find_duplicates(source, "people", names_of(source.document, "people"))
+    names = [zone.name for zone in zones if zone.name]
+    for conduit in conduits:
+        for end, name in (("source", conduit.source), ("target", conduit.target)):
+            if name and name not in names:
                 source.report_key(
-                    ("conduits", index, end), "there is no such zone", f"write one of {', '.join(kinds)}", value=name
+                    ("conduits", conduit.index, end), "there is no such zone", f"write one of {', '.join(names)}", value=name
                 )
-        if conduit.source == conduit.target:
-            source.report_key(("conduits", index), "leads from a zone to itself", "name two zones", value=conduit.source)
+        if conduit.source and conduit.source == conduit.target:
+            source.report_key(("conduits", conduit.index), "leads from a zone to itself", "name two zones", value=conduit.source)
     homes: dict[str, str] = {}
-    for index, zone in enumerate(top.zones):
+    for zone in zones:
+        key = ("zones", zone.index, "sites")
         for name in zone.sites:
-            key = ("zones", index, "sites")
             if name not in sites:
                 source.report_key(key, "there is no such site", f"write one of {', '.join(sites) or 'none: no site'}", value=name)
             elif name in homes:
                 source.report_key(key, f"the site is in zone {homes[name]} already", "keep it in one zone", value=name)
-            if zone.kind not in {"substation", "plant"}:
+            if zone.kind not in {"substation", "plant", ""}:
                 source.report_key(key, f"a zone of kind {zone.kind} holds no sites", "move it to a substation zone", value=name)
             homes[name] = zone.name
-    _check_ways(source, top, sites, homes, kinds)
+    for site in sites:
+        if zones and site not in homes:
+            source.report_key(("zones",), "the site is in no zone", "name it in the sites of a zone", value=site)
+    if zones and all(zone.kind and zone.name for zone in zones):
+        _check_ways(source, zones, conduits, {homes[site] for site in sites if site in homes})
 
 
 def _check_ways(
-    source: Source, top: UtilityFile, sites: Sequence[str], homes: Mapping[str, str], kinds: Mapping[str, str]
+    source: Source, zones: Sequence[ZoneOutline], conduits: Sequence[ConduitOutline], homes: AbstractSet[str]
 ) -> None:
-    """Every site and the center reach the DMZ: without that nothing arrives."""
-    dmz = next((name for name, kind in kinds.items() if kind == "dmz"), None)
-    center = next((name for name, kind in kinds.items() if kind == "control_center"), None)
-    if dmz is None or center is None:
+    """There is one DMZ and one center, and every site's zone and the center's reach the DMZ: without that nothing arrives."""
+    only: dict[str, str] = {}
+    for kind in ("dmz", "control_center"):
+        of_kind = [zone.name for zone in zones if zone.kind == kind]
+        if len(of_kind) != 1:
+            source.report_key(("zones",), f"there are {len(of_kind)} zones of kind {kind}", "describe exactly one")
+        else:
+            only[kind] = of_kind[0]
+    if len(only) < 2:
         return
-    ways = {(conduit.source, conduit.target) for conduit in top.conduits}
-    for site in sites:
-        if site not in homes:
-            source.report_key(("zones",), "the site is in no zone", "name it in the sites of a zone", value=site)
-    for name in sorted({homes[site] for site in sites if site in homes} | {center}):
+    dmz = only["dmz"]
+    ways = {(conduit.source, conduit.target) for conduit in conduits}
+    for name in sorted(homes | {only["control_center"]}):
         if (name, dmz) not in ways:
             source.report_key(
                 ("conduits",),
@@ -81,19 +84,21 @@ def _check_ways(
             )
 
 
-def check_lines(source: Source, devices: Sequence[ModbusSection]) -> None:
+def check_lines(source: Source, devices: Sequence[DeviceOutline]) -> None:
     """Devices on one serial line agree about it, and no two devices answer at one address."""
     lines: dict[str, tuple[str, RtuConnection]] = {}
-    addresses: dict[tuple[object, ...], str] = {}
-    for index, device in enumerate(devices):
+    addresses: dict[tuple[object, ...], DeviceOutline] = {}
+    for device in devices:
         connection = device.connection
+        if connection is None:
+            continue
         address: tuple[object, ...]
         if isinstance(connection, RtuConnection):
             other, first = lines.setdefault(connection.serial_port, (device.name, connection))
             for key in ("baud_rate", "parity", "stop_bits"):
                 if getattr(first, key) != getattr(connection, key):
                     source.report_key(
-                        ("devices", index, "connection", key),
+                        ("devices", device.index, "connection", key),
                         f"{other} uses {getattr(first, key)} on the same serial line",
                         "a line has one setting; make them equal",
                         value=getattr(connection, key),
@@ -101,27 +106,27 @@ def check_lines(source: Source, devices: Sequence[ModbusSection]) -> None:
             address = (connection.serial_port, connection.unit)
         else:
             address = (connection.host, connection.port, connection.unit)
-        taken_by = addresses.setdefault(address, device.name)
-        if taken_by != device.name:
+        holder = addresses.setdefault(address, device)
+        if holder is not device:
             source.report_key(
-                ("devices", index, "connection"),
-                f"{taken_by} has the same address and unit",
+                ("devices", device.index, "connection"),
+                f"{holder.name} has the same address and unit",
                 "give each device its own",
                 value=" ".join(str(part) for part in address),
             )
 
 
-def check_device(source: Source, device: ModbusSection, rows: Sequence[tuple[int, ModbusRow]]) -> None:
-    """The point list of one Modbus device: names, poll groups, types, scaling, overlapping registers."""
+def check_device(source: Source, polls: Sequence[str] | None, rows: Sequence[tuple[int, ModbusRow]]) -> None:
+    """The point list of one Modbus device: names, poll groups (where they are known), types, scaling, overlapping registers."""
     seen: dict[str, int] = {}
     for line, row in rows:
         first = seen.setdefault(row.name, line)
         if first != line:
             source.report(f"the name is taken by line {first}", "choose another", line=line, where="name", value=row.name)
-        if row.poll not in device.polls:
+        if polls is not None and row.poll not in polls:
             source.report(
                 "the device has no such poll group",
-                f"write one of {', '.join(device.polls)}",
+                f"write one of {', '.join(polls)}",
                 line=line,
                 where="poll",
                 value=row.poll,

@@ -93,7 +93,8 @@ def _move(device: Device, place: Place) -> Connection:
     connection = device.connection
     if isinstance(connection, RtuConnection):
         if isinstance(place, SerialPlace):
-            return connection.model_copy(update={"serial_port": place.serial_port})
+            # A pseudo-terminal carries bytes, not bits: Linux refuses a parity there.
+            return connection.model_copy(update={"serial_port": place.serial_port, "parity": "none"})
     elif isinstance(place, NetworkPlace):
         update: dict[str, object] = {"host": place.host, "port": place.port}
         if isinstance(connection, TlsConnection):

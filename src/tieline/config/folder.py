@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from tieline.config.checks import check_device, check_lines, check_zones, find_d
 from tieline.config.findings import Finding, FolderError
 from tieline.config.grid import Grid, GridFolder
 from tieline.config.modbus import Connection, ModbusRow
+from tieline.config.outline import DeviceOutline, devices_of
 from tieline.config.reading import Source
 from tieline.config.site import ModbusSection, ReportingSection, SiteFile
 from tieline.config.utility import (
@@ -116,8 +117,7 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
     top = source.read_toml(UtilityFile)
     electrical = GridFolder(folder, [path.name for path in _site_folders(folder)], findings)
     sites = tuple(_read_sites(folder, electrical, findings))
-    if top is not None:
-        check_zones(source, top, [path.name for path in _site_folders(folder)])
+    check_zones(source, [path.name for path in _site_folders(folder)])
     _check_ids(folder, sites, findings)
     if findings or top is None:
         return None, sorted(set(findings))
@@ -150,17 +150,17 @@ def _read_sites(folder: Path, electrical: GridFolder, findings: list[Finding]) -
         if not _is_name(path.name):
             source.report("the folder's name is not a site name", "use lower-case letters, digits, - and _ only", value=path.name)
         described = source.read_toml(SiteFile)
+        outlines = devices_of(source.document)
+        find_duplicates(source, "devices", [outline.name for outline in outlines])
+        check_lines(source, outlines)
+        for outline in outlines:
+            _check_files(source, folder, outline)
+        lists = _PointLists(folder, path, source, electrical, findings)
+        rows = {outline.index: lists.read(outline) for outline in outlines}
         if described is None:
             continue
-        find_duplicates(source, "devices", [device.name for device in described.devices])
-        check_lines(source, described.devices)
+        lists.report_unread()
         default = Reporting(deadband=described.reporting.deadband, max_silence_s=described.reporting.max_silence_s)
-        lists_read: set[Path] = set()
-        devices = [
-            _read_device(folder, path, index, device, default, source, lists_read, electrical, findings)
-            for index, device in enumerate(described.devices)
-        ]
-        _check_unread_lists(folder, path, lists_read, findings)
         yield Site(
             name=path.name,
             title=described.title or path.name,
@@ -168,68 +168,76 @@ def _read_sites(folder: Path, electrical: GridFolder, findings: list[Finding]) -
             latitude=described.latitude,
             longitude=described.longitude,
             reporting=described.reporting,
-            devices=tuple(devices),
+            devices=tuple(
+                _make_device(path.name, section, rows.get(index, []), default) for index, section in enumerate(described.devices)
+            ),
         )
 
 
-def _read_device(
-    folder: Path,
-    site: Path,
-    index: int,
-    section: ModbusSection,
-    default: Reporting,
-    site_source: Source,
-    lists_read: set[Path],
-    electrical: GridFolder,
-    findings: list[Finding],
-) -> Device:
-    path = (site / (section.points or f"points/{section.name}.csv")).resolve()
-    rows: list[tuple[int, ModbusRow]] = []
-    if not path.is_relative_to(folder.resolve()):
-        site_source.report_key(
-            ("devices", index, "points"),
-            "lies outside the folder",
-            "keep the point list in the site's folder",
-            value=section.points,
-        )
-    elif path in lists_read:
-        site_source.report_key(
-            ("devices", index, "name"), "another device reads the same point list", "give each its own", value=section.name
-        )
-    else:
-        lists_read.add(path)
-        source = Source(folder.resolve(), path, findings)
+class _PointLists:
+    """The point lists of one site; each is read once."""
+
+    def __init__(self, folder: Path, site: Path, source: Source, electrical: GridFolder, findings: list[Finding]) -> None:
+        self._folder = folder.resolve()
+        self._site = site.resolve()
+        self._source = source
+        self._electrical = electrical
+        self._findings = findings
+        self._read: dict[Path, str] = {}
+
+    def read(self, device: DeviceOutline) -> list[tuple[int, ModbusRow]]:
+        """The rows of a device's list, each with its line; what is wrong with them becomes findings."""
+        if not device.points:
+            return []
+        path = (self._site / device.points).resolve()
+        if not path.is_relative_to(self._folder):
+            key = ("devices", device.index, "points")
+            self._source.report_key(key, "lies outside the folder", "keep the list in the site's folder", value=device.points)
+            return []
+        if path in self._read:
+            if self._read[path] != device.name:  # a name that is there twice is a finding already
+                key = ("devices", device.index, "points")
+                self._source.report_key(key, "another device reads the same list", "give each its own", value=device.points)
+            return []
+        self._read[path] = device.name
+        source = Source(self._folder, path, self._findings)
         rows = source.read_table(ModbusRow)
-        check_device(source, section, rows)
-        electrical.check_points(source, rows)
-    check_files(site_source, folder, index, section)
+        check_device(source, device.polls, rows)
+        self._electrical.check_points(source, rows)
+        return rows
+
+    def report_unread(self) -> None:
+        """Lists that no device reads were forgotten, or their device was."""
+        for path in sorted((self._site / "points").glob("*.csv")):
+            if path not in self._read:
+                Source(self._folder, path, self._findings).report(
+                    "no device reads this point list", "add the device to site.toml or remove the file"
+                )
+
+
+def _make_device(site: str, section: ModbusSection, rows: Sequence[tuple[int, ModbusRow]], default: Reporting) -> Device:
     return Device(
-        site=site.name,
+        site=site,
         name=section.name,
         protocol=section.protocol,
         description=section.description,
         connection=section.connection,
         polls=dict(section.polls),
         rows=tuple(row for _, row in rows),
-        points=tuple(row.to_point(site.name, section.name, default) for _, row in rows),
+        points=tuple(row.to_point(site, section.name, default) for _, row in rows),
     )
 
 
-def check_files(source: Source, folder: Path, index: int, section: ModbusSection) -> None:
+def _check_files(source: Source, folder: Path, device: DeviceOutline) -> None:
     """Files that a connection names have to exist."""
     for key in ("authority_file", "certificate_file", "key_file"):
-        name = getattr(section.connection, key, None)
+        name = getattr(device.connection, key, None)
         if name is not None and not (folder / name).is_file():
             source.report_key(
-                ("devices", index, "connection", key), "there is no such file", "the path is relative to the folder", value=name
-            )
-
-
-def _check_unread_lists(folder: Path, site: Path, lists_read: Iterable[Path], findings: list[Finding]) -> None:
-    for path in sorted((site / "points").glob("*.csv")):
-        if path.resolve() not in lists_read:
-            Source(folder, path, findings).report(
-                "no device reads this point list", "add the device to site.toml or remove the file"
+                ("devices", device.index, "connection", key),
+                "there is no such file",
+                "the path is relative to the folder",
+                value=name,
             )
 
 

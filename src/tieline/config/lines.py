@@ -19,7 +19,9 @@ class Lines:
         table: KeyPath = ()
         for number, line in enumerate(text.splitlines(), 1):
             if header := _TABLE.match(line):
-                table = self._resolve(_split(header[2]), counts, is_array=header[1] == "[[")
+                names = _split(header[2])
+                self._lines.setdefault(names, number)
+                table = self._resolve(names, counts, is_array=header[1] == "[[")
                 self._lines.setdefault(table, number)
             elif key := _KEY.match(line):
                 self._lines.setdefault(table + _split(key[1]), number)

@@ -31,6 +31,8 @@ class Source:
         self.name = path.relative_to(folder).as_posix()
         self._findings = findings
         self._lines = Lines("")
+        self.document: dict[str, Any] = {}
+        """What a TOML file holds, right or wrong; empty where it is not TOML at all."""
 
     def report(self, problem: str, remedy: str = "", *, line: int = 0, where: str = "", value: object = "") -> None:
         """Notes one mistake."""
@@ -71,7 +73,7 @@ class Source:
             return None
         self._lines = Lines(text)
         try:
-            document = tomllib.loads(text)
+            self.document = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             message = str(error)
             position = _TOML_POSITION.search(message)
@@ -81,7 +83,7 @@ class Source:
             )
             return None
         try:
-            return model.model_validate(document)
+            return model.model_validate(self.document)
         except ValidationError as error:
             for details in error.errors(include_url=False):
                 key = _key_path(details["loc"])
@@ -187,9 +189,9 @@ def explain(details: ErrorDetails, known: Iterable[str]) -> tuple[str, str]:
         case "greater_than_equal" | "greater_than" | "less_than_equal" | "less_than":
             return "is out of range", details["msg"].replace("Input should be", "write a number")
         case "int_parsing" | "int_from_float" | "int_type":
-            return "is not a whole number", "write for example 502"
+            return "is not a whole number", "write one, for example 12"
         case "float_parsing" | "float_type" | "finite_number":
-            return "is not a number", "write for example 0.1"
+            return "is not a number", "write one, for example 0.1"
         case "string_type":
             return "is not text", 'write it in quotation marks: "..."'
         case "model_type" | "model_attributes_type" | "dict_type":

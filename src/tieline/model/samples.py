@@ -94,10 +94,13 @@ class Samples:
         """
         if batch.schema.names != arrow_schema().names:
             raise ValueError(f"expected the columns {arrow_schema().names}, got {batch.schema.names}")
+        import pyarrow as pa
+
         point, time, value, quality = (batch.column(name) for name in arrow_schema().names)
+        time = time.cast(pa.timestamp("us", "UTC")).cast(pa.int64())
         return cls(
             np.asarray(point.to_numpy(zero_copy_only=False), np.uint32),
-            np.asarray(time.to_numpy(zero_copy_only=False).astype("datetime64[us]").view(np.int64)),
+            np.asarray(time.to_numpy(zero_copy_only=False), np.int64),
             np.asarray(value.to_numpy(zero_copy_only=False), np.float64),
             np.asarray(quality.to_numpy(zero_copy_only=False), np.uint16),
         )
