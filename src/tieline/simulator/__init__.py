@@ -2,6 +2,7 @@
 
 from tieline.simulator.devices import NORMAL, Behavior, ModbusDevice
 from tieline.simulator.field import Field, simulate
+from tieline.simulator.replay import Recording, Replay, read_recording
 from tieline.simulator.scenario import QUIET, DeviceEvent, Scenario, SwitchEvent, read_scenario
 
 __all__ = [
@@ -11,8 +12,11 @@ __all__ = [
     "DeviceEvent",
     "Field",
     "ModbusDevice",
+    "Recording",
+    "Replay",
     "Scenario",
     "SwitchEvent",
+    "read_recording",
     "read_scenario",
     "simulate",
 ]

@@ -28,6 +28,7 @@ from tieline.model import ConfigError, LocalError
 from tieline.security.identity import Authority
 from tieline.simulator.devices import Behavior, ModbusDevice, SerialEndpoint, TcpEndpoint
 from tieline.simulator.plant import Plant
+from tieline.simulator.replay import Recording, Replay
 from tieline.simulator.scenario import DeviceEvent, Scenario, SwitchEvent
 from tieline.simulator.wander import Wander
 
@@ -78,15 +79,17 @@ class Field:
         self.show()
 
     async def __aenter__(self) -> Self:
+        path = self._data / FIELD_FILE
+        path.unlink(missing_ok=True)  # of one that was killed
         async with AsyncExitStack() as stack:
             self.book = await self._serve(stack)
+            write_book(path, self.book)
+            stack.callback(path.unlink, missing_ok=True)
             self._stack = stack.pop_all()
-        write_book(self._data / FIELD_FILE, self.book)
         log.info("field ready", devices=len(self.devices), points=len(self._utility.points))
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        (self._data / FIELD_FILE).unlink(missing_ok=True)
         await self._stack.aclose()
 
     def device(self, path: str) -> ModbusDevice:
@@ -253,17 +256,28 @@ async def simulate(
     speed: float = 1.0,
     seed: int = 1,
     scenario: Scenario | None = None,
+    replay: Recording | None = None,
+    columns: Mapping[str, str] | None = None,
+    rows_per_s: float | None = None,
+    until_read: bool = False,
     on_ready: Callable[[AddressBook], None] | None = None,
 ) -> None:
     """Serves and moves every device of the utility until cancelled; nothing is left behind but the authority.
 
-    `on_ready` is called with the address book once all devices listen; `<data>/field.json` holds the same. Raises
-    `UnavailableError` where an address or file cannot be had.
+    A recording is replayed through the devices that its columns name, as `Replay.run` says; its last row then stays. `on_ready` is
+    called with the address book once all devices listen; `<data>/field.json` holds the same. Raises `UnavailableError` where an
+    address or file cannot be had, `ConfigError` where scenario or recording do not fit the folder.
     """
-    async with Field(utility, data=data, seed=seed, scenario=scenario) as field:
+    field = Field(utility, data=data, seed=seed, scenario=scenario)
+    player = None if replay is None else Replay(replay, field.devices, columns=columns)
+    for path in player.devices if player else ():
+        field.hold(path)
+    async with field, asyncio.TaskGroup() as group:
         if on_ready is not None:
             on_ready(field.book)
-        await field.run(speed=speed)
+        group.create_task(field.run(speed=speed), name="plant")
+        if player is not None:
+            group.create_task(player.run(rows_per_s=rows_per_s, until_read=until_read), name="replay")
 
 
 def _by_address(utility: Utility) -> Mapping[tuple[object, ...], Sequence[Device]]:

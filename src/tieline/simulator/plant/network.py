@@ -43,16 +43,26 @@ class Network:
         self.voltage: Column = np.zeros(self.size)
         """Between phases, at the first terminal; 0 where nothing is energized."""
         self.current: Column = np.zeros(self.size)
+        self._source_pu = np.array([source.voltage_pu for source in grid.sources])
         self._model, self._update = self._build(index, frequency_hz)
 
-    def solve(self, *, loads: tuple[Column, Column], generators: tuple[Column, Column], closed: Mask, taps: Column) -> bool:
+    def solve(
+        self,
+        *,
+        loads: tuple[Column, Column],
+        generators: tuple[Column, Column],
+        closed: Mask,
+        taps: Column,
+        source_voltage: float | Column = 1.0,
+    ) -> bool:
         """Fills the columns with the state for these injections (watts and vars; loads consume, generators inject).
 
-        `generators` are all solar units, then all storage. False where no solution exists: then the columns are the old ones.
+        `generators` are all solar units, then all storage; the sources' voltages are those of the grid times `source_voltage`. False where no solution exists: then the columns are the old ones.
         """
         from power_grid_model.errors import PowerGridError  # type: ignore[attr-defined]  # its stubs leave it out
 
         update = self._update
+        update["source"]["u_ref"] = self._source_pu * source_voltage
         if "sym_load" in update:
             update["sym_load"]["p_specified"], update["sym_load"]["q_specified"] = loads
         if "sym_gen" in update:
@@ -148,7 +158,7 @@ class Network:
             b1=[shunt.reactive_mvar / rated[shunt.node] ** 2 for shunt in grid.shunts],
         )
         update = {}
-        for component in ("sym_load", "sym_gen", "link", "transformer"):
+        for component in ("source", "sym_load", "sym_gen", "link", "transformer"):
             if component in data:
                 update[component] = initialize_array("update", component, len(data[component]))
                 update[component]["id"] = data[component]["id"]

@@ -76,7 +76,8 @@ class Plant:
         self._tan_phi = np.array([math.tan(math.acos(load.power_factor)) for load in grid.loads])
         self._profile = np.array([PROFILES.index(load.profile) for load in grid.loads], np.intp)
         self._habit = Walk(rng, len(grid.loads), spread=0.05, memory_s=1800)
-        self._flicker = Walk(rng, len(grid.loads), spread=0.008, memory_s=15)
+        self._flicker = Walk(rng, len(grid.loads), spread=0.01, memory_s=10)
+        self._phase_shift = Walk(rng, len(grid.loads), spread=0.05, memory_s=300)
 
         self._module_w = np.array([unit.peak_mw * 1e6 for unit in grid.solar])
         self._inverter_va = np.array([unit.rated_mva * 1e6 for unit in grid.solar])
@@ -93,6 +94,8 @@ class Plant:
         self._cloud = Walk(rng, len(names), spread=1.0, memory_s=900)
         self._wisp = Walk(rng, len(grid.solar), spread=0.25, memory_s=40)
         self._air = Walk(rng, len(names), spread=1.5, memory_s=7200)
+        self._slow_voltage = Walk(rng, len(grid.sources), spread=0.004, memory_s=1200)
+        self._fast_voltage = Walk(rng, len(grid.sources), spread=0.0005, memory_s=8)
         self._frequency = Walk(rng, 1, spread=0.018, memory_s=60)
         self._unbalance = Walk(rng, 3, spread=0.012, memory_s=600)
         self._rated_a = self._rated_currents(grid)
@@ -165,7 +168,11 @@ class Plant:
         air = air_temperature(self._latitude, local_s, self.time_s) + self._air.step(seconds)[self._site]
         generators = self._generate(seconds, frequency, local_s, air)
         self.is_solved = self._network.solve(
-            loads=self._consume(seconds, local_s), generators=generators, closed=self._switches.closed, taps=self._taps.position
+            loads=self._consume(seconds, local_s),
+            generators=generators,
+            closed=self._switches.closed,
+            taps=self._taps.position,
+            source_voltage=1 + self._slow_voltage.step(seconds) + self._fast_voltage.step(seconds),
         )
         transformers = self._spans["transformers"]
         self._heat.step(seconds, self._network.current[transformers] / self._rated_a[transformers], air[transformers])
@@ -194,7 +201,7 @@ class Plant:
         hours = local_s[loads]
         share = share_of_peak(self._profile, float(hours[0])) if len(hours) else np.zeros(0)
         power = self._peak_w * share * (1 + self._habit.step(seconds)) * (1 + self._flicker.step(seconds))
-        return power, power * self._tan_phi
+        return power, power * self._tan_phi * (1 + self._phase_shift.step(seconds))
 
     def _generate(self, seconds: float, frequency: float, local_s: Column, air: Column) -> tuple[Column, Column]:
         solar, storage = self._spans["solar"], self._spans["storage"]
