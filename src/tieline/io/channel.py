@@ -29,7 +29,12 @@ class Receiver(Protocol):
 
 
 class Channel(Protocol):
-    """An open channel."""
+    """A channel of bytes, open when it is made."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has ended it."""
+        ...
 
     def send(self, data: bytes) -> None:
         """Hands bytes to the operating system; on a broken channel nothing happens but that `closed` follows."""
@@ -62,6 +67,10 @@ class _StreamChannel(asyncio.Protocol):
         if self._receiver is not None:
             receiver, self._receiver = self._receiver, None
             receiver.closed(str(exc) if exc else "the device closed the connection")
+
+    @property
+    def is_open(self) -> bool:
+        return not self._ended.is_set()
 
     def send(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
@@ -103,7 +112,7 @@ class _SerialChannel:
     def __init__(self, descriptor: int, receiver: Receiver) -> None:
         self._descriptor = descriptor
         self._receiver = receiver
-        self._is_open = True
+        self.is_open = True
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(descriptor, self._readable)
 
@@ -121,14 +130,14 @@ class _SerialChannel:
             self._fail("the serial line hung up")
 
     def _fail(self, reason: str) -> None:
-        if self._is_open:
+        if self.is_open:
             self.close()
             self._receiver.closed(reason)
 
     def send(self, data: bytes) -> None:
         # A request is 256 bytes at the most and the kernel buffers 4096: a short write means a line that does not move,
         # and the missing answer will say so.
-        if self._is_open:
+        if self.is_open:
             try:
                 os.write(self._descriptor, data)
             except BlockingIOError:
@@ -137,8 +146,8 @@ class _SerialChannel:
                 self._loop.call_soon(self._fail, _words(error))
 
     def close(self) -> None:
-        if self._is_open:
-            self._is_open = False
+        if self.is_open:
+            self.is_open = False
             self._loop.remove_reader(self._descriptor)
             os.close(self._descriptor)
 

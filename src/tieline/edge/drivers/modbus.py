@@ -11,8 +11,10 @@ once and hands over one sample of each point, always in the same order.
                                                                      ▲                           │
                                                                      └────(failure: doubled)─────┘
 
-While a device is away nothing is sent to it and its points are marked. A serial device is left alone from its first timeout on, because
-nothing but time tells a late answer from the next one. `device_lost` is reported at the second failure in a row, or at once where
+While a device is away nothing is sent to it and its points are marked. On a serial line nothing tells a late answer from the next one,
+so a read that was not answered is repeated at once, before anything else is asked: a late answer is then one to the same question. The
+line then keeps silent for the time an answer may take, because a second one may follow; after a second failure the device is left alone
+for the back-off. `device_lost` is reported at the second failure in a row, or at once where
 there is no connection; `device_restored` with the first answer after it.
 """
 
@@ -107,10 +109,10 @@ class ModbusLine:
         Raises `UnavailableError` where nothing could be sent, `UnconfirmedError` where no answer came, `ResponseError` where it was
         none to this request.
         """
-        if self._channel is None:
-            self._channel = await self._open(timeout_s)
         if self._silence_s and (wait_s := self._silent_until - self._clock.monotonic()) > 0:
             await asyncio.sleep(wait_s)
+        if self._channel is None or not self._channel.is_open:
+            self._channel = await self._open(timeout_s)
         loop = asyncio.get_running_loop()
         waiting: asyncio.Future[tuple[bytes, int]] = loop.create_future()
         self._waiting = waiting
@@ -146,10 +148,14 @@ class ModbusLine:
             connection.host, connection.port, self, timeout_s=timeout_s, tls=context, server_name=connection.server_name
         )
 
+    def keep_silent(self, wait_s: float) -> None:
+        """Nothing is sent for that long; what arrives meanwhile is dropped."""
+        self._silent_until = max(self._silent_until, self._clock.monotonic() + wait_s)
+
     def received(self, data: bytes) -> None:
         """Bytes from the channel."""
         if self._silence_s:
-            self._silent_until = self._clock.monotonic() + self._silence_s
+            self.keep_silent(self._silence_s)
         try:
             answer = self.session.receive(data)
         except StreamError as error:
@@ -302,7 +308,7 @@ class ModbusDriver:
 
     async def _modify(self, plan: ReadModifyWrite) -> WriteRequest:
         try:
-            response, _ = await self._transact(plan.read.pdu)
+            response, _ = await self._ask(plan.read.pdu)
         except UnconfirmedError as error:  # only reading: nothing can have happened
             raise UnavailableError(str(error)) from error
         return plan.write(self._judge(plan.read.payload, response))
@@ -358,7 +364,7 @@ class ModbusDriver:
         number = image.number_of(block.request)
         try:
             async with self._line.lock:
-                response, time_us = await self._transact(block.request.pdu)
+                response, time_us = await self._ask(block.request.pdu)
                 payload = self._judge(block.request.payload, response)
         except DeviceExceptionError as error:
             if error.code in _WORTH_SPLITTING:
@@ -389,6 +395,17 @@ class ModbusDriver:
         group.image = group.image.with_blocks(group.merged)
 
     # Asking
+
+    async def _ask(self, pdu: bytes) -> tuple[bytes, int]:
+        """A request that changes nothing, under the line's lock; on a serial line repeated once."""
+        try:
+            return await self._transact(pdu)
+        except UnconfirmedError:
+            if not self._is_shared or self._is_away():
+                raise
+            answer = await self._transact(pdu)
+            self._line.keep_silent(self._timeout_s)
+            return answer
 
     async def _transact(self, pdu: bytes) -> tuple[bytes, int]:
         """One request under the line's lock, with what its outcome says of the device."""
@@ -452,11 +469,11 @@ class ModbusDriver:
 
     def _failed(self, reason: str, *, is_sure: bool) -> None:
         self._failures += 1
-        if not (is_sure or self._is_shared or self._failures > 1):
+        if not is_sure and self._failures == 1:
             return
         self._away_until = self._clock.monotonic() + self._backoff.next_wait()
         self._is_up = False
-        if not self._is_lost and (is_sure or self._failures > 1):
+        if not self._is_lost:
             self._is_lost = True
             self._report("device_lost", Severity.ERROR, f"{self.device.path} is lost: {reason}")
 
