@@ -49,12 +49,13 @@ class Server:
         server = cls(name, folder, configuration)
         try:
             await server._start()
-            async with asyncio.TaskGroup() as tasks:
-                keeper = tasks.create_task(server._keep(on_restart), name=f"keep nats-server {name}")
-                try:
-                    yield server
-                finally:
-                    keeper.cancel()
+            # Not a task group: it would wrap whatever leaves the caller's block into a group of its own.
+            keeper = asyncio.create_task(server._keep(on_restart), name=f"keep nats-server {name}")
+            try:
+                yield server
+            finally:
+                keeper.cancel()
+                await asyncio.wait([keeper])
         finally:
             if server._process is not None:
                 await stop(server._process)

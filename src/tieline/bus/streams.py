@@ -74,7 +74,7 @@ async def ensure_center_stream(client: Client, *, stream_mb: int) -> None:
             "stream_name": subjects.CENTER_STREAM,
             "config": {
                 "durable_name": subjects.HISTORIAN_CONSUMER,
-                "ack_policy": "all",
+                "ack_policy": "explicit",
                 "deliver_policy": "all",
                 "ack_wait": HISTORIAN_ACK_WAIT_S * _S,
                 "max_ack_pending": 20_000,

@@ -208,9 +208,7 @@ def _known_names(model: type[BaseModel], location: tuple[int | str, ...]) -> lis
     definitions = schema.get("$defs", {})
     candidates = [schema]
     for part in location[:-1]:
-        candidates = [
-            following for node in candidates for following in _follow(_open(node, definitions), part) for node in (following,)
-        ]
+        candidates = [following for node in candidates for following in _follow(_open(node, definitions), part)]
     names = {name for node in candidates for option in _open(node, definitions) for name in option.get("properties", {})}
     return sorted(names)
 

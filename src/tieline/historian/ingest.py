@@ -1,8 +1,8 @@
 """From the bus into the store: what the center's stream holds is committed, and only then acknowledged.
 
-While one commit runs, the next messages come in, so many small batches become one insert. The consumer acknowledges everything up
-to a message (`ack_policy: all`): one acknowledgement a commit. A process that dies between commit and acknowledgement is given the
-same batches again, and the store's ledger recognizes them.
+While one commit runs, the next messages come in, so many small batches become one insert. Each message is acknowledged by itself: after
+a restart messages come again in any order, and acknowledging "everything up to this one" would give up those still on their way. A
+process that dies between commit and acknowledgement is given the same batches again, and the store's ledger recognizes them.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ async def ingest(
             if on_commit is not None:
                 on_commit(batches)
             try:
-                await messages[-1].ack()
+                for message in messages:
+                    await message.ack()
             except Error as error:
                 log.debug("acknowledgement not sent", reason=str(error))  # the batches come again and are recognized
 

@@ -1,0 +1,207 @@
+"""Who may say what to whom, tried on real servers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import nats
+import pytest
+from bench.topology import Topology, running
+from nats.aio.client import Client
+
+from tieline.bus import Batch, Server, connected, decode_batch, streams, subjects
+from tieline.bus.configuration import for_site
+from tieline.bus.pull import Pull
+from tieline.edge.gateway import publish
+from tieline.model import Samples, UnavailableError
+from tieline.security.identity import Authority
+
+pytestmark = pytest.mark.system
+
+
+async def eventually(check: Callable[[], Awaitable[bool]], *, within_s: float = 20.0) -> None:
+    """Waits for a condition that the servers bring about."""
+    async with asyncio.timeout(within_s):
+        while not await check():
+            await asyncio.sleep(0.02)
+
+
+async def join(topology: Topology, site: str = "north") -> None:
+    async def joined() -> bool:
+        try:
+            await streams.join_site(topology.center, site)
+        except UnavailableError:
+            return False
+        return True
+
+    await eventually(joined)
+
+
+async def messages_at_center(client: Client) -> int:
+    answer = await streams.api(client, f"$JS.API.STREAM.INFO.{subjects.CENTER_STREAM}", {})
+    return int(answer["state"]["messages"])
+
+
+def batch(sequence: int, site: str = "north") -> Batch:
+    return Batch(site=site, incarnation=1, sequence=sequence, samples=Samples.of(sequence, sequence, sequence))
+
+
+async def test_a_batch_crosses_the_dmz_and_the_site_forgets_it_only_then(tmp_path: Path) -> None:
+    async with running(tmp_path) as topology:
+        await publish(topology.edge, batch(1))
+        await publish(topology.edge, batch(1))  # the retry of a publisher that missed the acknowledgement
+        assert await streams.spooled(topology.edge) == 1
+        await join(topology)
+
+        async def arrived() -> bool:
+            return await messages_at_center(topology.center) == 1 and await streams.spooled(topology.edge) == 0
+
+        await eventually(arrived)
+
+
+async def test_a_site_that_was_never_joined_loses_nothing_when_its_server_is_killed(tmp_path: Path) -> None:
+    async with running(tmp_path) as topology:
+        for number in range(1, 51):
+            await publish(topology.edge, batch(number))
+        os.kill(topology.edge_server.pid, signal.SIGKILL)
+
+        async def restarted() -> bool:
+            return topology.edge_server.restarts == 1
+
+        await eventually(restarted)
+        await join(topology)
+
+        async def arrived() -> bool:
+            return await messages_at_center(topology.center) == 50
+
+        await eventually(arrived)
+
+
+async def try_to_publish(client: Client, subject: str, reasons: list[str]) -> None:
+    await client.publish(subject, b"x")
+    await client.flush()
+
+
+async def open_client(port: int, credentials: Any, reasons: list[str]) -> Client:
+    async def note(error: Exception) -> None:
+        reasons.append(str(error))
+
+    return await nats.connect(
+        f"tls://127.0.0.1:{port}",
+        tls=credentials.client_context(),
+        tls_handshake_first=True,
+        error_cb=note,
+        allow_reconnect=False,
+    )
+
+
+async def test_a_gateway_can_publish_its_own_subjects_only(tmp_path: Path) -> None:
+    async with running(tmp_path) as topology:
+        reasons: list[str] = []
+        client = await open_client(topology.edge_server.port, topology.edge_credentials, reasons)
+        for subject in (subjects.batches("south"), subjects.health("south"), "cmd.north.x", "anything"):
+            await client.publish(subject, b"x")
+
+        async def refused() -> bool:
+            await client.flush()
+            return len(reasons) == 4
+
+        await eventually(refused)
+        assert all("permissions violation" in reason for reason in reasons)
+        await client.close()
+
+
+async def test_nobody_outside_can_put_a_batch_into_a_site(tmp_path: Path) -> None:
+    async with running(tmp_path) as topology:
+        await join(topology)
+        await topology.center.publish(subjects.batches("north"), b"forged")
+        await topology.center.flush()
+        await publish(topology.edge, batch(1))
+
+        async def arrived() -> bool:
+            return await messages_at_center(topology.center) == 1
+
+        await eventually(arrived)
+        answer = await streams.api(
+            topology.center, f"$JS.API.STREAM.MSG.GET.{subjects.CENTER_STREAM}", {"last_by_subj": "site.north.batch"}
+        )
+        assert "forged" not in json.dumps(answer)
+
+
+async def test_one_site_cannot_speak_for_another_through_the_dmz(tmp_path: Path) -> None:
+    """A site with a certificate of its own sends health in the name of its neighbor: the hub drops it."""
+    async with running(tmp_path) as topology:
+        heard: list[str] = []
+
+        async def hear(message: Any) -> None:
+            heard.append(message.subject)
+
+        await topology.center.subscribe(subjects.EVERY_HEALTH, cb=hear)
+        authority = Authority.open(tmp_path / "authority")
+        rogue = authority.credentials("edge-north", hosts=["127.0.0.1", "localhost"])
+        dmz = json.loads((tmp_path / "edge" / "nats-server.json").read_text())["leafnodes"]["remotes"][0]["urls"][0]
+        configuration = for_site("south", rogue, tmp_path / "rogue-streams", dmz.removeprefix("tls://"), spool_mb=16)
+        configuration["accounts"]["OT"]["users"] = [{"user": "CN=edge-north"}]
+        async with Server.running("rogue", tmp_path / "rogue", configuration) as server, connected(server.port, rogue) as client:
+
+            async def north_is_heard() -> bool:
+                await client.publish(subjects.health("south"), b"x")
+                await client.publish(subjects.health("north"), b"x")
+                await client.flush()
+                return subjects.health("north") in heard
+
+            await eventually(north_is_heard)
+        assert subjects.health("south") not in heard
+
+
+async def test_a_stranger_s_certificate_opens_no_connection(tmp_path: Path) -> None:
+    async with running(tmp_path) as topology:
+        stranger = Authority.open(tmp_path / "other").credentials("edge-north")
+        with pytest.raises(Exception, match=r"(?i)cert|ssl|tls"):  # the library raises several kinds
+            await open_client(topology.edge_server.port, stranger, [])
+
+
+async def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
+    async with running(tmp_path) as topology:
+        dmz_port = json.loads((tmp_path / "dmz" / "nats-server.json").read_text())["leafnodes"]["port"]
+        configuration = json.loads((tmp_path / "dmz" / "nats-server.json").read_text())
+        assert topology.dmz_server.pid
+        with pytest.raises(UnavailableError, match=rf"second.*{dmz_port}.*in use"):
+            async with Server.running("second", tmp_path / "second", configuration):
+                pass
+
+
+async def test_batches_keep_their_order_through_the_streams(tmp_path: Path) -> None:
+    async with running(tmp_path) as topology:
+        await join(topology)
+        for number in range(1, 201):
+            await publish(topology.edge, batch(number))
+        taken: list[int] = []
+        async with Pull.following(topology.historian, subjects.CENTER_STREAM, subjects.HISTORIAN_CONSUMER, limit=16) as pull:
+            async with asyncio.timeout(20):
+                while len(taken) < 200:
+                    messages = await pull.next()
+                    assert len(messages) <= 32
+                    taken += [decode_batch(message.data).sequence for message in messages]
+                    await messages[-1].ack()
+        assert taken == list(range(1, 201))
+
+
+async def test_what_was_delivered_but_not_acknowledged_comes_again_at_once(tmp_path: Path) -> None:
+    async with running(tmp_path) as topology:
+        await join(topology)
+        for number in range(1, 11):
+            await publish(topology.edge, batch(number))
+        stream, consumer = subjects.CENTER_STREAM, subjects.HISTORIAN_CONSUMER
+        for _ in range(2):
+            taken: list[int] = []
+            async with Pull.following(topology.historian, stream, consumer) as pull, asyncio.timeout(10):
+                while len(set(taken)) < 10:
+                    taken += [decode_batch(message.data).sequence for message in await pull.next()]
+            assert sorted(set(taken)) == list(range(1, 11))
