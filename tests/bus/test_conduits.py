@@ -142,7 +142,8 @@ async def test_one_site_cannot_speak_for_another_through_the_dmz(tmp_path: Path)
         async def hear(message: Any) -> None:
             heard.append(message.subject)
 
-        await topology.center.subscribe(subjects.EVERY_HEALTH, cb=hear)
+        for site in ("north", "south"):
+            await topology.center.subscribe(subjects.health(site), cb=hear)
         authority = Authority.open(tmp_path / "authority")
         rogue = authority.credentials("edge-north", hosts=["127.0.0.1", "localhost"])
         dmz = json.loads((tmp_path / "edge" / "nats-server.json").read_text())["leafnodes"]["remotes"][0]["urls"][0]

@@ -131,12 +131,17 @@ def make_site(name: str, title: str, kind: str, latitude: float, longitude: floa
 def make_utility() -> Utility:
     """Two substations and a plant with about 300 points."""
     sites = []
-    for name, title, at, feeders in (("millbrook", "Millbrook", (54.91, -1.74), 8), ("northgate", "Northgate", (55.04, -1.62), 12)):
+    for name, title, at, feeders in (
+        ("millbrook", "Millbrook", (54.91, -1.74), 8),
+        ("northgate", "Northgate", (55.04, -1.62), 12),
+    ):
         half = feeders // 2
         devices = [
             make_device(name, "rtu-1", "Transformers and busbar", [*BUSBAR, *transformer(1), *transformer(2)]),
             make_device(name, "rtu-2", "Feeders, first section", [row for n in range(1, half + 1) for row in feeder(n)]),
-            make_device(name, "rtu-3", "Feeders, second section", [row for n in range(half + 1, feeders + 1) for row in feeder(n)]),
+            make_device(
+                name, "rtu-3", "Feeders, second section", [row for n in range(half + 1, feeders + 1) for row in feeder(n)]
+            ),
         ]
         sites.append(make_site(name, title, "substation", *at, devices))
     devices = [
@@ -162,7 +167,7 @@ def value_of(point: Point, time_us: int) -> float:
     seed = point.id % 997
     if point.kind is PointKind.DOUBLE:
         return {0: 1.0, 1: 0.0}.get(seed % 13, 2.0)
-    if point.kind is PointKind.BINARY:
+    if point.kind in {PointKind.BINARY, PointKind.CONTROL}:
         return float(seed % 7 == 0)
     if point.kind is PointKind.COUNTER:
         return float(seed * 100 + time_us // 60_000_000 % 100_000)
@@ -190,9 +195,7 @@ class MadeUpHistory:
             raise UnavailableError("the historian does not answer; it is started again")
         by_id = {int(point.id): point for point in self.utility.points}
         width = (end_us - start_us) // buckets
-        rows: dict[str, list[float]] = {
-            name: [] for name in ("point", "time", "min", "max", "mean", "last", "count", "severity")
-        }
+        rows: dict[str, list[float]] = {name: [] for name in ("point", "time", "min", "max", "mean", "last", "count", "severity")}
         for point in sorted(points):
             for start in range(max(start_us, self.begin), min(end_us, self.clock()), width):
                 values = [value_of(by_id[point], start + k * width // 5) for k in range(5)]

@@ -66,7 +66,7 @@ def for_dmz(utility: Utility, credentials: Credentials, host: str, port: int) ->
             _user(
                 subjects.CENTER_ROLE,
                 publish=[*(f"$JS.{site}.API.>" for site in sites), *_STREAM_TRAFFIC, *_REPLIES],
-                subscribe=[subjects.EVERY_HEALTH, *map(subjects.delivery, sites), *_STREAM_TRAFFIC, *_REPLIES],
+                subscribe=[*map(subjects.health, sites), *map(subjects.delivery, sites), *_STREAM_TRAFFIC, *_REPLIES],
             )
         )
     return {

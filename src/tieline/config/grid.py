@@ -378,7 +378,7 @@ def _check_nodes(pieces: Iterable[tuple[Source, int, Equipment]], nodes: Mapping
         elif isinstance(piece, Transformer):
             for column, rated, name in (("high_kv", piece.high_kv, piece.high_node), ("low_kv", piece.low_kv, piece.low_node)):
                 nominal = nodes[name].voltage_kv if name in nodes else rated
-                if not 0.8 <= rated / nominal <= 1.25:
+                if not 0.85 <= rated / nominal <= 1.18:
                     remedy = "correct the rated voltage, or the node"
                     source.report(f"the node {name} has {nominal:g} kV", remedy, line=line, where=column, value=rated)
 

@@ -88,8 +88,10 @@ class Reader:
         where = f"WHERE {_among(points)} AND {_within(start_us, end_us)}"
 
         def statement(catalog: Catalog) -> str:
+            if not catalog:
+                return ""
             columns = "point, epoch_us(time) AS time, value, quality"
-            return f"SELECT {columns} FROM ({schema.raw_scan(catalog, where)}) ORDER BY point, time"
+            return f"SELECT {columns} FROM ({schema.raw_scan(catalog, where)})"
 
         columns = self._fetch(statement, start_us, end_us) if len(points) and start_us < end_us else {}
         return _table(columns, _SAMPLES)
@@ -116,6 +118,8 @@ class Reader:
         bucket = f"{start_us} + (epoch_us(time) - {start_us}) // {width} * {width}"
 
         def statement(catalog: Catalog) -> str:
+            if not uses_rollup and not catalog:
+                return ""
             if uses_rollup:
                 fresh = schema.raw_scan(Catalog(tuple(catalog.tails)), where)
                 rows = f"SELECT * FROM store.quarter {where}"
@@ -125,7 +129,7 @@ class Reader:
                 scan = schema.numbers(schema.raw_scan(catalog, where))
                 found = f"SELECT {schema.ROLLUP}, bucket AS time FROM (SELECT *, {bucket} AS bucket FROM {scan}) GROUP BY ALL"
             columns = "point, time, min, max, sum / nullif(count, 0) AS mean, last, count, severity"
-            return f"SELECT {columns} FROM ({found}) ORDER BY point, time"
+            return f"SELECT {columns} FROM ({found})"
 
         return _table(self._fetch(statement, start_us, end_us), _HISTORY)
 
@@ -136,10 +140,9 @@ class Reader:
                 tuple(part for part in held.parts if part.overlaps(start, end)),
                 tuple(file for file in held.files if file.overlaps(start, end)),
             )
-            if not catalog.parts and not catalog.files:
-                return {}
+            question = statement(catalog)
             try:
-                found: dict[str, Any] = self._cursor.execute(statement(catalog)).fetchnumpy()
+                found: dict[str, Any] = self._cursor.execute(question).fetchnumpy() if question else {}
             except duckdb.CatalogException as error:
                 # A part was compacted or moved between the look into the catalog and the query.
                 if attempt == _ATTEMPTS - 1:
@@ -168,8 +171,9 @@ def _table(columns: Mapping[str, Any], types: Mapping[str, str]) -> pa.Table:
     import pyarrow as pa
 
     arrays = []
+    order = np.lexsort((columns["time"], columns["point"])) if columns else np.empty(0, np.intp)  # DuckDB's takes 0.25 ms
     for name, kind in types.items():
-        column = columns.get(name, np.empty(0, np.int64))
+        column = columns[name][order] if columns else np.empty(0, np.int64)
         mask = np.ma.getmaskarray(column) if isinstance(column, np.ma.MaskedArray) and column.mask is not np.ma.nomask else None
         data = np.asarray(np.ma.getdata(column), np.int64 if kind == "time" else kind)
         array = pa.array(data, mask=mask)

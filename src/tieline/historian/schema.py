@@ -8,7 +8,7 @@ Users see the schema `main`: the table `points` and the views. What they are mad
 | `meta`         | the version of this layout, the lake's folder                                                |
 | `part`         | the catalog of the tables that hold samples                                                  |
 | `tail_N`       | samples in order of arrival; exactly one of them is open and takes the commits               |
-| `body_DAY_N`   | samples of one UTC day in runs sorted by (point, time); `body_mixed_N`: of several odd days  |
+| `body_DAY_N`   | samples of one UTC day in few runs sorted by (point, time); `body_mixed_N`: of odd days      |
 | `lake_file`    | the lake's Parquet files that the views read                                                 |
 | `quarter`      | additive rollup rows of a quarter of an hour, of everything that is not in a tail            |
 | `newest`       | the newest sample of each point, of everything that is not in a tail                         |
@@ -19,7 +19,7 @@ Users see the schema `main`: the table `points` and the views. What they are mad
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 
@@ -34,7 +34,7 @@ CREATE SCHEMA store;
 CREATE TABLE store.meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL);
 CREATE TABLE store.part (
     name VARCHAR NOT NULL, kind VARCHAR NOT NULL, day DATE, state VARCHAR NOT NULL, move BIGINT,
-    rows BIGINT NOT NULL, first BIGINT, last BIGINT
+    rows BIGINT NOT NULL, sorted BIGINT NOT NULL, runs BIGINT NOT NULL, first BIGINT, last BIGINT
 );
 CREATE TABLE store.lake_file (path VARCHAR NOT NULL, day DATE NOT NULL, rows BIGINT NOT NULL);
 CREATE TABLE store.quarter (
@@ -59,7 +59,10 @@ CREATE TABLE points (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A table that holds samples. `first` and `last` bound its times in microseconds; `None` while it is an open tail."""
+    """A table that holds samples. `first` and `last` bound its times in microseconds; `None` where it is empty.
+
+    A body has `runs` sorted runs of rows, the first and largest with `sorted` rows.
+    """
 
     name: str
     kind: str
@@ -67,12 +70,22 @@ class Part:
     state: str = "open"
     move: int | None = None
     rows: int = 0
+    sorted: int = 0
+    runs: int = 0
     first: int | None = None
     last: int | None = None
 
     def overlaps(self, start: int, end: int) -> bool:
         """Whether it may hold a sample from `start` to before `end`."""
-        return self.first is None or self.last is None or (self.first < end and self.last >= start)
+        return self.first is not None and self.last is not None and self.first < end and self.last >= start
+
+    def grown(self, rows: int, first: int | None, last: int | None) -> Part:
+        """The part with so many more rows in that range of time."""
+        if first is None or last is None:
+            return self
+        first = first if self.first is None else min(first, self.first)
+        last = last if self.last is None else max(last, self.last)
+        return replace(self, rows=self.rows + rows, first=first, last=last)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +108,9 @@ class Catalog:
 
     parts: tuple[Part, ...] = ()
     files: tuple[LakeFile, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.parts or self.files)
 
     @property
     def tails(self) -> list[Part]:
@@ -175,6 +191,10 @@ CREATE OR REPLACE VIEW newest AS
 SELECT {NAMES}, s.time, s.value, s.quality FROM (
     SELECT point, max(time) AS time, arg_max(value, time) AS value, arg_max(quality, time) AS quality
     FROM (SELECT point, time, value, quality FROM store.newest UNION ALL {fresh}) GROUP BY point
+) s LEFT JOIN points p ON p.id = s.point;
+CREATE OR REPLACE VIEW rollup AS
+SELECT {NAMES}, s.time, s.min, s.max, s.sum, s.count, s.last, s.last_time, s.severity FROM (
+    SELECT * FROM store.quarter UNION ALL {quarters(fresh)}
 ) s LEFT JOIN points p ON p.id = s.point;
 CREATE OR REPLACE VIEW quarter_hours AS
 SELECT {NAMES}, s.time, s.min, s.max, s.sum / nullif(s.count, 0) AS mean, s.count, s.last, s.severity FROM (

@@ -22,7 +22,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -87,7 +87,7 @@ class Historian:
         self._ledger, self._ledger_rows = Ledger(), 0
         self._catalog = Catalog()
         self._number = 1
-        self._tail, self._tail_rows, self._tail_since = "", 0, 0.0
+        self._tail, self._tail_since = Part(name="", kind="tail"), 0.0
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     @classmethod
@@ -169,7 +169,9 @@ class Historian:
             events = [event for batch in fresh for event in batch.events]
             if fresh:
                 self._write(samples, events, noted)
-            tail_rows = self._tail_rows = self._tail_rows + len(samples)
+                if len(samples):
+                    self._tail = self._tail.grown(len(samples), int(samples.time.min()), int(samples.time.max()))
+            tail_rows = self._tail.rows
         if tail_rows >= self._seal_rows:
             self._due.set()
         known = np.isin(samples.point, self._ids, assume_unique=False) if len(samples) else np.empty(0, bool)
@@ -197,7 +199,7 @@ class Historian:
         with self._transaction(self._writer) as cursor:
             if len(samples):
                 with _registered(cursor, "incoming", samples.to_arrow()):
-                    cursor.execute(f"INSERT INTO store.{self._tail} SELECT * FROM incoming")
+                    cursor.execute(f"INSERT INTO store.{self._tail.name} SELECT * FROM incoming")
             if events:
                 with _registered(cursor, "incoming", _event_table(events)):
                     cursor.execute("INSERT INTO store.event SELECT * FROM incoming")
@@ -218,7 +220,12 @@ class Historian:
         """Runs queries on a cursor of its own; to be used by one thread at a time."""
         if self._connection is None:
             raise LocalError("the historian is closed")
-        return Reader(lambda: new_cursor(self._root()), lambda: self._catalog)
+        return Reader(lambda: new_cursor(self._root()), self._seen)
+
+    def _seen(self) -> Catalog:
+        """The catalog with the open tail as it is now."""
+        catalog, tail = self._catalog, self._tail
+        return replace(catalog, parts=tuple(tail if part.name == tail.name else part for part in catalog.parts))
 
     # ---- care
 
@@ -244,14 +251,20 @@ class Historian:
                     log.error("historian care failed", file=str(self._path), error=one_line(error))
                 was_well = False
 
-    def maintain(self, *, seal: bool = False) -> Care:
-        """Does what is due: compacts a tail that is full or old (any, with `seal`), moves closed days, deletes expired ones."""
+    def maintain(self, *, fully: bool = False) -> Care:
+        """Does what is due: compacts a full or old tail, merges bodies of many runs, moves closed days, deletes expired ones.
+
+        With `fully` every tail is compacted and every body merged.
+        """
         with self._care_lock:
             self._finish_interrupted_move()
             is_old = time.monotonic() - self._tail_since >= SEAL_AGE_S
-            if self._tail_rows and (seal or is_old or self._tail_rows >= self._seal_rows):
+            if self._tail.rows and (fully or is_old or self._tail.rows >= self._seal_rows):
                 self._seal()
             compacted = sum(self._compact(part) for part in self._catalog.tails if part.state == "sealed")
+            for body in self._catalog.parts:
+                if body.state == "open" and (body.runs > 1 if fully else _is_ragged(body)):
+                    self._merge(body)
             moved = self._move_closed_days()
             deleted = self._delete_expired()
             return Care(compacted_rows=compacted, moved_rows=moved, deleted_days=deleted)
@@ -259,17 +272,14 @@ class Historian:
     def _seal(self) -> None:
         """Gives the commits a new tail, and bounds the old one."""
         with self._commit_lock:
-            old, new = self._tail, f"tail_{self._next_number()}"
+            sealed, opened = replace(self._tail, state="sealed"), Part(name=f"tail_{self._next_number()}", kind="tail")
+            parts = [part for part in self._catalog.parts if part.name != sealed.name]
+            catalog = replace(self._catalog, parts=(*parts, sealed, opened))
             with self._transaction(self._care) as cursor:
-                found = cursor.execute(f"SELECT count(*), epoch_us(min(time)), epoch_us(max(time)) FROM store.{old}").fetchone()
-                assert found is not None
-                cursor.execute(f"CREATE TABLE store.{new} ({schema.COLUMNS})")
-                sealed = Part(name=old, kind="tail", state="sealed", rows=found[0], first=found[1], last=found[2])
-                parts = [part for part in self._catalog.parts if part.name != old]
-                catalog = replace(self._catalog, parts=(*parts, sealed, Part(name=new, kind="tail")))
+                cursor.execute(f"CREATE TABLE store.{opened.name} ({schema.COLUMNS})")
                 self._write_catalog(cursor, catalog)
             self._catalog = catalog
-            self._tail, self._tail_rows, self._tail_since = new, 0, time.monotonic()
+            self._tail, self._tail_since = opened, time.monotonic()
 
     def _compact(self, tail: Part) -> int:
         """Sorts a sealed tail into the bodies of its days, and drops it."""
@@ -320,10 +330,20 @@ class Historian:
     def _grown(self, body: Part | None, day: date | None, rows: int, first: int, last: int) -> Part:
         if body is None:
             name = f"body_{day:%Y%m%d}_{self._next_number()}" if day else f"body_mixed_{self._next_number()}"
-            return Part(name=name, kind="body", day=day, rows=rows, first=first, last=last)
-        assert body.first is not None
-        assert body.last is not None
-        return replace(body, rows=body.rows + rows, first=min(body.first, first), last=max(body.last, last))
+            body = Part(name=name, kind="body", day=day, sorted=rows)
+        return replace(body.grown(rows, first, last), runs=body.runs + 1)
+
+    def _merge(self, body: Part) -> None:
+        """Sorts all runs of a body into one."""
+        day = f"{body.day:%Y%m%d}" if body.day else "mixed"
+        merged = replace(body, name=f"body_{day}_{self._next_number()}", sorted=body.rows, runs=1)
+        catalog = replace(self._catalog, parts=tuple(merged if part.name == body.name else part for part in self._catalog.parts))
+        with self._transaction(self._care) as cursor:
+            cursor.execute(f"CREATE TABLE store.{merged.name} ({schema.COLUMNS})")
+            cursor.execute(f"INSERT INTO store.{merged.name} SELECT * FROM store.{body.name} ORDER BY point, time")
+            cursor.execute(f"DROP TABLE store.{body.name}")
+            self._write_catalog(cursor, catalog)
+        self._catalog = catalog
 
     # ---- the lake
 
@@ -439,8 +459,7 @@ class Historian:
         self._ledger_rows = int(_one(cursor, "SELECT count(*) FROM store.ledger"))
         self._number = int(_one(cursor, "SELECT value FROM store.meta WHERE key = 'number'"))
         self._catalog = load_catalog(cursor)
-        self._tail = next(part.name for part in self._catalog.tails if part.state == "open")
-        self._tail_rows = int(_one(cursor, f"SELECT count(*) FROM store.{self._tail}"))
+        self._tail = next(part for part in self._catalog.tails if part.state == "open")
         self._tail_since = time.monotonic()
         self._finish_interrupted_move()
         files = tuple(self._lake.files())
@@ -455,8 +474,9 @@ class Historian:
         """Makes the file describe this catalog, and the views show it, within the caller's transaction."""
         cursor.execute("DELETE FROM store.part")
         for part in catalog.parts:
-            row = [part.name, part.kind, part.day, part.state, part.move, part.rows, part.first, part.last]
-            cursor.execute("INSERT INTO store.part VALUES ($1, $2, $3, $4, $5, $6, $7, $8)", row)
+            # The open tail grows by commits that do not come by here: its bounds are looked up when the file is opened.
+            written = Part(name=part.name, kind=part.kind) if part.kind == "tail" and part.state == "open" else part
+            cursor.execute("INSERT INTO store.part VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", list(astuple(written)))
         if catalog.files != self._catalog.files:
             cursor.execute("DELETE FROM store.lake_file")
             for file in catalog.files:
@@ -496,11 +516,16 @@ class Historian:
 
 def load_catalog(cursor: duckdb.DuckDBPyConnection) -> Catalog:
     """The catalog as the file has it."""
-    parts = cursor.execute("SELECT name, kind, day, state, move, rows, first, last FROM store.part").fetchall()
+    names = ("name", "kind", "day", "state", "move", "rows", "sorted", "runs", "first", "last")
+    rows = cursor.execute(f"SELECT {', '.join(names)} FROM store.part").fetchall()
+    parts = [Part(**dict(zip(names, row, strict=True))) for row in rows]
+    for place, part in enumerate(parts):
+        if part.kind == "tail" and part.state == "open":
+            bounds = f"SELECT count(*), epoch_us(min(time)), epoch_us(max(time)) FROM store.{part.name}"
+            parts[place] = part.grown(*cursor.execute(bounds).fetchall()[0])
     files = cursor.execute("SELECT path, day, rows FROM store.lake_file ORDER BY day, path").fetchall()
-    names = ("name", "kind", "day", "state", "move", "rows", "first", "last")
     return Catalog(
-        tuple(Part(**dict(zip(names, row, strict=True))) for row in parts),
+        tuple(parts),
         tuple(LakeFile(path=path, day=day, rows=rows) for path, day, rows in files),
     )
 
@@ -518,6 +543,11 @@ def _at(time_us: int) -> str:
 def _is_before(part: Part, limit: date) -> bool:
     """Whether the part is due for the lake: its day is over for long, or it holds odd samples that have waited as long."""
     return part.day < limit if part.day is not None else part.first is not None and part.first < day_start(limit)
+
+
+def _is_ragged(body: Part) -> bool:
+    """Whether merging its runs is worth it: a share of the rows, so that in all a row is rewritten a few times at most."""
+    return body.runs >= 4 and 4 * (body.rows - body.sorted) >= body.rows
 
 
 def _fold_quarters(cursor: duckdb.DuckDBPyConnection, day: date) -> None:

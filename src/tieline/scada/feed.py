@@ -32,7 +32,8 @@ class Feed:
 
     async def run(self, seed: Callable[[], object]) -> None:
         """Follows until cancelled. `seed` is awaited once the stream is followed, so that nothing falls between it and the stream."""
-        health = await self._client.subscribe(subjects.EVERY_HEALTH, cb=self._on_health)
+        # One subscription a site: the DMZ passes on no wildcard that reaches beyond what a site may publish.
+        health = [await self._client.subscribe(subjects.health(site), cb=self._on_health) for site in self._live.sites]
         batches = await self._client.jetstream().subscribe(
             subjects.EVERY_BATCH,
             stream=subjects.CENTER_STREAM,
@@ -51,7 +52,8 @@ class Feed:
         finally:
             if self._client.is_connected:
                 await batches.unsubscribe()
-                await health.unsubscribe()
+                for subscription in health:
+                    await subscription.unsubscribe()
 
     async def _on_batch(self, message: Msg) -> None:
         try:

@@ -52,7 +52,7 @@ class Newest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """How many values of a site are worth what; `stale` ones are counted by their quality too."""
+    """How many values of a site are worth what; a stale one counts as stale only, whatever its quality was."""
 
     good: int = 0
     questionable: int = 0
@@ -190,14 +190,13 @@ class LiveState:
         return Newest(self.id[rows], self.time[rows], self.value[rows], self.quality[rows], self.is_stale(rows, now))
 
     def counts(self, now: int) -> dict[str, Counts]:
-        """How many values are good, questionable, invalid and stale, for each site."""
+        """How many values are good, questionable, invalid or stale, for each site."""
         sites = len(self._site_index)
-        worst = severity_of(self.quality)
-        table = np.bincount(self._site_of * 3 + worst, minlength=3 * sites).reshape(sites, 3)
-        stale = np.bincount(self._site_of, weights=self.is_stale(np.arange(len(self.points)), now), minlength=sites)
+        worth = np.where(self.is_stale(np.arange(len(self.points)), now), 3, severity_of(self.quality))
+        table = np.bincount(self._site_of * 4 + worth, minlength=4 * sites).reshape(sites, 4).tolist()
         return {
-            name: Counts(good=int(good), questionable=int(questionable), invalid=int(invalid), stale=int(stale[index]))
-            for (name, index), (good, questionable, invalid) in zip(self._site_index.items(), table, strict=True)
+            name: Counts(good=good, questionable=questionable, invalid=invalid, stale=stale)
+            for name, (good, questionable, invalid, stale) in zip(self._site_index, table, strict=True)
         }
 
     # links and events

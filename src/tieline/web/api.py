@@ -91,11 +91,12 @@ def api_router(catalog: Catalog, live: LiveState, history: History, clock: Clock
     ) -> PointsBody:
         found = catalog.find(site=site, device=device, kind=kind, text=text)
         page = found[offset : offset + limit]
-        return PointsBody(total=len(found), offset=offset, points=[point_body(point) for point in page])
+        return PointsBody(total=len(found), offset=offset, points=[point_body(point, catalog.decimals(point)) for point in page])
 
     @router.get("/points/{reference:path}", summary="One point, by path or id")
     async def one_point(reference: str) -> PointBody:
-        return point_body(catalog.point(reference))
+        point = catalog.point(reference)
+        return point_body(point, catalog.decimals(point))
 
     @router.get("/values", summary="Newest values of some points, a device, a site, or all")
     async def values(
@@ -258,7 +259,7 @@ def device_body(device: Device, link: Link) -> DeviceBody:
     )
 
 
-def point_body(point: Point) -> PointBody:
+def point_body(point: Point, decimals: int) -> PointBody:
     """A point as the API shows it."""
     return PointBody(
         id=point.id,
@@ -276,21 +277,8 @@ def point_body(point: Point) -> PointBody:
         high=point.high,
         deadband=point.reporting.deadband,
         max_silence_s=point.reporting.max_silence_s,
-        decimals=decimals_of(point),
+        decimals=decimals,
     )
-
-
-def decimals_of(point: Point) -> int:
-    """How many decimals are worth showing: as fine as the deadband, or four digits of the span, else two."""
-    if point.kind.is_discrete or point.kind is PointKind.COUNTER:
-        return 0
-    if point.reporting.deadband > 0:
-        finest = point.reporting.deadband
-    elif point.low is not None and point.high is not None:
-        finest = (point.high - point.low) / 10_000
-    else:
-        return 2
-    return min(max(math.ceil(-math.log10(finest) - 1e-9), 0), 3)
 
 
 def value_bodies(live: LiveState, points: list[Point], now: int) -> list[ValueBody]:

@@ -21,7 +21,7 @@ class LinkBody(BaseModel):
 
 
 class CountsBody(BaseModel):
-    """How many values of a site are worth what."""
+    """How many values of a site are worth what; a stale one counts as stale only, whatever its quality was."""
 
     good: int
     questionable: int

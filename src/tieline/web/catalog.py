@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 from tieline.config import Device, Site, Utility
-from tieline.model import Point, PointKind
+from tieline.model import Point, PointId, PointKind
 from tieline.web.errors import bad_request, not_found
 
 _KEY_QUANTITIES = (
@@ -29,6 +30,7 @@ class Catalog:
         self.points = utility.points
         self._by_path = {point.path: point for point in self.points}
         self._by_id = {int(point.id): point for point in self.points}
+        self._resolutions = dict(_resolutions(utility))
         self._sites = {site.name: site for site in utility.sites}
         self._haystack = [f"{point.path} {point.description} {point.equipment} {point.unit}".lower() for point in self.points]
 
@@ -51,6 +53,15 @@ class Catalog:
         if point is None:
             raise not_found(f"point {reference!r}; name it site/device/name or by its id")
         return point
+
+    def decimals(self, point: Point) -> int:
+        """How many decimals are worth showing: those of the register's step or of the deadband, or four digits of the span."""
+        if point.kind.is_discrete or point.kind is PointKind.COUNTER:
+            return 0
+        finest = max(self._resolutions.get(point.id, 0.0), point.reporting.deadband)
+        if not finest and point.low is not None and point.high is not None:
+            finest = (point.high - point.low) / 10_000
+        return min(max(math.ceil(-math.log10(finest) - 1e-9), 0), 3) if finest else 2
 
     def some_points(self, references: str, limit: int) -> list[Point]:
         """The points of a comma-separated list, each once, in its order."""
@@ -76,6 +87,14 @@ class Catalog:
             and (kind is None or point.kind is kind)
             and all(word in haystack for word in words)
         ]
+
+
+def _resolutions(utility: Utility) -> Iterator[tuple[PointId, float]]:
+    for site in utility.sites:
+        for device in site.devices:
+            for point, row in zip(device.points, device.rows, strict=False):
+                if not row.type.startswith("float"):
+                    yield point.id, abs(row.scale)
 
 
 def key_points(points: Sequence[Point], limit: int = 4) -> list[Point]:

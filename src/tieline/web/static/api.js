@@ -45,10 +45,17 @@ export async function getPointsOf(site) {
 }
 
 /**
- * Some points by path or id.
+ * Some points by path or id; those that there are not are left out.
  * @param {(string | number)[]} references
  * @returns {Promise<import("./types.js").Point[]>}
  */
-export function getPoints(references) {
-  return Promise.all(references.map((reference) => get(`points/${String(reference).split("/").map(encodeURIComponent).join("/")}`)));
+export async function getPoints(references) {
+  const answers = await Promise.allSettled(
+    references.map((reference) => get(`points/${String(reference).split("/").map(encodeURIComponent).join("/")}`)),
+  );
+  return answers.flatMap((answer) => {
+    if (answer.status === "fulfilled") return [answer.value];
+    if (answer.reason instanceof ApiError && answer.reason.status === 404) return [];
+    throw answer.reason;
+  });
 }

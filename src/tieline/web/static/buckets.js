@@ -5,6 +5,7 @@
  */
 
 const UNKNOWN = 255;
+const MOST_AHEAD = 5_000; // buckets; what is farther belongs to another range, and history is on its way
 
 export class Buckets {
   /** @type {Map<number, Lane>} */ #lanes = new Map();
@@ -56,19 +57,21 @@ export class Buckets {
    */
   append(point, time, value, severity) {
     const bucket = Math.floor((time - this.start) / this.width);
-    if (bucket < 0 || bucket > this.count + 100_000) return;
-    this.grow(bucket + 1);
+    if (bucket < 0 || !this.reach(time)) return;
     this.lane(point).take(bucket, value, value, value, severity, time);
   }
 
   /**
-   * Makes the grid at least that many buckets long.
-   * @param {number} count
+   * Makes the grid long enough for that time; false where it is too far ahead.
+   * @param {number} time
    */
-  grow(count) {
-    if (count <= this.count) return;
+  reach(time) {
+    const count = Math.floor((time - this.start) / this.width) + 1;
+    if (count > this.count + MOST_AHEAD) return false;
+    if (count <= this.count) return true;
     this.count = count;
     for (const lane of this.#lanes.values()) lane.grow(count);
+    return true;
   }
 
   /**

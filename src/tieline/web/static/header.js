@@ -92,7 +92,7 @@ function makeCount(name, sign, words) {
 /** @param {import("./types.js").Site} site */
 function makeChip(site) {
   const words = make("span", { class: "quiet-words" }, "link waiting");
-  const element = make("a", { class: "chip", href: `/site/${site.name}`, "data-link": "waiting" }, make("i"), site.title, words);
+  const element = make("a", { class: "chip", href: `/site/${site.name}`, "data-link": "waiting" }, make("i"), site.name, words);
   return {
     element,
     /** @param {string} link */

@@ -7,6 +7,7 @@ import { getPoints } from "./api.js";
 import { byId, make, setText } from "./dom.js";
 import { makeEventList } from "./event-list.js";
 import { formatAge, formatNumber } from "./format.js";
+import { makeLinkDiagram } from "./link-diagram.js";
 import { startPage } from "./page.js";
 import { makeSiteMap } from "./site-map.js";
 import { TrendChart } from "./trend-chart.js";
@@ -22,7 +23,8 @@ void startPage(async (live, sites, utility) => {
   const chartHost = make("div", { class: "chart", role: "img", "aria-label": "Power of each site over the last hour" });
   const trended = choosePower(sites, keyPoints);
   byId("main").append(
-    makePanel("map-panel", "Network", "sites by position; hollow is not heard", makeSiteMap(sites, live)),
+    makePanel("map-panel", "Sites", "by position; hollow is not heard", makeSiteMap(sites, live)),
+    makePanel("links-panel", "Links", "sites dial the DMZ, and so does the center", makeLinkDiagram(sites, live)),
     make("section", { class: "panel tiles", "aria-label": "Key figures" }, ...tiles.elements),
     makePanel(
       "chart-panel",
@@ -31,7 +33,7 @@ void startPage(async (live, sites, utility) => {
       chartHost,
       makeLegend(trended, sites),
     ),
-    makePanel("sites-panel", "Sites", "", makeSiteTable(rows.map((row) => row.element))),
+    makePanel("sites-panel", "Measurements", "throughput, quality and key figures", makeSiteTable(rows.map((row) => row.element))),
     makePanel("events-panel", "Events", "newest first, UTC", makeEventList(live)),
   );
   const chart = new TrendChart(chartHost, { isSmall: true });
@@ -100,7 +102,7 @@ function makeSiteTable(rows) {
 function makeSiteRow(live, site, points) {
   const link = make("span", { class: "link" });
   const numbers = Array.from({ length: 7 }, () => make("td", { class: "right number" }, "–"));
-  const cells = site.key_points.flatMap((id) => {
+  const cells = site.key_points.slice(0, 4).flatMap((id) => {
     const point = points.get(id);
     return point ? [new ValueCell(point)] : [];
   });
@@ -122,9 +124,8 @@ function makeSiteRow(live, site, points) {
     if (!status) return;
     const state = live.state === "live" ? status.link : "lost";
     const now = live.now();
-    const heard = state === "lost" && status.heard ? `, heard ${formatAge(now - status.heard)} ago` : "";
     element.dataset.link = link.dataset.link = state;
-    setText(link, `${state}${heard}`);
+    setText(link, state === "lost" && status.heard ? `lost ${formatAge(now - status.heard)}` : state);
     const known = status.devices_up + status.devices_down.length;
     const texts = [
       status.link === "up" ? `${status.devices_up}/${known}` : `–/${site.devices}`,
@@ -148,18 +149,18 @@ function makeSiteRow(live, site, points) {
  * @param {import("./types.js").Site[]} sites
  */
 function makeTiles(live, sites) {
-  const make_ = (/** @type {string} */ words) => {
+  const makeTile = (/** @type {string} */ words) => {
     const figure = make("b", {}, "–");
     return { figure, element: make("div", { class: "tile" }, figure, make("span", {}, words)) };
   };
-  const tiles = ["sites linked", "devices up", "samples/s", "values good", "batches spooled"].map(make_);
+  const tiles = ["sites linked", "devices up", "samples/s", "values good", "batches spooled"].map(makeTile);
   const points = sites.reduce((sum, site) => sum + site.points, 0);
   const devices = sites.reduce((sum, site) => sum + site.devices, 0);
   const paint = () => {
     const heard = [...live.sites.values()].filter((status) => status.link === "up" && live.state === "live");
     /** @param {(status: import("./types.js").SiteStatus) => number} of */
     const sum = (of) => heard.reduce((total, status) => total + of(status), 0);
-    const good = [...live.sites.values()].reduce((total, status) => total + status.good, 0);
+    const good = heard.reduce((total, status) => total + status.good, 0);
     const up = sum((status) => status.devices_up);
     setText(tiles[0].figure, `${heard.length} / ${sites.length}`);
     setText(tiles[1].figure, `${up} / ${devices}`);

@@ -14,19 +14,21 @@ import { Live } from "./live.js";
  */
 export async function startPage(build) {
   const main = byId("main");
+  const live = new Live();
+  /** @type {import("./types.js").Site[]} */
+  let sites = [];
+  let place = { title: "Tieline", subtitle: "", current: "" };
   try {
-    /** @type {{utility: string, sites: import("./types.js").Site[]}} */
-    const { utility, sites } = await get("sites");
-    const live = new Live();
-    const place = await build(live, sites, utility);
-    startHeader(live, { ...place, sites });
-    live.start();
+    const answer = await get("sites");
+    sites = answer.sites;
+    place = await build(live, sites, answer.utility);
     main.dataset.ready = "true";
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error);
-    main.replaceChildren(make("p", { class: "failure", role: "alert" }, `This page cannot be shown: ${words}.`));
     const again = make("button", { type: "button" }, "Try again");
     again.addEventListener("click", () => location.reload());
-    main.append(again);
+    main.replaceChildren(make("p", { class: "failure", role: "alert" }, `This page cannot be shown: ${words}.`), again);
   }
+  startHeader(live, { ...place, sites });
+  live.start();
 }

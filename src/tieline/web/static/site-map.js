@@ -104,17 +104,17 @@ function projection(sites, width, height) {
  * @param {number} height
  */
 function drawGraticule(svg, project, width, height) {
-  const step = niceStep((project.latitude(0) - project.latitude(height)) / 6);
-  const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-  for (let latitude = Math.ceil(project.latitude(height) / step) * step; latitude < project.latitude(0); latitude += step) {
+  const tall = niceStep((project.latitude(0) - project.latitude(height)) * (70 / height));
+  const wide = niceStep((project.longitude(width) - project.longitude(0)) * (100 / width));
+  for (let latitude = Math.ceil(project.latitude(height) / tall) * tall; latitude < project.latitude(0); latitude += tall) {
     const { y } = project.at(latitude, 0);
     svg.append(draw("path", { class: "graticule", d: `M0 ${y} H${width}` }));
-    if (y > 20 && y < height - 40) svg.append(draw("text", { class: "degree", x: 8, y: y - 4 }, degrees(latitude, "N", "S", decimals)));
+    if (y > 30 && y < height - 40) svg.append(draw("text", { class: "degree", x: 8, y: y - 4 }, degrees(latitude, "N", "S", tall)));
   }
-  for (let longitude = Math.ceil(project.longitude(0) / step) * step; longitude < project.longitude(width); longitude += step) {
+  for (let longitude = Math.ceil(project.longitude(0) / wide) * wide; longitude < project.longitude(width); longitude += wide) {
     const { x } = project.at(0, longitude);
     svg.append(draw("path", { class: "graticule", d: `M${x} 0 V${height}` }));
-    if (x > 90 && x < width - 60) svg.append(draw("text", { class: "degree", x: x + 4, y: 14 }, degrees(longitude, "E", "W", decimals)));
+    if (x > 40 && x < width - 60) svg.append(draw("text", { class: "degree", x: x + 4, y: 14 }, degrees(longitude, "E", "W", wide)));
   }
 }
 
@@ -145,8 +145,9 @@ function niceStep(rough) {
  * @param {number} angle
  * @param {string} positive
  * @param {string} negative
- * @param {number} decimals
+ * @param {number} step
  */
-function degrees(angle, positive, negative, decimals) {
+function degrees(angle, positive, negative, step) {
+  const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   return `${Math.abs(angle).toFixed(decimals)}° ${angle < 0 ? negative : positive}`;
 }

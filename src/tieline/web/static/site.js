@@ -12,9 +12,9 @@ import { ValueCell } from "./value-cell.js";
 
 const DEVICES_MS = 3_000;
 const DENSITIES = [
-  { name: "airy", row: 26, narrowest: 380 },
-  { name: "dense", row: 22, narrowest: 300 },
-  { name: "tight", row: 18, narrowest: 250 },
+  { name: "airy", narrowest: 440 },
+  { name: "dense", narrowest: 310 },
+  { name: "tight", narrowest: 250 },
 ];
 
 /**
@@ -44,7 +44,7 @@ void startPage(async (live, sites) => {
     grid,
   );
 
-  const fit = () => arrange(grid, groups);
+  const fit = () => arrange(grid);
   const apply = () => {
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
@@ -122,6 +122,7 @@ function makeDevice(device, points) {
   const rows = points.map(makeRow);
   const heading = make("h2", {}, make("span", { class: "device-title" }, device.name), words, state);
   const list = make("ul", {}, ...rows.map((row) => row.element));
+  list.style.setProperty("--name", `${Math.min(Math.max(...points.map((point) => point.name.length), 4), 22)}ch`);
   const element = make("section", { class: "device", "data-device": device.name }, heading, list);
   /** @param {import("./types.js").Device} now */
   const setDevice = (now) => {
@@ -163,26 +164,24 @@ function makeRow(point) {
 }
 
 /**
- * Chooses the airiest density in which everything fits, and the number of columns for it.
+ * Chooses the airiest density in which everything fits, and the fewest columns for it; what fits is measured, not guessed.
  * @param {HTMLElement} grid
- * @param {{element: HTMLElement, rows: Row[]}[]} groups
  */
-function arrange(grid, groups) {
-  const lines = groups.reduce((sum, group) => {
-    const shown = group.rows.filter((row) => !row.element.hidden).length;
-    return sum + (shown ? shown + 1.7 : 0);
-  }, 0);
-  const { clientWidth: width, clientHeight: height } = grid;
+function arrange(grid) {
+  const width = grid.clientWidth;
+  if (!width) return;
   for (const density of DENSITIES) {
-    const perColumn = Math.max(1, Math.floor(height / density.row) - 2);
-    const columns = Math.max(1, Math.ceil(lines / perColumn));
-    if (width / columns < density.narrowest && density !== DENSITIES[DENSITIES.length - 1]) continue;
     grid.dataset.density = density.name;
-    const fitting = Math.max(1, Math.min(columns, Math.floor(width / density.narrowest)));
-    grid.style.setProperty("--columns", String(Math.max(fitting, Math.min(3, Math.floor(width / 560)))));
-    grid.dataset.scrolls = String(columns > fitting);
-    return;
+    const most = Math.max(1, Math.floor(width / density.narrowest));
+    for (let columns = Math.min(3, most); columns <= most; columns += 1) {
+      grid.style.setProperty("--columns", String(columns));
+      if (grid.scrollWidth <= grid.clientWidth + 1) {
+        grid.dataset.scrolls = "false";
+        return;
+      }
+    }
   }
+  grid.dataset.scrolls = "true";
 }
 
 /**

@@ -143,7 +143,7 @@ export class TrendData {
     if (this.#span === null || document.hidden) return;
     this.#end = this.#live.now();
     this.#start = this.#end - this.#span;
-    this.buckets.grow(Math.floor((this.#end - this.buckets.start) / this.buckets.width) + 1);
+    this.buckets.reach(this.#end);
     this.buckets.dropBefore(this.#start - this.buckets.width);
     this.#show();
   }

@@ -97,7 +97,7 @@ void startPage(async (live) => {
       make("a", { class: "path", href: `/site/${point.site}`, title: point.path }, point.path),
       remove,
       make("span", { class: "description" }, point.description || point.kind),
-      make("span", { class: "reading" }, cell.element, at, cell.unit),
+      make("span", { class: "reading" }, cell.age, cell.element, at, cell.unit),
       make("span", { class: "extent" }, "min ", low, " max ", high),
     );
   }
@@ -196,7 +196,10 @@ void startPage(async (live) => {
   setInterval(() => {
     for (const { point, cell } of entries) cell.paint(live.samples.get(point.id), live.isStale(point), live.now());
   }, 1_000);
+  const missing = named.filter((name) => !points.some((point) => point.path === name || String(point.id) === name));
+  if (missing.length) hint.textContent = `There is no point ${missing.join(", ")}.`;
   setPoints(points);
+  hint.hidden = points.length > 0 && !missing.length;
   return { title: "Trend", subtitle: "min/max kept per pixel", current: "/trend" };
 });
 
