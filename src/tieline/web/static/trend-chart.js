@@ -303,7 +303,11 @@ function unitOf(point) {
 /** @param {number[]} at */
 function decimalsOf(at) {
   const step = at.length > 1 ? Math.abs(at[1] - at[0]) : 1;
-  return Math.min(Math.max(-Math.floor(Math.log10(step) + 1e-9), 0), 6);
+  for (let decimals = 0; decimals < 6; decimals += 1) {
+    const scaled = step * 10 ** decimals;
+    if (Math.abs(scaled - Math.round(scaled)) < 1e-6 * scaled) return decimals;
+  }
+  return 6;
 }
 
 /**
