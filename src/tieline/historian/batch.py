@@ -40,13 +40,12 @@ class AnyBatch(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitResult:
-    """What one commit did; `repeats` counts batches, `unknown` the samples of points that nobody has described."""
+    """What one commit did; `repeats` counts the batches that were committed before."""
 
     batches: int = 0
     samples: int = 0
     events: int = 0
     repeats: int = 0
-    unknown: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

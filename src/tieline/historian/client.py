@@ -13,6 +13,7 @@ from tieline.historian import wire
 from tieline.historian.connection import FILE_NAME, connect, new_cursor, require_version
 from tieline.historian.errors import QueryError
 from tieline.historian.reader import Parameters, Reader
+from tieline.historian.series import SeriesCache
 from tieline.historian.store import load_catalog
 from tieline.model import UnavailableError
 
@@ -71,7 +72,7 @@ class FileReader(Reader):
             cursor = new_cursor(self._connection)
             require_version(cursor, path)
             catalog = load_catalog(cursor)
-            super().__init__(lambda: cursor, lambda: catalog)
+            super().__init__(cursor, lambda: catalog, SeriesCache())
         except BaseException:
             self._connection.close()
             raise

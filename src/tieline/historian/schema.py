@@ -75,6 +75,16 @@ class Part:
     first: int | None = None
     last: int | None = None
 
+    @property
+    def key(self) -> tuple[str, int]:
+        """Names what is in it: that never changes as long as the number of rows does not."""
+        return self.name, self.rows
+
+    @property
+    def alone(self) -> Catalog:
+        """A catalog of nothing else."""
+        return Catalog(parts=(self,))
+
     def overlaps(self, start: int, end: int) -> bool:
         """Whether it may hold a sample from `start` to before `end`."""
         return self.first is not None and self.last is not None and self.first < end and self.last >= start
@@ -96,6 +106,16 @@ class LakeFile:
     day: date
     rows: int
 
+    @property
+    def key(self) -> str:
+        """Names what is in it: a file never changes."""
+        return self.path
+
+    @property
+    def alone(self) -> Catalog:
+        """A catalog of nothing else."""
+        return Catalog(files=(self,))
+
     def overlaps(self, start: int, end: int) -> bool:
         """Whether it may hold a sample from `start` to before `end`."""
         first = day_start(self.day)
@@ -109,13 +129,34 @@ class Catalog:
     parts: tuple[Part, ...] = ()
     files: tuple[LakeFile, ...] = ()
 
+    @classmethod
+    def of(cls, members: Iterable[Part | LakeFile]) -> Catalog:
+        """A catalog of these."""
+        held = list(members)
+        return cls(
+            tuple(member for member in held if isinstance(member, Part)),
+            tuple(member for member in held if isinstance(member, LakeFile)),
+        )
+
     def __bool__(self) -> bool:
         return bool(self.parts or self.files)
+
+    def within(self, start: int, end: int) -> Catalog:
+        """That of it which may hold a sample from `start` to before `end`."""
+        return Catalog(
+            tuple(part for part in self.parts if part.overlaps(start, end)),
+            tuple(file for file in self.files if file.overlaps(start, end)),
+        )
 
     @property
     def tails(self) -> list[Part]:
         """The parts in order of arrival, which the rollup and the table of newest samples do not know yet."""
         return [part for part in self.parts if part.kind == "tail"]
+
+    @property
+    def bodies(self) -> list[Part | LakeFile]:
+        """The sorted parts, the lake's files among them."""
+        return [*(part for part in self.parts if part.kind == "body"), *self.files]
 
 
 def day_start(day: date) -> int:

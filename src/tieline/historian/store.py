@@ -39,6 +39,7 @@ from tieline.historian.lake import Lake
 from tieline.historian.ledger import Ledger, runs
 from tieline.historian.reader import Reader
 from tieline.historian.schema import Catalog, LakeFile, Part, day_of, day_start, literal
+from tieline.historian.series import SeriesCache
 from tieline.model import Event, LocalError, Point, Quality, Samples, UnavailableError
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Historian:
         self._due = threading.Event()
         self._stopping = threading.Event()
         self._carer: threading.Thread | None = None
-        self._ids = np.empty(0, np.uint32)
+        self._cache = SeriesCache()
         self._moved_on: date | None = None
         self._ledger, self._ledger_rows = Ledger(), 0
         self._catalog = Catalog()
@@ -155,8 +156,6 @@ class Historian:
         with self._care_lock, self._transaction(self._care) as cursor, _registered(cursor, "described", pa.table(columns)):
             cursor.execute("DELETE FROM points WHERE id IN (SELECT id FROM described)")
             cursor.execute("INSERT INTO points SELECT * FROM described ORDER BY path")
-            ids = cursor.execute("SELECT id FROM points").fetchnumpy()["id"]
-        self._ids = np.sort(np.asarray(ids, np.uint32))
 
     def commit(self, batches: Sequence[AnyBatch]) -> CommitResult:
         """Stores all batches that are not stored yet, durably and all or none.
@@ -174,13 +173,11 @@ class Historian:
             tail_rows = self._tail.rows
         if tail_rows >= self._seal_rows:
             self._due.set()
-        known = np.isin(samples.point, self._ids, assume_unique=False) if len(samples) else np.empty(0, bool)
         return CommitResult(
             batches=len(fresh),
             samples=len(samples),
             events=len(events),
             repeats=len(batches) - len(fresh),
-            unknown=int(len(samples) - np.count_nonzero(known)),
         )
 
     def _fresh(self, batches: Sequence[AnyBatch]) -> tuple[list[AnyBatch], list[tuple[str, int, int, int]]]:
@@ -220,7 +217,7 @@ class Historian:
         """Runs queries on a cursor of its own; to be used by one thread at a time."""
         if self._connection is None:
             raise LocalError("the historian is closed")
-        return Reader(lambda: new_cursor(self._root()), self._seen)
+        return Reader(new_cursor(self._connection), self._seen, self._cache)
 
     def _seen(self) -> Catalog:
         """The catalog with the open tail as it is now."""

@@ -1,0 +1,1 @@
+"""Measurements, with the peers beside them: `python -m bench`."""
