@@ -63,8 +63,8 @@ class Node(Equipment):
 
 
 class _Branch(Equipment):
-    from_node: Name
-    to_node: Name
+    from_node: Name = Field(description="where it is measured")
+    to_node: Name = Field(description="where positive power flows to")
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -87,9 +87,9 @@ class Switch(_Branch):
     """A circuit breaker or disconnector; closed it has no impedance (CIM Breaker, Disconnector)."""
 
     kind = EquipmentKind.SWITCH
-    type: Literal["breaker", "disconnector"] = "breaker"
-    normal: Literal["closed", "open"] = "closed"
-    rated_current_a: float = Field(default=1250.0, gt=0, allow_inf_nan=False)
+    type: Literal["breaker", "disconnector"] = Field(default="breaker", description="breaker or disconnector")
+    normal: Literal["closed", "open"] = Field(default="closed", description="closed or open")
+    rated_current_a: float = Field(default=1250.0, gt=0, allow_inf_nan=False, description="continuous")
     recloses: bool = Field(default=False, description="protection trips it now and then in the simulator, and recloses")
 
 
@@ -97,8 +97,8 @@ class Transformer(Equipment):
     """A two-winding transformer, with or without a tap changer at its high side (CIM PowerTransformer)."""
 
     kind = EquipmentKind.TRANSFORMER
-    high_node: Name
-    low_node: Name
+    high_node: Name = Field(description="where it is measured")
+    low_node: Name = Field(description="whose voltage is regulated")
     rated_mva: float = _positive("apparent power")
     high_kv: float = _positive("rated voltage, at the neutral tap")
     low_kv: float = _positive("rated voltage without load")
@@ -107,17 +107,17 @@ class Transformer(Equipment):
     load_loss_kw: float = _positive("at rated current")
     no_load_loss_kw: float = _positive("at rated voltage")
     no_load_current_percent: float = _non_negative(0.3, "of the rated current")
-    tap_lowest: int = Field(default=0, ge=-60, le=60)
-    tap_highest: int = Field(default=0, ge=-60, le=60)
-    tap_neutral: int = Field(default=0, ge=-60, le=60)
+    tap_lowest: int = Field(default=0, ge=-60, le=60, description="position")
+    tap_highest: int = Field(default=0, ge=-60, le=60, description="position")
+    tap_neutral: int = Field(default=0, ge=-60, le=60, description="position in which the rated voltages hold")
     tap_step_percent: float = _non_negative(0.0, "of high_kv; a higher position is a higher voltage at the low side")
     target_kv: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="regulated on load to this at low_node")
     deadband_percent: float = Field(default=1.2, gt=0, lt=20, description="of target_kv, to both sides together")
     delay_s: PositiveSeconds = Field(default=30.0, description="the voltage is off for so long before the tap moves")
     top_oil_rise_k: float = Field(default=52.0, gt=0, description="in steady state at rated losses")
     hot_spot_rise_k: float = Field(default=22.0, gt=0, description="above top oil at rated current")
-    oil_time_constant_min: float = Field(default=180.0, gt=0)
-    winding_time_constant_min: float = Field(default=7.0, gt=0)
+    oil_time_constant_min: float = Field(default=180.0, gt=0, description="of IEC 60076-7")
+    winding_time_constant_min: float = Field(default=7.0, gt=0, description="of IEC 60076-7")
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -158,7 +158,7 @@ class Transformer(Equipment):
 
 
 class _Shunted(Equipment):
-    node: Name
+    node: Name = Field(description="where it is connected")
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -171,8 +171,8 @@ class ExternalSource(_Shunted):
 
     kind = EquipmentKind.SOURCE
     voltage_pu: float = Field(default=1.0, gt=0.5, lt=1.5, description="behind its impedance")
-    short_circuit_mva: float = Field(default=10_000.0, gt=0, allow_inf_nan=False)
-    x_to_r: float = Field(default=10.0, gt=0, allow_inf_nan=False)
+    short_circuit_mva: float = Field(default=10_000.0, gt=0, allow_inf_nan=False, description="what it can feed into a fault")
+    x_to_r: float = Field(default=10.0, gt=0, allow_inf_nan=False, description="of its impedance")
 
 
 class Load(_Shunted):
@@ -181,7 +181,9 @@ class Load(_Shunted):
     kind = EquipmentKind.LOAD
     peak_mw: float = _positive("highest consumption")
     power_factor: float = Field(default=0.95, gt=0, le=1, description="lagging")
-    profile: Literal["residential", "commercial", "industrial", "constant"] = "residential"
+    profile: Literal["residential", "commercial", "industrial", "constant"] = Field(
+        default="residential", description="residential, commercial, industrial or constant"
+    )
 
 
 class Solar(_Shunted):

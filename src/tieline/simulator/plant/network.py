@@ -57,7 +57,8 @@ class Network:
     ) -> bool:
         """Fills the columns with the state for these injections (watts and vars; loads consume, generators inject).
 
-        `generators` are all solar units, then all storage; the sources' voltages are those of the grid times `source_voltage`. False where no solution exists: then the columns are the old ones.
+        `generators` are all solar units, then all storage; the sources' voltages are those of the grid times `source_voltage`.
+        False where no solution exists: then the columns are the old ones.
         """
         from power_grid_model.errors import PowerGridError  # type: ignore[attr-defined]  # its stubs leave it out
 
