@@ -41,15 +41,21 @@ def simulate(
     data: Data = DEFAULT_DATA,
     speed: Annotated[float, typer.Option(help="Simulated seconds a second.", min=0.01, max=10_000)] = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same weather, loads and faults.")] = 1,
-    replay: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="Play these measurements instead: a time column, then points by path.")
+    scenario: Annotated[
+        Path | None, typer.Option(metavar="TOML", help="What goes wrong, and when; otherwise the seed decides.")
     ] = None,
-    rate: Annotated[float, typer.Option(help="Rows a second of a replay.", min=0.001, max=100_000)] = 1.0,
+    replay: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Play these measurements: a time column, then one for each point by path.")
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Rows a second of a replay; as recorded if left out.", min=0.001, max=100_000)
+    ] = None,
+    until_read: Annotated[bool, typer.Option("--until-read", help="Hold each row of a replay until it has been read.")] = False,
 ) -> None:
     """Serve every device of the folder on real sockets, driven by a model of the grid or by a recording."""
     from tieline.cli.simulate import run
 
-    run(folder, data, speed=speed, seed=seed, replay=replay, rate=rate)
+    run(folder, data, speed=speed, seed=seed, scenario=scenario, replay=replay, rate=rate, until_read=until_read)
 
 
 @app.command()

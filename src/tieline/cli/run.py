@@ -201,6 +201,7 @@ async def _center(utility: Utility, data: Path, dmz: str, hmi_port: int) -> None
         lake_after_days=utility.retention.lake_after_days, delete_after_days=utility.retention.delete_after_days
     )
     folder = historian_folder(data)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     async with AsyncExitStack() as stack:
         historian = stack.enter_context(
             Historian.open(folder / FILE_NAME, lake=folder / "lake", points=utility.points, retention=retention)
@@ -245,15 +246,16 @@ async def _web(utility: Utility, data: Path, bus_port: int, hmi_port: int) -> No
     from tieline.historian import AsyncClient
     from tieline.scada import LiveState
     from tieline.scada.feed import Feed
-    from tieline.web import create_app, listen, serve, wall_clock
+    from tieline.web import create_app, listen, serve
 
+    clock = SystemClock().now_us
     listener = listen("127.0.0.1", hmi_port)
     credentials = open_authority(data).credentials(subjects.WEB_ROLE)
-    live = LiveState(utility.points, sites=[site.name for site in utility.sites], started=wall_clock())
+    live = LiveState(utility.points, sites=[site.name for site in utility.sites], started=clock())
     async with AsyncClient(historian_folder(data)) as historian, connected(bus_port, credentials) as client:
-        feed = Feed(client, live, wall_clock)
+        feed = Feed(client, live, clock)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(feed.run(lambda: _seed(live, historian, wall_clock)), name="feed")
+            tasks.create_task(feed.run(lambda: _seed(live, historian, clock)), name="feed")
             tasks.create_task(serve(create_app(utility, live, historian), listener=listener), name="serve")
 
 

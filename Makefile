@@ -1,0 +1,55 @@
+# Everything works from a bare clone with Python 3.11, venv, make and git.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+DATA ?= tieline-data
+PORT ?= 8400
+
+.PHONY: install demo test lint types imports scripts unit bench format clean
+
+install: .venv/installed-dev
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) install --constraint constraints.txt --editable .
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(PIP) install --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+demo: .venv/installed
+	$(BIN)/tieline demo --data $(DATA) --port $(PORT)
+
+test: lint types imports scripts unit
+
+lint: install
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+
+types: install
+	$(BIN)/mypy
+
+imports: install
+	$(BIN)/lint-imports --no-cache
+
+# The pages' own scripts: types and unit tests, where Node is there (development only; users need none).
+scripts:
+	@if command -v npm >/dev/null && command -v node >/dev/null; then .ci/check-scripts; \
+	else echo "skipped: the checks of the pages' scripts (no Node here)"; fi
+
+unit: install
+	$(BIN)/pytest --numprocesses 2 --dist worksteal
+
+bench: install
+	$(BIN)/python -m bench
+
+format: install
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

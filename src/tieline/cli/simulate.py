@@ -1,0 +1,49 @@
+"""`tieline simulate`: the devices of a folder on real sockets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tieline.cli.run import run_until_signal
+from tieline.cli.state import held, prepare
+from tieline.config import read_folder
+from tieline.config.field import AddressBook, NetworkPlace
+from tieline.observe import configure_logs
+from tieline.simulator import read_recording, read_scenario, simulate
+
+
+def run(
+    folder: Path,
+    data: Path,
+    *,
+    speed: float,
+    seed: int,
+    scenario: Path | None,
+    replay: Path | None,
+    rate: float | None,
+    until_read: bool,
+) -> None:
+    """Serves until told to stop. Raises `TielineError` where it cannot."""
+    utility = read_folder(folder)
+    data = prepare(data)
+    configure_logs("field")
+    with held(data / "field"):
+        run_until_signal(
+            simulate(
+                utility,
+                data=data,
+                speed=speed,
+                seed=seed,
+                scenario=None if scenario is None else read_scenario(scenario),
+                replay=None if replay is None else read_recording(replay),
+                rows_per_s=rate,
+                until_read=until_read,
+                on_ready=_say_where,
+            )
+        )
+
+
+def _say_where(book: AddressBook) -> None:
+    for path, place in book.items():
+        address = f"{place.host}:{place.port}" if isinstance(place, NetworkPlace) else place.serial_port
+        print(f"{path:<32} {address}", flush=True)  # noqa: T201
