@@ -14,6 +14,8 @@ from fastapi import FastAPI
 from tieline.model import RefusedError, UnavailableError
 from tieline.web.guard import is_loopback
 
+SEND_BUFFER = 128 * 1024
+
 
 def listen(host: str = "127.0.0.1", port: int = 8400) -> socket.socket:
     """A listening socket, taken before anything else starts; port 0 takes any free one.
@@ -29,11 +31,14 @@ def listen(host: str = "127.0.0.1", port: int = 8400) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # What the kernel holds for a slow viewer is old: little of it, so that conflation sets in early.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         listener.bind((address, port))
         listener.listen(128)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listener.close()
-        reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+        is_taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        reason = "is in use" if is_taken else f"cannot be used ({error})"
         raise UnavailableError(f"port {port} on {host} {reason}; choose another one with --port") from error
     listener.setblocking(False)
     return listener

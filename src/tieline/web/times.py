@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_LATEST_US = 200 * 31_556_952 * 1_000_000
 _RELATIVE = re.compile(r"(?:now)?-(?P<count>\d{1,9}(?:\.\d{1,6})?)(?P<unit>[smhdw])")
 
 
@@ -14,6 +15,15 @@ def parse_time(text: str, now: int) -> int:
 
     Raises `ValueError` with what would be right.
     """
+    moment = _read(text, now)
+    if moment is None or not 0 <= moment < _LATEST_US:
+        raise ValueError(
+            f"{text!r} is no time from 1970 to 2169; write ISO 8601 like 2026-01-31T08:00:00Z, or relative like -1h, or now"
+        )
+    return moment
+
+
+def _read(text: str, now: int) -> int | None:
     if text == "now":
         return now
     relative = _RELATIVE.fullmatch(text)
@@ -23,10 +33,9 @@ def parse_time(text: str, now: int) -> int:
         # a plus sign in a query string arrives as a blank
         moment = datetime.fromisoformat(re.sub(r" (\d\d:?\d\d)$", r"+\1", text) if "T" in text else text)
     except ValueError:
-        raise ValueError(f"{text!r} is no time; write ISO 8601 like 2026-01-31T08:00:00Z, or relative like -1h, or now") from None
+        return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def iso(us: int) -> str:
