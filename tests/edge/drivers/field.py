@@ -104,12 +104,22 @@ class Field:
         return [event.kind for event in self.events]
 
 
+class SkippingClock(SystemClock):
+    """The real time, and what is added to it."""
+
+    skipped_s = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.skipped_s
+
+
 @contextlib.asynccontextmanager
-async def running(*devices: Device, tls: Any = None) -> AsyncIterator[Field]:
+async def running(*devices: Device, tls: Any = None, clock: SystemClock | None = None) -> AsyncIterator[Field]:
     """The drivers of those devices, running."""
     here = Field()
+    clock = clock or SystemClock()
     here.drivers = modbus_drivers(
-        devices, on_samples=here.take_samples, on_event=here.take_event, clock=SystemClock(), tls=tls, random=lambda: 0.0
+        devices, on_samples=here.take_samples, on_event=here.take_event, clock=clock, tls=tls, random=lambda: 0.0
     )
     tasks = [asyncio.create_task(driver.run()) for driver in here.drivers]
     try:

@@ -12,7 +12,7 @@ import pytest
 from tieline.edge.driver import UnconfirmedError
 from tieline.model import Quality, RefusedError, RemoteError, UnavailableError
 
-from .field import make_device, next_request, running, serving, tcp
+from .field import SkippingClock, make_device, next_request, running, serving, tcp
 
 OLD = Quality.INVALID | Quality.OLD_DATA
 FAILED = Quality.INVALID | Quality.FAILURE
@@ -220,6 +220,33 @@ async def test_an_unknown_address_in_a_block_spoils_only_its_own_point_and_the_s
         assert all((cycle.point == field.cycles[0].point).all() for cycle in field.cycles)
 
 
+async def test_an_address_that_appears_later_is_found_after_a_while():
+    unknown = {3}
+    asked = []
+
+    async def handler(reader, writer):
+        while True:
+            request = await next_request(reader)
+            asked.append(request.count)
+            wanted = range(request.address, request.address + request.count)
+            writer.write(request.refusal(2) if unknown & set(wanted) else request.registers(*wanted))
+
+    clock = SkippingClock()
+    async with (
+        serving(handler) as port,
+        running(make_device([{"address": n} for n in range(6)], tcp(port)), clock=clock) as field,
+    ):
+        await field.until(lambda: field.quality("p3") == UNKNOWN)
+        unknown.clear()
+        await field.cycles_more(2)
+        assert field.quality("p3") == UNKNOWN
+        clock.skipped_s = 301
+        await field.until(lambda: field.quality("p3") == GOOD)
+        del asked[:]
+        await field.cycles_more(2)
+        assert set(asked) == {6}
+
+
 async def test_a_device_that_bears_only_short_requests_is_read_in_shorter_ones():
     async def handler(reader, writer):
         while True:
@@ -232,6 +259,25 @@ async def test_a_device_that_bears_only_short_requests_is_read_in_shorter_ones()
         await field.until(lambda: field.quality("p39") == GOOD)
         assert [field.value(f"p{n}") for n in range(40)] == list(range(40))
         assert not (field.cycles[-1].quality & int(Quality.INVALID)).any()
+
+
+async def test_a_device_that_is_silent_about_addresses_it_does_not_know_is_not_lost():
+    asked = []
+
+    async def handler(reader, writer):
+        while True:
+            request = await next_request(reader)
+            asked.append(request.address)
+            if request.address < 100:
+                writer.write(request.registers(9))
+
+    rows = [{"address": 0}, {"address": 100}, {"address": 200}, {"address": 300}]
+    async with serving(handler) as port, running(make_device(rows, tcp(port, timeout_s=0.05))) as field:
+        await field.cycles_more(10)
+        assert field.events == []
+        assert all(cycle.value[0] == 9 and not cycle.quality[0] & int(Quality.INVALID) for cycle in field.cycles)
+        assert [field.quality(name) for name in ("p1", "p2", "p3")] == [OLD] * 3
+    assert sorted(address for address in asked if address) == [100, 200, 300]
 
 
 async def test_a_slow_group_delays_a_fast_one_by_one_request_only():
@@ -318,10 +364,13 @@ async def test_neither_a_dead_nor_a_slow_device_delays_a_third():
 
 async def test_writes_are_confirmed_refused_or_unknown_but_never_silently_lost():
     behavior = "echo"
+    is_silent = False
 
     async def handler(reader, writer):
         while True:
             request = await next_request(reader)
+            if is_silent:
+                continue
             if request.pdu[0] == 3:
                 writer.write(request.registers(*[0] * request.count))
             elif behavior == "echo":
@@ -355,3 +404,7 @@ async def test_writes_are_confirmed_refused_or_unknown_but_never_silently_lost()
             behavior = unclear
             with pytest.raises(UnconfirmedError):
                 await driver.write(point, 1)
+        is_silent = True
+        with pytest.raises(UnavailableError) as caught:  # the register was not even read
+            await driver.write(field.id_of("p2"), 1)
+        assert not isinstance(caught.value, UnconfirmedError)

@@ -17,12 +17,17 @@ def make_row(**columns: Any) -> ModbusRow:
 
 
 class Memory:
-    """What a device holds, answered as the standard has it."""
+    """What a device holds, answered as the standard has it; among it words that make NaN, infinities and huge numbers."""
+
+    PECULIAR = (0x0000, 0xFFFF, 0x7F80, 0xFF80, 0x7FC0, 0x7FF0, 0xFFF8, 0x0020, 0x807F, 0xF07F, 0x8000)
 
     def __init__(self, seed: int = 0) -> None:
         random = np.random.default_rng(seed)
         self.bits = {table: random.integers(0, 2, 65536, dtype=np.uint8) for table in (1, 2)}
         self.registers = {table: random.integers(0, 65536, 65536, dtype=np.uint16) for table in (3, 4)}
+        for words in self.registers.values():
+            is_peculiar = random.random(len(words)) < 0.3
+            words[is_peculiar] = random.choice(np.array(self.PECULIAR, np.uint16), is_peculiar.sum())
 
     def answer(self, pdu: bytes) -> bytes:
         function, address, count = pdu[0], int.from_bytes(pdu[1:3], "big"), int.from_bytes(pdu[3:5], "big")

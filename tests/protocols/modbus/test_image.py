@@ -138,6 +138,37 @@ def test_a_failed_block_marks_its_points_keeps_their_values_and_touches_no_other
                 np.testing.assert_equal(value[index], reference(rows[index], new))
 
 
+@pytest.mark.parametrize(
+    ("columns", "data", "value", "quality"),
+    [
+        ({"type": "float32"}, "7FC00000", math.nan, INVALID | Quality.FAILURE),
+        ({"type": "float32"}, "7F800001", math.nan, INVALID | Quality.FAILURE),  # signaling
+        ({"type": "float32", "word_order": "DCBA"}, "0000C0FF", math.nan, INVALID | Quality.FAILURE),
+        ({"type": "float32"}, "FF800000", -math.inf, INVALID | Quality.OVERFLOW),
+        ({"type": "float64"}, "7FF0000000000000", math.inf, INVALID | Quality.OVERFLOW),
+        ({"type": "float64", "scale": 1e10}, "7FEFFFFFFFFFFFFF", math.inf, INVALID | Quality.OVERFLOW),
+        ({"type": "float64"}, "7FEFFFFFFFFFFFFF", 1.7976931348623157e308, GOOD),
+        ({"type": "uint64"}, "0020000000000000", 2.0**53, GOOD),
+        ({"type": "uint64"}, "0020000000000002", 2.0**53 + 2, Quality.QUESTIONABLE | Quality.INACCURATE | GOOD),
+        ({"type": "int64"}, "8000000000000000", -(2.0**63), Quality.QUESTIONABLE | Quality.INACCURATE | GOOD),
+        ({"type": "int64", "scale": 0.001}, "FFFFFFFFFFFFFFFF", -0.001, GOOD),
+    ],
+)
+def test_a_value_says_what_it_is_worth(columns, data, value, quality):
+    image = make_image([make_row(**columns), make_row(address=10)])
+    image.store(0, bytes.fromhex(data).ljust(22, b"\0"), 1)
+    samples = image.samples()
+    np.testing.assert_equal(in_row_order(image, samples.value).tolist(), [value, 0])
+    assert in_row_order(image, samples.quality).tolist() == [quality, GOOD]
+
+
+def test_a_stale_value_is_as_bad_as_its_block_whatever_it_was_worth_before():
+    image = make_image([make_row(type="uint64")])
+    image.store(0, b"\xff" * 8, 1)
+    image.fail(0, Quality.INVALID | Quality.OLD_DATA, 2)
+    assert image.samples().quality.tolist() == [INVALID | Quality.OLD_DATA]
+
+
 def test_what_was_never_read_is_not_a_number_and_old():
     image = make_image([make_row(type="int32"), make_row(table="coil", kind="binary")])
     samples = image.samples()
@@ -182,4 +213,5 @@ def test_a_double_point_of_two_coils_has_its_low_bit_first():
 
 
 def test_an_image_without_rows_gives_no_samples():
-    assert len(make_image([]).samples()) == 0
+    image = make_image([])
+    assert len(image) == len(image.samples()) == 0

@@ -233,6 +233,10 @@ class _Group:
     rejected: set[ReadRequest] = field(default_factory=set)
     """Requests that are not asked for any more, because the device does not know the address and they cannot be split."""
     merge_at: float = float("inf")
+    answered: set[ReadRequest] = field(default_factory=set)
+    """Requests that the device has ever answered, be it with an exception."""
+    silent: dict[ReadRequest, float] = field(default_factory=dict)
+    """Requests that it does not answer although it answers others, and when to try them again."""
     is_complete: bool = True
     """Whether every block was answered in the last cycle, be it by an exception."""
 
@@ -265,6 +269,8 @@ class ModbusDriver:
         self._failures = 0
         self._is_lost = False
         self._is_up = False
+        self._has_answered = False
+        """It answered since it was last away."""
         self._requests = self._exceptions = self._timeouts = self._malformed = self._overruns = 0
 
     def _make_group(self, name: str, period_s: float) -> _Group:
@@ -347,11 +353,17 @@ class ModbusDriver:
         """Reads every block once, and hands over one sample of each point."""
         if self._clock.monotonic() >= group.merge_at:
             self._merge(group)
-        group.is_complete = True
+        group.is_complete = not self._is_away()
         todo = deque(group.image.blocks)
+        if self._is_away():
+            for number in range(len(todo)):
+                group.image.fail(number, NO_ANSWER, self._clock.now_us())
+            todo.clear()
         while todo:
             block = todo.popleft()
-            if block.request not in group.rejected:
+            if block.request in group.silent and self._clock.monotonic() < group.silent[block.request]:
+                group.image.fail(group.image.number_of(block.request), NO_ANSWER, self._clock.now_us())
+            elif block.request not in group.rejected:
                 todo.extendleft(reversed(await self._read_block(group, block)))
         now_us = self._clock.now_us()
         for request in group.rejected:
@@ -362,19 +374,26 @@ class ModbusDriver:
         """Reads one block into the image; gives the pieces to read instead where the device does not bear it in one."""
         image = group.image
         number = image.number_of(block.request)
+        # A device that answers other requests is not lost because it does not answer one that it never has.
+        is_proof = block.request in group.answered or not self._has_answered
         try:
             async with self._line.lock:
-                response, time_us = await self._ask(block.request.pdu)
+                response, time_us = await self._ask(block.request.pdu, is_proof=is_proof)
+                group.answered.add(block.request)
+                group.silent.pop(block.request, None)
                 payload = self._judge(block.request.payload, response)
         except DeviceExceptionError as error:
             if error.code in _WORTH_SPLITTING:
                 return self._split(group, block)
             image.fail(number, EXCEPTION_QUALITY.get(error.code, FAILED), self._clock.now_us())
+            group.is_complete &= error.code not in _FROM_GATEWAY
         except (ResponseError, StreamError):
             image.fail(number, FAILED, self._clock.now_us())
         except UnavailableError:
             image.fail(number, NO_ANSWER, self._clock.now_us())
             group.is_complete = False
+            if not is_proof and self._has_answered:
+                group.silent[block.request] = self._clock.monotonic() + ASK_AGAIN_S
         else:
             image.store(number, payload, time_us)
         return ()
@@ -396,19 +415,21 @@ class ModbusDriver:
 
     # Asking
 
-    async def _ask(self, pdu: bytes) -> tuple[bytes, int]:
+    async def _ask(self, pdu: bytes, *, is_proof: bool = True) -> tuple[bytes, int]:
         """A request that changes nothing, under the line's lock; on a serial line repeated once."""
         try:
-            return await self._transact(pdu)
+            return await self._transact(pdu, is_proof=is_proof)
         except UnconfirmedError:
             if not self._is_shared or self._is_away():
                 raise
-            answer = await self._transact(pdu)
-            self._line.keep_silent(self._timeout_s)
-            return answer
+            try:
+                return await self._transact(pdu, is_proof=is_proof)
+            finally:
+                if not self._is_away():
+                    self._line.keep_silent(self._timeout_s)
 
-    async def _transact(self, pdu: bytes) -> tuple[bytes, int]:
-        """One request under the line's lock, with what its outcome says of the device."""
+    async def _transact(self, pdu: bytes, *, is_proof: bool = True) -> tuple[bytes, int]:
+        """One request under the line's lock, with what its outcome says of the device; silence says nothing without `is_proof`."""
         if self._is_away():
             raise UnavailableError(f"{self.device.path} does not answer; it is asked again soon")
         self._requests += 1
@@ -416,7 +437,8 @@ class ModbusDriver:
             return await self._line.transact(self._unit, pdu, self._timeout_s)
         except UnconfirmedError as error:
             self._timeouts += 1
-            self._failed(str(error), is_sure=not self._line.is_open)
+            if is_proof or not self._line.is_open:
+                self._failed(str(error), is_sure=not self._line.is_open)
             if self._is_away() and not self._is_shared:
                 self._line.close()
             raise UnconfirmedError(f"{self.device.path}: {error}") from error
@@ -455,6 +477,7 @@ class ModbusDriver:
         return self._clock.monotonic() < self._away_until
 
     def _answered(self) -> None:
+        self._has_answered = True
         if self._failures:
             self._failures = 0
             self._backoff.reset()
@@ -464,7 +487,9 @@ class ModbusDriver:
         if self._is_lost:
             self._is_lost = False
             self._report("device_restored", Severity.INFO, f"{self.device.path} answers again")
-            for group in self._groups:  # it may be another device, or another program in it
+            for group in self._groups:
+                group.silent.clear()
+                # It may be another device, or another program in it.
                 group.merge_at = self._clock.monotonic() if group.merge_at < float("inf") else group.merge_at
 
     def _failed(self, reason: str, *, is_sure: bool) -> None:
@@ -472,7 +497,7 @@ class ModbusDriver:
         if not is_sure and self._failures == 1:
             return
         self._away_until = self._clock.monotonic() + self._backoff.next_wait()
-        self._is_up = False
+        self._is_up = self._has_answered = False
         if not self._is_lost:
             self._is_lost = True
             self._report("device_lost", Severity.ERROR, f"{self.device.path} is lost: {reason}")
