@@ -313,6 +313,28 @@ async def test_an_address_in_use_is_an_error_that_names_device_and_address(utili
         await server.wait_closed()
 
 
+async def test_sites_may_use_the_same_private_address(utility: Utility, tmp_path: Path) -> None:
+    address = {"host": "10.0.0.1", "unit": 1}
+    devices = [device_of(utility, path) for path in ("northgate/tm-1", "sunfield/inv-1")]
+    moved = {device.path: replace(device, connection=device.connection.model_copy(update=address)) for device in devices}
+    sites = tuple(
+        replace(site, devices=tuple(moved.get(device.path, device) for device in site.devices)) for site in utility.sites
+    )
+    async with Field(replace(utility, sites=sites), data=tmp_path, scenario=QUIET) as field:
+        assert field.book["northgate/tm-1"] != field.book["sunfield/inv-1"]
+
+
+async def test_two_devices_of_two_sites_at_one_loopback_address_are_refused(utility: Utility, tmp_path: Path) -> None:
+    address = {"host": "127.0.0.1", "port": 50_502, "unit": 1}
+    devices = [device_of(utility, path) for path in ("northgate/tm-1", "sunfield/inv-1")]
+    moved = {device.path: replace(device, connection=device.connection.model_copy(update=address)) for device in devices}
+    sites = tuple(
+        replace(site, devices=tuple(moved.get(device.path, device) for device in site.devices)) for site in utility.sites
+    )
+    with pytest.raises(ConfigError, match=r"sunfield/inv-1 and northgate/tm-1 have the same address"):
+        await simulate(replace(utility, sites=sites), data=tmp_path)
+
+
 async def test_without_a_grid_values_wander_between_their_limits(utility: Utility, tmp_path: Path) -> None:
     field = Field(replace(utility, grid=None), data=tmp_path)
     device = field.device("northgate/rtu-1")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tieline.config import Utility, read_folder
-from tieline.config.grid import Transformer
+from tieline.config.grid import ExternalSource, Grid, Line, Load, Node, Transformer
 from tieline.model import LocalError, PointKind
 from tieline.simulator.plant import Plant
 from tieline.simulator.plant.heat import Heat
@@ -264,6 +264,39 @@ def test_a_walk_keeps_its_spread_whatever_the_step() -> None:
         for _ in range(20):
             walk.step(seconds)
         assert walk.value.std() == pytest.approx(2.0, rel=0.05)
+
+
+def test_the_smallest_grid_is_a_source_at_a_node() -> None:
+    node = Node(name="bus", voltage_kv=20)
+    plant = Plant(Grid(nodes=(node,), sources=(ExternalSource(name="net", node="bus"),)), start_s=NOON)
+    plant.step(1.0)
+    assert plant.is_solved
+    assert plant.read("bus", "voltage") == pytest.approx(20_000, rel=0.03)
+
+
+def test_parallel_transformers_and_closed_rings_are_solved(utility: Utility) -> None:
+    plant = build(utility)
+    for switch in ("ng-q0", "mb-q2"):
+        plant.operate(switch, "switch_position", 1)
+    for _ in range(3):
+        plant.step(1.0)
+        assert plant.is_solved
+    assert plant.read("ng-20a", "voltage") == pytest.approx(plant.read("ng-20b", "voltage"), rel=1e-6)
+    assert plant.read("ng-mb-2", "current") > 10
+
+
+def test_an_overload_that_no_voltage_can_carry_keeps_the_last_state() -> None:
+    nodes = (Node(name="bus", voltage_kv=20), Node(name="far", voltage_kv=20))
+    line = Line(
+        name="line", from_node="bus", to_node="far", length_km=50, r_ohm_per_km=0.3, x_ohm_per_km=0.4, rated_current_a=200
+    )
+    load = Load(name="load", node="far", peak_mw=500, profile="constant")
+    plant = Plant(
+        Grid(nodes=nodes, lines=(line,), sources=(ExternalSource(name="net", node="bus"),), loads=(load,)), start_s=NOON
+    )
+    plant.step(1.0)
+    assert not plant.is_solved
+    assert np.isfinite(plant.values[:, 0]).all()
 
 
 def test_what_equipment_does_not_have_is_refused(utility: Utility) -> None:

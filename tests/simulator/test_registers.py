@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tieline.config import Device, ModbusRow, TcpConnection
@@ -97,6 +97,7 @@ ROWS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_the_driver_reads_what_the_simulator_wrote(specified: list[tuple[str, str, str, float, float]]) -> None:
     rows, values, address = [], [], 0
@@ -122,6 +123,7 @@ def test_the_driver_reads_what_the_simulator_wrote(specified: list[tuple[str, st
             assert own[number] == pytest.approx(values[number], rel=1e-6, abs=step / 2 + 1e-9)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["int16", "uint16", "int32", "uint32", "int64", "float32", "float64"]),
     st.sampled_from(["ABCD", "CDAB", "BADC", "DCBA"]),
@@ -137,6 +139,7 @@ def test_the_simulator_takes_what_the_driver_writes(kind: str, order: str, value
     assert simulated.values[0] == value
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_request_has_an_answer(request: bytes) -> None:
     simulated = device(row("a", kind="setpoint"), row("b", kind="control", table="coil"), row("c", table="input_register"))

@@ -12,7 +12,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -278,8 +278,8 @@ class GridFolder:
             if file.is_file() or stem in _REQUIRED:
                 source = Source(folder, file, findings)
                 read[stem] = [(source, line, piece) for line, piece in source.read_table(model)]
-        for file in sorted(path.iterdir()):
-            if file.stem not in _FILES or file.suffix != ".csv":
+        for file in sorted(path.glob("*.csv")):
+            if file.stem not in _FILES:
                 Source(folder, file, findings).report(
                     "there is no such part of the electrical model",
                     f"the files are {', '.join(f'{stem}.csv' for stem in _FILES)}",
@@ -310,7 +310,7 @@ class GridFolder:
                 )
         piece = grid.by_name.get(row.equipment)
         if row.equipment and piece is None and self._is_whole:
-            remedy = _write_one_of(row.equipment, list(grid.by_name))
+            remedy = _write_one_of(row.equipment, grid.by_name)
             source.report("there is no such equipment in grid/", remedy, line=line, where="equipment", value=row.equipment)
         if row.quantity:
             self._check_quantity(source, line, row, piece)
@@ -321,7 +321,7 @@ class GridFolder:
         quantity = quantity_of(row.quantity, row.kind)
         if quantity is None:
             verb = "operated" if row.kind.is_writable else "measured"
-            remedy = _write_one_of(row.quantity, list(words))
+            remedy = _write_one_of(row.quantity, words)
             source.report(f"there is no such quantity to be {verb}", remedy, line=line, where="quantity", value=row.quantity)
             return
         if piece is not None and piece.kind not in quantity.equipment:
@@ -365,7 +365,7 @@ def _check_nodes(pieces: Iterable[tuple[Source, int, Equipment]], nodes: Mapping
         for column in columns:
             name = getattr(piece, column)
             if name not in nodes and is_legible:
-                source.report("there is no such node", _write_one_of(name, list(nodes)), line=line, where=column, value=name)
+                source.report("there is no such node", _write_one_of(name, nodes), line=line, where=column, value=name)
         ends = [nodes[name] for name in piece.nodes if name in nodes]
         if len(set(piece.nodes)) < len(piece.nodes):
             source.report("both ends are the same node", "name two nodes", line=line, where=columns[1], value=piece.nodes[1])
@@ -413,7 +413,12 @@ def _check_fed(pieces: Iterable[tuple[Source, int, Equipment]], nodes: Mapping[s
             )
 
 
-def _write_one_of(name: str, known: Sequence[str]) -> str:
+def _write_one_of(name: str, known: Iterable[str]) -> str:
+    return _suggest(name, tuple(known))
+
+
+@lru_cache(maxsize=256)
+def _suggest(name: str, known: tuple[str, ...]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     if close:
         return f"did you mean {close[0]}?"

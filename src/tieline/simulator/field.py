@@ -222,8 +222,12 @@ class Field:
     async def _serve(self, stack: AsyncExitStack) -> dict[str, Place]:
         book: dict[str, Place] = {}
         for devices in _by_address(self._utility).values():
-            units = {device.connection.unit: self.devices[device.path] for device in devices}
             connection = devices[0].connection
+            units: dict[int, ModbusDevice] = {}
+            for device in devices:
+                other = units.setdefault(device.connection.unit, self.devices[device.path])
+                if other.path != device.path:
+                    raise ConfigError(f"{device.path} and {other.path} have the same address and unit; give each its own")
             endpoint: TcpEndpoint | SerialEndpoint
             if isinstance(connection, RtuConnection):
                 endpoint = SerialEndpoint(units, baud_rate=connection.baud_rate)
@@ -281,7 +285,7 @@ async def simulate(
 
 
 def _by_address(utility: Utility) -> Mapping[tuple[object, ...], Sequence[Device]]:
-    """Devices that share a socket or a line. A serial port's name means a line of its own at each site."""
+    """Devices that share a socket or a line. Sites may use the same names and private addresses: each means its own."""
     found: dict[tuple[object, ...], list[Device]] = {}
     for site in utility.sites:
         for device in site.devices:
@@ -289,7 +293,8 @@ def _by_address(utility: Utility) -> Mapping[tuple[object, ...], Sequence[Device
             if isinstance(connection, RtuConnection):
                 key: tuple[object, ...] = ("rtu", site.name, connection.serial_port)
             else:
-                key = (connection.transport, connection.host, connection.port)
+                network = "" if _is_loopback(connection.host) else site.name
+                key = (connection.transport, network, connection.host, connection.port)
             found.setdefault(key, []).append(device)
     return found
 

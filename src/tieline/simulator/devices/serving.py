@@ -9,7 +9,7 @@ import tty
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, cast
 
 from tieline.model import UnavailableError
 from tieline.simulator.devices.modbus import ModbusDevice
@@ -83,8 +83,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
-        self._transport = transport  # type: ignore[assignment]  # TLS and uvloop transports are not registered as such
+        self._transport = cast("asyncio.Transport", transport)  # a stream server's; uvloop's is not registered as one
         self._register.add(self)
 
     def connection_lost(self, _error: Exception | None) -> None:
