@@ -60,6 +60,9 @@ _T = TypeVar("_T")
 MERGE_AGAIN_S = 300.0
 """How long a split of a block, and a point whose address the device does not know, are taken for granted."""
 
+START_SPREAD_S = 1.0
+"""The first cycle of a poll group comes within this time, or its period where that is shorter."""
+
 ASK_AGAIN_S = 30.0
 """After this time a group with a longer period asks again for what was not answered."""
 
@@ -264,6 +267,7 @@ class ModbusDriver:
         self._is_shared = isinstance(device.connection, RtuConnection)
         self._rows = {point.id: row for point, row in zip(device.points, device.rows, strict=True)}
         self._groups = [self._make_group(name, period_s) for name, period_s in device.polls.items()]
+        self._random = random
         self._backoff = Backoff(random)
         self._away_until = float("-inf")
         self._failures = 0
@@ -333,7 +337,9 @@ class ModbusDriver:
     # Polling
 
     async def _poll(self, group: _Group) -> None:
-        ticker = Ticker(group.period_s, self._clock.monotonic())
+        # Devices that start together neither connect nor poll together.
+        origin = self._clock.monotonic() + self._random() * min(group.period_s, START_SPREAD_S)
+        ticker = Ticker(group.period_s, origin)
         wake = ticker.next_tick(self._clock.monotonic())
         while True:
             await asyncio.sleep(wake - self._clock.monotonic())
