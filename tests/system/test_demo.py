@@ -1,0 +1,180 @@
+"""`tieline demo` as a newcomer runs it, and everything that may be in its way."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import urllib.request
+from pathlib import Path
+
+import pytest
+from bench.topology import free_port
+
+from tests.system.processes import Processes, eventually, processes_with, run
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+
+
+def get(port: int, path: str) -> dict[str, object]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+        body: dict[str, object] = json.load(answer)
+        return body
+
+
+def start_demo(processes: Processes, data: Path, port: int) -> subprocess.Popen[bytes]:
+    demo = processes.start("demo", "--data", data, "--port", str(port))
+    address = f"http://127.0.0.1:{port}"
+    eventually(lambda: address in processes.said_by(demo) or demo.poll() is not None, within_s=90)
+    assert demo.poll() is None, processes.said_by(demo)
+    return demo
+
+
+def count(data: Path) -> int:
+    answer = run("query", "SELECT count(*) AS n FROM samples", "--data", data, "--format", "json")
+    assert answer.returncode == 0, answer.stderr
+    return int(json.loads(answer.stdout)[0]["n"])
+
+
+def links(port: int) -> list[str]:
+    sites = get(port, "/api/sites")["sites"]
+    assert isinstance(sites, list)
+    return [site["link"]["state"] for site in sites]
+
+
+def all_values(port: int) -> dict[str, tuple[object, object]]:
+    values = get(port, "/api/values")["values"]
+    assert isinstance(values, list)
+    return {value["path"]: (value["value"], value["time"]) for value in values}
+
+
+def test_the_demo_runs_stops_cleanly_and_keeps_its_data(tmp_path: Path, processes: Processes) -> None:
+    data, port = tmp_path / "data", free_port()
+    demo = start_demo(processes, data, port)
+    eventually(lambda: links(port) == ["up"] * 3)
+    eventually(lambda: all(value is not None for value, _ in all_values(port).values()))
+    before = all_values(port)
+    eventually(lambda: sum(now != before[path] for path, now in all_values(port).items()) > 50)
+    first = count(data)
+    assert first > 300
+    eventually(lambda: count(data) > first + 100)
+    assert get(port, "/openapi.json")["openapi"]
+
+    demo.send_signal(signal.SIGINT)
+    assert demo.wait(30) == 0, processes.said_by(demo)
+    assert not processes_with(str(data))
+    kept = count(data)  # nobody runs: the file itself is asked
+    assert kept > first
+
+    start_demo(processes, data, port)
+    eventually(lambda: count(data) > kept)
+
+
+def test_a_demo_that_is_killed_leaves_no_process_behind(tmp_path: Path, processes: Processes) -> None:
+    data, port = tmp_path / "data", free_port()
+    demo = start_demo(processes, data, port)
+    os.kill(demo.pid, signal.SIGKILL)
+    demo.wait()
+    eventually(lambda: not processes_with(str(data)), within_s=30)
+
+
+def test_a_killed_role_comes_back_and_its_site_is_seen_lost_meanwhile(tmp_path: Path, processes: Processes) -> None:
+    data, port = tmp_path / "data", free_port()
+    start_demo(processes, data, port)
+    eventually(lambda: links(port) == ["up"] * 3)
+    gateway = next(int(entry.name) for entry in Path("/proc").iterdir() if _is_gateway(entry, data, "millbrook"))
+    os.kill(gateway, signal.SIGSTOP)  # it hangs: worse than dying
+    eventually(lambda: "lost" in links(port))
+    site = get(port, "/api/sites/millbrook")
+    assert site["values"]["stale"] == site["points"]  # type: ignore[index]
+    os.kill(gateway, signal.SIGKILL)
+    eventually(lambda: links(port) == ["up"] * 3)
+
+
+def _is_gateway(entry: Path, data: Path, site: str) -> bool:
+    try:
+        words = (entry / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return b"--site" in words and site.encode() in words and str(data).encode() in words
+
+
+def one_line(answer: subprocess.CompletedProcess[str]) -> str:
+    """What a command says when it cannot do its job: one line, exit code 2, no traceback."""
+    assert answer.returncode == 2, answer
+    lines = answer.stderr.strip().splitlines()
+    assert len(lines) == 1, answer.stderr
+    assert lines[0].startswith("tieline: ")
+    return lines[0]
+
+
+def test_a_port_in_use_is_one_clear_line_before_anything_starts(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        line = one_line(run("demo", "--data", tmp_path / "data", "--port", str(port)))
+    assert re.search(rf"port {port} .* in use", line)
+    assert not processes_with(str(tmp_path / "data"))
+    assert not (tmp_path / "data" / "center").exists()
+
+
+def test_a_data_directory_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    line = one_line(run("demo", "--data", tmp_path / "file" / "data", "--port", "0"))
+    assert "cannot write to the data directory" in line
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+@pytest.mark.parametrize("how", ["full", "read-only"])
+def test_a_full_or_read_only_disk_is_one_clear_line(tmp_path: Path, how: str) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    options = "size=1m" if how == "full" else "ro"
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", disk], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("this machine mounts nothing")
+    try:
+        line = one_line(run("demo", "--data", disk / "data", "--port", "0"))
+    finally:
+        subprocess.run(["umount", disk], check=True)
+    assert ("is full" if how == "full" else "read-only file system") in line
+
+
+def test_two_with_one_data_directory_are_told_apart(tmp_path: Path, processes: Processes) -> None:
+    data = tmp_path / "data"
+    start_demo(processes, data, free_port())
+    assert "runs with" in one_line(run("demo", "--data", data, "--port", "0"))
+
+
+def test_a_missing_certificate_is_one_clear_line(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    from tieline.security.identity import Authority
+
+    Authority.open(data / "authority").credentials("dmz", hosts=["127.0.0.1", "localhost"]).certificate.unlink()
+    assert "dmz.crt is missing" in one_line(run("demo", "--data", data, "--port", "0"))
+
+
+def test_help_is_quick_and_a_wrong_query_is_one_line(tmp_path: Path) -> None:
+    import time
+
+    started = time.perf_counter()
+    assert run("--help").returncode == 0
+    assert time.perf_counter() - started < 3.0  # 0.15 s when the machine is idle
+    assert "there is no historian" in one_line(run("query", "SELECT 1", "--data", tmp_path))
+
+
+def test_the_example_can_be_written_out_and_checked(tmp_path: Path) -> None:
+    assert run("example", tmp_path / "mine").returncode == 0
+    answer = run("check", tmp_path / "mine")
+    assert answer.returncode == 0
+    assert "no mistakes" in answer.stdout
+    utility = tmp_path / "mine" / "utility.toml"
+    utility.write_text(utility.read_text().replace("name =", "nam =", 1))
+    answer = run("check", tmp_path / "mine", "--format", "json")
+    assert answer.returncode == 1
+    assert {"nam", "name"} <= {finding["where"] for finding in json.loads(answer.stdout)}
+    assert "is not a folder" in one_line(run("check", tmp_path / "absent"))
