@@ -14,7 +14,7 @@ from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusIOException
 
 from tieline.config import Device, RtuConnection, Utility, read_folder
-from tieline.config.field import NetworkPlace, SerialPlace, read_book, relocate
+from tieline.config.field import AddressBook, NetworkPlace, SerialPlace, read_book, relocate
 from tieline.model import ConfigError, PointId, UnavailableError
 from tieline.protocols.modbus import Image, plan_reads
 from tieline.security.identity import Authority
@@ -24,6 +24,7 @@ from tieline.simulator import (
     Behavior,
     DeviceEvent,
     Field,
+    Recording,
     Scenario,
     SwitchEvent,
     read_scenario,
@@ -345,3 +346,36 @@ async def test_without_a_grid_values_wander_between_their_limits(utility: Utilit
             if point.kind == "analog" and point.low is not None and point.high is not None:
                 assert point.low <= value <= point.high
     assert (device.values != before).sum() > len(device) / 2
+
+
+async def test_a_running_field_moves_by_itself(field: Field) -> None:
+    device = field.device("sunfield/bess-1")
+    row = device.row(device.number("frequency"))
+    running = asyncio.create_task(field.run(speed=10))
+    async with asyncio.timeout(10), master(field, "sunfield/bess-1") as client:
+        first = seen = (await client.read_input_registers(row.address, count=1, device_id=1)).registers
+        while seen == first:
+            seen = (await client.read_input_registers(row.address, count=1, device_id=1)).registers
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_a_recording_is_replayed_through_a_running_field(utility: Utility, tmp_path: Path) -> None:
+    source = Recording(("sunfield/bess-1/state_of_charge",), np.arange(50.0), np.arange(50.0)[:, None] + 10)
+    books: asyncio.Queue[AddressBook] = asyncio.Queue()
+    running = asyncio.create_task(
+        simulate(utility, data=tmp_path, scenario=QUIET, replay=source, until_read=True, on_ready=books.put_nowait)
+    )
+    seen = []
+    async with asyncio.timeout(10):
+        place = (await books.get())["sunfield/bess-1"]
+        assert isinstance(place, NetworkPlace)
+        reader, writer = await asyncio.open_connection(place.host, place.port)
+        while not seen or seen[-1] < 5900:
+            seen.append(int.from_bytes((await exchange(reader, writer, 1, bytes.fromhex("0400040001")))[2:], "big"))
+        writer.close()
+    assert sorted(set(seen)) == [100 * value for value in range(10, 60)]
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running

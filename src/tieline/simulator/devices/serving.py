@@ -22,6 +22,7 @@ _LONGEST_PDU = 253
 _GATEWAY_TARGET_FAILED = 0x0B
 _BITS_PER_BYTE = 11  # start, eight, parity, stop
 _SILENT_BYTES = 3.5
+_ABANDONED_S = 0.2  # a real slave waits for 3.5 bytes of silence; a process is not woken that exactly
 
 
 class Endpoint(Protocol):
@@ -143,6 +144,7 @@ class SerialEndpoint:
         self._seconds_per_byte = _BITS_PER_BYTE / baud_rate
         self._far = self._near = -1
         self._buffer = bytearray()
+        self._last_byte_s = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def start(self) -> None:
@@ -170,6 +172,11 @@ class SerialEndpoint:
             os.close(self._near)
 
     def _receive(self) -> None:
+        assert self._loop is not None
+        now = self._loop.time()
+        if now - self._last_byte_s > _ABANDONED_S:
+            self._buffer.clear()
+        self._last_byte_s = now
         with suppress(BlockingIOError):
             self._buffer += os.read(self._far, 4096)
         while (length := _request_length(self._buffer)) and len(self._buffer) >= length:
