@@ -108,10 +108,10 @@ class Replay:
                 shown.watch(changed if until_read else None)
             period_s = 1 / rows_per_s if rows_per_s else 0.0
             for index in range(len(self._recording)):
-                due = loop.time() + period_s
                 self.show(index)
                 if on_row is not None:
                     on_row(self.row)
+                due = loop.time() + period_s
                 await asyncio.sleep(max(0.0, due - loop.time()))
                 while until_read and not all(shown.is_read for shown in self._shown):
                     changed.clear()
