@@ -13,8 +13,8 @@ from tieline.historian import wire
 from tieline.historian.connection import FILE_NAME, connect, new_cursor, require_version
 from tieline.historian.errors import QueryError
 from tieline.historian.reader import Parameters, Reader
+from tieline.historian.schema import load_catalog
 from tieline.historian.series import SeriesCache
-from tieline.historian.store import load_catalog
 from tieline.model import UnavailableError
 
 if TYPE_CHECKING:

@@ -72,7 +72,10 @@ def check(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
         return
     if kind != duckdb.StatementType.SELECT:
         raise QueryError(f"{kind.name} is refused: {_ALLOWED}")
-    answer = connection.execute("SELECT json_serialize_sql($1::VARCHAR)", [statement]).fetchone()
+    try:
+        answer = connection.execute("SELECT json_serialize_sql($1::VARCHAR)", [statement]).fetchone()
+    except duckdb.Error as error:  # interrupted
+        raise QueryError(one_line(error)) from None
     assert answer is not None
     tree = json.loads(answer[0])
     if tree["error"]:

@@ -1,6 +1,7 @@
 """From the bus into the store: what the center's stream holds is committed, and only then acknowledged.
 
-While one commit runs, the next messages come in, so many small batches become one insert. Each message is acknowledged by itself: after
+A commit costs the same for one small batch as for a hundred, so what comes within a fifth of a second becomes one commit, unless it
+is much. (The live state does not wait for it: it reads the stream itself.) Each message is acknowledged by itself: after
 a restart messages come again in any order, and acknowledging "everything up to this one" would give up those still on their way. A
 process that dies between commit and acknowledgement is given the same batches again, and the store's ledger recognizes them.
 """
@@ -26,7 +27,10 @@ from tieline.model import RemoteError, UnavailableError
 
 log = structlog.get_logger()
 
-MOST_MESSAGES = 256
+MOST_MESSAGES = 2_000
+COMMIT_PERIOD_S = 0.2
+ENOUGH_BYTES = 8 * 1024 * 1024
+"""So much is committed at once, without waiting for more."""
 
 
 @dataclass(slots=True)
@@ -49,8 +53,10 @@ async def ingest(
 ) -> None:
     """Commits what comes until cancelled; a commit under way is finished first. A store that cannot write is tried again for ever."""
     async with Pull.following(client, subjects.CENTER_STREAM, subjects.HISTORIAN_CONSUMER, limit=MOST_MESSAGES) as pull:
+        committed_at = 0.0
         while True:
-            messages = await pull.next()
+            messages = await _gather(pull, until=committed_at + COMMIT_PERIOD_S)
+            committed_at = asyncio.get_running_loop().time()
             batches = [batch for message in messages if (batch := _read(message, counts)) is not None]
             result = await _finish(_commit_surely(historian, batches, backoff))
             counts.batches += result.batches
@@ -63,6 +69,22 @@ async def ingest(
                     await message.ack()
             except Error as error:
                 log.debug("acknowledgement not sent", reason=str(error))  # the batches come again and are recognized
+
+
+async def _gather(pull: Pull, *, until: float) -> list[Msg]:
+    """What is there, and what comes until then, but that enough is enough."""
+    messages = await pull.next()
+    loop = asyncio.get_running_loop()
+    while len(messages) < MOST_MESSAGES // 2 and sum(len(message.data) for message in messages) < ENOUGH_BYTES:
+        left_s = until - loop.time()
+        if left_s <= 0:
+            break
+        try:
+            async with asyncio.timeout(left_s):
+                messages += await pull.next()
+        except TimeoutError:
+            break
+    return messages
 
 
 async def _commit_surely(historian: Historian, batches: list[Batch], backoff: Backoff) -> CommitResult:

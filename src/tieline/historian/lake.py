@@ -7,13 +7,16 @@ as a Delta application transaction, which is how the historian learns after a cr
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from tieline.historian.errors import one_line
 from tieline.historian.schema import LakeFile
+from tieline.model import UnavailableError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,9 +41,20 @@ class Lake:
 
     def append(self, move: int, rows: pa.RecordBatchReader) -> None:
         """Appends rows (day, point, time, value, quality), sorted, as one Delta commit; on return they are on disk."""
+        before = {file.path for file in self.files()}
+        with self._explained():
+            self._write(move, rows)
+            # object_store renames into place but does not sync; the historian is about to delete its own copy.
+            for file in self.files():
+                if file.path not in before:
+                    _sync(Path(file.path))
+            for log in sorted((self.folder / "_delta_log").glob("*.json"))[-2:]:
+                _sync(log)
+            _sync(self.folder)
+
+    def _write(self, move: int, rows: pa.RecordBatchReader) -> None:
         from deltalake import CommitProperties, Transaction, WriterProperties, write_deltalake
 
-        before = {file.path for file in self.files()}
         self.folder.mkdir(parents=True, exist_ok=True)
         write_deltalake(
             str(self.folder),
@@ -50,13 +64,6 @@ class Lake:
             writer_properties=WriterProperties(compression="ZSTD", compression_level=3, max_row_group_size=ROW_GROUP),
             commit_properties=CommitProperties(app_transactions=[Transaction(APPLICATION, move)]),
         )
-        # object_store renames into place but does not sync; the historian is about to delete its own copy.
-        for file in self.files():
-            if file.path not in before:
-                _sync(Path(file.path))
-        for log in sorted((self.folder / "_delta_log").glob("*.json"))[-2:]:
-            _sync(log)
-        _sync(self.folder.parent)
 
     def files(self) -> list[LakeFile]:
         """The Parquet files of the table's newest version."""
@@ -75,21 +82,33 @@ class Lake:
         table = self._table()
         if table is None or not any(file.day < day for file in self.files()):
             return False
-        table.delete(f"day < CAST('{day.isoformat()}' AS DATE)")
+        with self._explained():
+            table.delete(f"day < CAST('{day.isoformat()}' AS DATE)")
         return True
 
     def vacuum(self) -> Sequence[str]:
         """Removes files that no version of the last hour needs, so that no reader loses one under its hands."""
         table = self._table()
-        removed: list[str] = (
-            [] if table is None else table.vacuum(retention_hours=1, dry_run=False, enforce_retention_duration=False)
-        )
+        if table is None:
+            return []
+        with self._explained():
+            removed: list[str] = table.vacuum(retention_hours=1, dry_run=False, enforce_retention_duration=False)
         return removed
 
     def _table(self) -> Any:
         from deltalake import DeltaTable
 
-        return DeltaTable(str(self.folder)) if DeltaTable.is_deltatable(str(self.folder)) else None
+        with self._explained():
+            return DeltaTable(str(self.folder)) if DeltaTable.is_deltatable(str(self.folder)) else None
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        from deltalake.exceptions import DeltaError
+
+        try:
+            yield
+        except (OSError, DeltaError) as error:
+            raise UnavailableError(f"the lake at {self.folder} cannot be reached: {one_line(error)}") from error
 
 
 def _columns(batch: Any) -> dict[str, list[Any]]:

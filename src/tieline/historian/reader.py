@@ -29,7 +29,6 @@ Parameters = Sequence[Any] | Mapping[str, Any] | None
 
 BATCH_ROWS = 65_536
 MAX_BUCKETS = 100_000
-_ATTEMPTS = 5
 _MOST_ROWS = 1_000_000
 """Questions that read more do not put their series into memory."""
 _T = TypeVar("_T")
@@ -119,16 +118,16 @@ class Reader:
 
     def _snapshot(self, read: Callable[[Catalog], _T], start_us: int, end_us: int) -> _T:
         """What `read` finds in the parts that overlap the range, all as of one moment."""
-        for attempt in range(_ATTEMPTS):
-            try:
+        try:
+            with suppress(duckdb.CatalogException):  # a part was compacted or moved since the look into the catalog
                 return read(self._catalog().within(start_us, end_us))
-            except duckdb.CatalogException as error:
-                # A part was compacted or moved between the look into the catalog and the query.
-                if attempt == _ATTEMPTS - 1:
-                    raise _explained(error) from None
-            except duckdb.Error as error:
-                raise _explained(error) from None
-        raise AssertionError
+            self._cursor.execute("BEGIN TRANSACTION READ ONLY")
+            try:
+                return read(schema.load_catalog(self._cursor).within(start_us, end_us))
+            finally:
+                self._cursor.execute("ROLLBACK")
+        except duckdb.Error as error:
+            raise _explained(error) from None
 
     def _read(self, catalog: Catalog, points: Sequence[int], start_us: int, end_us: int) -> Samples:
         cached, rest = self._cached(catalog, points)

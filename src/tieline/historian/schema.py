@@ -22,6 +22,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
 
 VERSION = 1
 QUARTER_US = 15 * 60 * 1_000_000
@@ -157,6 +161,22 @@ class Catalog:
     def bodies(self) -> list[Part | LakeFile]:
         """The sorted parts, the lake's files among them."""
         return [*(part for part in self.parts if part.kind == "body"), *self.files]
+
+
+def load_catalog(cursor: duckdb.DuckDBPyConnection) -> Catalog:
+    """The catalog as the file has it."""
+    names = ("name", "kind", "day", "state", "move", "rows", "sorted", "runs", "first", "last")
+    rows = cursor.execute(f"SELECT {', '.join(names)} FROM store.part").fetchall()
+    parts = [Part(**dict(zip(names, row, strict=True))) for row in rows]
+    for place, part in enumerate(parts):
+        if part.kind == "tail" and part.state == "open":
+            bounds = f"SELECT count(*), epoch_us(min(time)), epoch_us(max(time)) FROM store.{part.name}"
+            parts[place] = part.grown(*cursor.execute(bounds).fetchall()[0])
+    files = cursor.execute("SELECT path, day, rows FROM store.lake_file ORDER BY day, path").fetchall()
+    return Catalog(
+        tuple(parts),
+        tuple(LakeFile(path=path, day=day, rows=rows) for path, day, rows in files),
+    )
 
 
 def day_start(day: date) -> int:

@@ -17,6 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+import duckdb
 import structlog
 
 from tieline.historian import wire
@@ -95,8 +96,6 @@ class HistorianServer:
             return
         with self._lock:
             self._stopping.set()
-            for running in self._running:
-                running.reader.interrupt()
             for asker in self._askers:
                 with suppress(OSError):
                     asker.shutdown(socket.SHUT_RDWR)
@@ -141,7 +140,7 @@ class HistorianServer:
             with self._historian.reader() as reader:
                 while (request := _read_request(asker)) is not None:
                     self._answer(asker, reader, request)
-        except (OSError, ValueError, TielineError):
+        except (OSError, ValueError, TielineError, duckdb.Error):
             pass  # the asker has gone, or talks nonsense
         finally:
             with self._lock:
@@ -165,25 +164,25 @@ class HistorianServer:
         finally:
             with self._lock:
                 self._running.discard(running)
+                if self._stopping.is_set():
+                    self._lock.notify_all()
 
     def _watch(self) -> None:
-        while True:
-            with self._lock:
-                while not self._running and not self._stopping.is_set():
-                    self._lock.wait()
-                if self._stopping.is_set():
-                    return
-                now = time.monotonic()
+        with self._lock:
+            while self._running or not self._stopping.is_set():
                 for running in self._running:
-                    if now >= running.deadline:
-                        running.is_late = True
-                        running.reader.interrupt()
-                        if now >= running.deadline + self._time_limit_s:  # nobody reads the answer
-                            with suppress(OSError):
-                                running.asker.shutdown(socket.SHUT_RDWR)
-                    elif _has_gone(running.asker):
-                        running.reader.interrupt()
-                self._lock.wait(_WATCH_S)
+                    self._look_at(running)
+                # An interrupt that comes just before the query begins is lost, hence again and again.
+                self._lock.wait(_WATCH_S if self._running else None)
+
+    def _look_at(self, running: _Running) -> None:
+        overdue = time.monotonic() - running.deadline
+        running.is_late = overdue >= 0
+        if running.is_late or self._stopping.is_set() or _has_gone(running.asker):
+            running.reader.interrupt()
+        if overdue >= self._time_limit_s:  # the query has ended, but nobody reads the answer
+            with suppress(OSError):
+                running.asker.shutdown(socket.SHUT_RDWR)
 
 
 def _run(reader: Reader, request: wire.Request) -> pa.RecordBatchReader | pa.Table:

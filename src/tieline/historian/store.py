@@ -38,7 +38,7 @@ from tieline.historian.errors import one_line
 from tieline.historian.lake import Lake
 from tieline.historian.ledger import Ledger, runs
 from tieline.historian.reader import Reader
-from tieline.historian.schema import Catalog, LakeFile, Part, day_of, day_start, literal
+from tieline.historian.schema import Catalog, Part, day_of, day_start, literal
 from tieline.historian.series import SeriesCache
 from tieline.model import Event, LocalError, Point, Quality, Samples, UnavailableError
 
@@ -85,6 +85,7 @@ class Historian:
         self._carer: threading.Thread | None = None
         self._cache = SeriesCache()
         self._moved_on: date | None = None
+        self._is_broken = False
         self._ledger, self._ledger_rows = Ledger(), 0
         self._catalog = Catalog()
         self._number = 1
@@ -162,6 +163,7 @@ class Historian:
 
         Raises `UnavailableError` where the disk refuses; nothing is stored then, and the same call may be repeated.
         """
+        self._mend()
         with self._commit_lock:
             fresh, noted = self._fresh(batches)
             samples = _sane(Samples.concatenate(batch.samples for batch in fresh))
@@ -215,9 +217,7 @@ class Historian:
 
     def reader(self) -> Reader:
         """Runs queries on a cursor of its own; to be used by one thread at a time."""
-        if self._connection is None:
-            raise LocalError("the historian is closed")
-        return Reader(new_cursor(self._connection), self._seen, self._cache)
+        return Reader(new_cursor(self._root()), self._seen, self._cache)
 
     def _seen(self) -> Catalog:
         """The catalog with the open tail as it is now."""
@@ -253,6 +253,7 @@ class Historian:
 
         With `fully` every tail is compacted and every body merged.
         """
+        self._mend()
         with self._care_lock:
             self._finish_interrupted_move()
             is_old = time.monotonic() - self._tail_since >= SEAL_AGE_S
@@ -351,10 +352,10 @@ class Historian:
         # Once a day, or for a large piece: what trickles in late is not worth a file in the lake every few minutes.
         if not closed or (self._moved_on == self._today() and sum(part.rows for part in closed) < MOVE_ROWS):
             return 0
-        self._moved_on = self._today()
         move = self._next_number()
         self._mark(closed, state="moving", move=move)
         self._append_to_lake(move)
+        self._moved_on = self._today()
         return self._finish_move(move)
 
     def _append_to_lake(self, move: int) -> None:
@@ -364,10 +365,7 @@ class Historian:
                 f"SELECT time::DATE AS day, point::BIGINT AS point, time, value, quality::INTEGER AS quality "
                 f"FROM ({scan}) ORDER BY day, point, time"
             ).to_arrow_reader(131_072)
-            try:
-                self._lake.append(move, rows)
-            except OSError as error:
-                raise UnavailableError(f"the lake at {self._lake.folder} cannot be written: {one_line(error)}") from error
+            self._lake.append(move, rows)
 
     def _finish_move(self, move: int) -> int:
         moved = [part for part in self._catalog.parts if part.move == move]
@@ -426,13 +424,25 @@ class Historian:
 
     # ---- inside
 
+    def _mend(self) -> None:
+        """Opens the file anew after an error that DuckDB does not survive, such as a disk that fills up in a checkpoint."""
+        if self._is_broken:
+            with self._care_lock, self._commit_lock:
+                if self._connection is not None:
+                    self._connection.close()
+                    self._connection = None
+                if not self._stopping.is_set():
+                    self._connect()
+
     def _connect(self) -> None:
+        self._is_broken = True
         self._connection = connect(self._path, read_only=False, lake=self._lake.folder, memory_mb=self._memory_mb)
         try:
             self._writer, self._care = new_cursor(self._connection), new_cursor(self._connection)
             if not has_version(self._writer, self._path):
                 self._create()
             self._load()
+            self._is_broken = False
         except duckdb.Error as error:
             self._connection.close()
             self._connection = None
@@ -455,11 +465,17 @@ class Historian:
         self._ledger = Ledger(cursor.execute("SELECT site, incarnation, first, last FROM store.ledger ORDER BY ALL").fetchall())
         self._ledger_rows = int(_one(cursor, "SELECT count(*) FROM store.ledger"))
         self._number = int(_one(cursor, "SELECT value FROM store.meta WHERE key = 'number'"))
-        self._catalog = load_catalog(cursor)
+        self._catalog = schema.load_catalog(cursor)
         self._tail = next(part for part in self._catalog.tails if part.state == "open")
         self._tail_since = time.monotonic()
-        self._finish_interrupted_move()
-        files = tuple(self._lake.files())
+        try:
+            self._finish_interrupted_move()
+            files = tuple(self._lake.files())
+        except (
+            UnavailableError
+        ) as error:  # what the lake holds cannot be asked for now; what comes in must be stored all the same
+            log.error("lake unavailable", error=str(error))
+            files = self._catalog.files
         lake = _one(cursor, "SELECT coalesce(max(value), '') FROM store.meta WHERE key = 'lake'")
         if files != self._catalog.files or lake != str(self._lake.folder):
             catalog = replace(self._catalog, files=files)
@@ -491,6 +507,8 @@ class Historian:
 
     def _root(self) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
+            if not self._stopping.is_set():
+                raise UnavailableError(f"{self._path} cannot be opened at the moment")
             raise LocalError("the historian is closed")
         return self._connection
 
@@ -504,27 +522,12 @@ class Historian:
         except (duckdb.FatalException, duckdb.IOException, duckdb.InternalException, duckdb.OutOfMemoryException) as error:
             with suppress(duckdb.Error):
                 cursor.execute("ROLLBACK")
+            self._is_broken = isinstance(error, duckdb.FatalException | duckdb.InternalException)
             raise UnavailableError(f"{self._path} cannot be written: {one_line(error)}") from error
         except BaseException:
             with suppress(duckdb.Error):
                 cursor.execute("ROLLBACK")
             raise
-
-
-def load_catalog(cursor: duckdb.DuckDBPyConnection) -> Catalog:
-    """The catalog as the file has it."""
-    names = ("name", "kind", "day", "state", "move", "rows", "sorted", "runs", "first", "last")
-    rows = cursor.execute(f"SELECT {', '.join(names)} FROM store.part").fetchall()
-    parts = [Part(**dict(zip(names, row, strict=True))) for row in rows]
-    for place, part in enumerate(parts):
-        if part.kind == "tail" and part.state == "open":
-            bounds = f"SELECT count(*), epoch_us(min(time)), epoch_us(max(time)) FROM store.{part.name}"
-            parts[place] = part.grown(*cursor.execute(bounds).fetchall()[0])
-    files = cursor.execute("SELECT path, day, rows FROM store.lake_file ORDER BY day, path").fetchall()
-    return Catalog(
-        tuple(parts),
-        tuple(LakeFile(path=path, day=day, rows=rows) for path, day, rows in files),
-    )
 
 
 def _one(cursor: duckdb.DuckDBPyConnection, query: str) -> Any:
