@@ -57,12 +57,14 @@ export function startHeader(live, { title, subtitle, current, sites }) {
       setText(banner, live.state === "lost" ? `No live data: ${live.reason}. Everything shown is old; reconnecting.` : "");
     }
     if (!changes.links && !changes.status) return;
-    let counts = { questionable: 0, invalid: 0, stale: 0 };
+    const counts = { questionable: 0, invalid: 0, stale: 0 };
     for (const status of live.sites.values()) {
       counts.questionable += status.questionable;
       counts.invalid += status.invalid;
       counts.stale += status.stale;
-      chips.get(status.site)?.show(live.state === "live" ? status.link : "lost");
+    }
+    for (const [name, chip] of chips) {
+      chip.show(live.state === "lost" ? "lost" : (live.sites.get(name)?.link ?? "waiting"));
     }
     questionable.show(counts.questionable);
     invalid.show(counts.invalid);

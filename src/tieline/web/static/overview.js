@@ -121,11 +121,11 @@ function makeSiteRow(live, site, points) {
   );
   const paint = () => {
     const status = live.sites.get(site.name);
-    if (!status) return;
-    const state = live.state === "live" ? status.link : "lost";
+    const state = live.state === "live" ? (status?.link ?? "waiting") : live.state === "lost" ? "lost" : "waiting";
     const now = live.now();
     element.dataset.link = link.dataset.link = state;
-    setText(link, state === "lost" && status.heard ? `lost ${formatAge(now - status.heard)}` : state);
+    setText(link, state === "lost" && status?.heard ? `lost ${formatAge(now - status.heard)}` : state);
+    if (!status) return;
     const known = status.devices_up + status.devices_down.length;
     const texts = [
       status.link === "up" ? `${status.devices_up}/${known}` : `–/${site.devices}`,

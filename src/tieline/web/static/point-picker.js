@@ -24,6 +24,8 @@ export function makePointPicker(onPick) {
   /** @type {import("./types.js").Point[]} */ let found = [];
   let active = -1;
   let asked = 0;
+  let isSearching = false;
+  let isPickWanted = false; // Enter came before the answer: what was found for other words must not be picked
 
   const show = (/** @type {boolean} */ isOpen) => {
     list.hidden = !isOpen;
@@ -39,21 +41,27 @@ export function makePointPicker(onPick) {
     option.scrollIntoView({ block: "nearest" });
   };
   const pick = (/** @type {number} */ index) => {
+    isPickWanted = isSearching;
     const point = found[index];
-    if (!point) return;
+    if (isSearching || !point) return;
     show(false);
+    found = [];
     input.value = "";
     onPick(point);
   };
   const search = async () => {
     const mine = (asked += 1);
+    isSearching = true;
+    isPickWanted = false;
     try {
       const answer = await get("points", { text: input.value, limit: MAX_FOUND });
       if (mine !== asked) return;
       found = answer.points;
     } catch {
+      if (mine !== asked) return;
       found = [];
     }
+    isSearching = false;
     list.replaceChildren(
       ...found.map((point, index) => {
         const option = make(
@@ -71,6 +79,7 @@ export function makePointPicker(onPick) {
     );
     show(found.length > 0 && document.activeElement === input);
     activate(0);
+    if (isPickWanted) pick(0);
   };
   input.addEventListener("input", search);
   input.addEventListener("focus", search);

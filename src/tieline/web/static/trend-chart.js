@@ -6,12 +6,13 @@
  */
 
 import { formatNumber, formatTime, formatDate } from "./format.js";
-import { isDiscrete } from "./states.js";
+import { isDiscrete, stateOf } from "./states.js";
 
 /** @type {import("./uplot.js").UPlotConstructor} */
 const UPlot = /** @type {any} */ (globalThis).uPlot;
 
 const STRIP = 5;
+const STATE = "state";
 
 /**
  * @typedef {object} ChartOptions
@@ -154,7 +155,9 @@ export class TrendChart {
             labelSize: 16,
             labelGap: 0,
             labelFont: font,
-            values: (/** @type {unknown} */ _, /** @type {number[]} */ at) => at.map((value) => formatNumber(value, decimalsOf(at))),
+            ...(unit === STATE ? { incrs: [1], size: 90 } : {}),
+            values: (/** @type {unknown} */ _, /** @type {number[]} */ at) =>
+              at.map((value) => (unit === STATE ? this.#stateName(value) : formatNumber(value, decimalsOf(at)))),
           })),
         ],
         series: [
@@ -193,6 +196,7 @@ export class TrendChart {
    * @returns {[number, number]}
    */
   #extent(unit) {
+    if (unit === STATE) return this.#points.some((point) => point.kind === "double") ? [-0.4, 3.4] : [-0.4, 1.4];
     const buckets = this.#buckets;
     let low = Infinity;
     let high = -Infinity;
@@ -211,6 +215,16 @@ export class TrendChart {
     if (low > high) return [0, 1];
     const room = (high - low) * 0.06 || Math.abs(high) * 0.02 || 0.5;
     return [low - room, high + room];
+  }
+
+  /**
+   * A tick of the states' axis in words, where all that it measures share them.
+   * @param {number} value
+   */
+  #stateName(value) {
+    if (!Number.isInteger(value)) return "";
+    const names = new Set(this.#points.filter(isDiscrete).map((point) => stateOf(point, value)));
+    return names.size === 1 ? [...names][0] : String(value);
   }
 
   /**
@@ -297,7 +311,7 @@ export class TrendChart {
 
 /** @param {import("./types.js").Point} point */
 function unitOf(point) {
-  return isDiscrete(point) ? "state" : point.unit || "1";
+  return isDiscrete(point) ? STATE : point.unit || "1";
 }
 
 /** @param {number[]} at */
