@@ -1,8 +1,14 @@
-"""One measured figure."""
+"""Measured figures, as a table for people and as JSON for machines."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,3 +20,29 @@ class Result:
     value: float | None
     unit: str
     detail: str = ""
+
+
+def figure(value: float | None) -> str:
+    """Three digits that count."""
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def show(results: Sequence[Result], file: Path | None = None) -> None:
+    """Prints the table; writes the same to a file as JSON where one is named."""
+    width = max(len(result.name) for result in results)
+    for result in results:
+        print(
+            f"{result.part}  {result.name:<{width}}  {figure(result.value):>12} {result.unit:<16} {result.detail}".rstrip(),
+            flush=True,
+        )
+    if file is None:
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    about = {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "python": sys.version.split()[0],
+        "machine": platform.platform(),
+    }
+    file.write_text(json.dumps({**about, "results": [asdict(result) for result in results]}, indent=2) + "\n")

@@ -40,7 +40,7 @@ def test_drift_within_the_deadband_is_reported_once_it_adds_up() -> None:
 
 def test_a_change_of_quality_is_always_reported_but_not_one_of_time_quality() -> None:
     reporting = ExceptionReporting([point(1, deadband=10.0)])
-    qualities = [0, 0, Quality.INVALID, Quality.INVALID, Quality.GATEWAY_TIME, Quality.CLOCK_NOT_SYNCHRONIZED]
+    qualities = [0, 0, Quality.INVALID, Quality.INVALID, Quality.DEVICE_TIME, Quality.CLOCK_NOT_SYNCHRONIZED]
     reported = [len(reporting.select(Samples.of(1, at, 5.0, int(quality)))) for at, quality in enumerate(qualities)]
     assert reported == [1, 0, 1, 0, 1, 0]
 
@@ -89,7 +89,7 @@ rows = st.lists(
         st.integers(1, 4),
         st.integers(0, 40).map(lambda at: at * S),
         st.one_of(st.integers(-5, 5).map(float), st.just(math.nan)),
-        st.sampled_from([0, int(Quality.INVALID), int(Quality.GATEWAY_TIME)]),
+        st.sampled_from([0, int(Quality.INVALID), int(Quality.DEVICE_TIME)]),
     ),
     max_size=40,
 )

@@ -31,7 +31,7 @@ def test_concatenating_nothing_gives_no_samples() -> None:
 
 
 def test_time_bits_do_not_make_a_value_bad() -> None:
-    quality = np.array([0, Quality.GATEWAY_TIME, Quality.QUESTIONABLE, Quality.INVALID, Quality.RESERVED], dtype=np.uint16)
+    quality = np.array([0, Quality.DEVICE_TIME, Quality.QUESTIONABLE, Quality.INVALID, Quality.RESERVED], dtype=np.uint16)
     assert is_good(quality).tolist() == [True, True, False, False, False]
     assert severity(quality).tolist() == [0, 0, 1, 2, 2]
 
@@ -40,9 +40,9 @@ def test_time_bits_do_not_make_a_value_bad() -> None:
     ("quality", "words"),
     [
         (Quality.GOOD, "good"),
-        (Quality.GATEWAY_TIME, "good"),
+        (Quality.DEVICE_TIME, "good"),
         (Quality.INVALID | Quality.OLD_DATA, "invalid, old data"),
-        (Quality.QUESTIONABLE | Quality.OUT_OF_RANGE | Quality.GATEWAY_TIME, "questionable, out of range"),
+        (Quality.QUESTIONABLE | Quality.OUT_OF_RANGE | Quality.DEVICE_TIME, "questionable, out of range"),
     ],
 )
 def test_quality_in_words(quality: Quality, words: str) -> None:

@@ -228,7 +228,7 @@ def test_stats_say_which_devices_are_up() -> None:
 def test_counts_tell_good_questionable_invalid_and_stale_apart() -> None:
     live = make_live()
     live.heartbeat("northgate", NOW, SiteStats())
-    apply(live, [4_000_000_000, 7, 1_000], NOW, 1.0, [Quality.GATEWAY_TIME, Quality.QUESTIONABLE, Quality.RESERVED])
+    apply(live, [4_000_000_000, 7, 1_000], NOW, 1.0, [Quality.DEVICE_TIME, Quality.QUESTIONABLE, Quality.RESERVED])
     live.apply("sunfield", Samples.of(12, NOW, 1.0), NOW)
     assert live.counts(NOW) == {"northgate": Counts(good=1, questionable=1, invalid=1), "sunfield": Counts(stale=2)}
 

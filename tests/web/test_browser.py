@@ -228,7 +228,7 @@ async def test_values_show_their_quality_by_shape(screen: Screen) -> None:
         "northgate/rtu-1/t1-p": (Quality.QUESTIONABLE, "questionable", "?", "font-style", "italic"),
         "northgate/rtu-1/t1-q": (Quality.INVALID | Quality.OLD_DATA, "invalid", "\u00d7", "text-decoration-line", "line-through"),
         "northgate/rtu-1/t1-oil": (Quality.SUBSTITUTED, "substituted", "s", "text-decoration-line", "underline"),
-        "northgate/rtu-1/t1-tap": (Quality.GATEWAY_TIME, "good", "", "font-style", "normal"),
+        "northgate/rtu-1/t1-tap": (Quality.DEVICE_TIME, "good", "", "font-style", "normal"),
     }
     screen.world.field.qualities |= {screen.world.id_of(path): int(look[0]) for path, look in looks.items()}
     await screen.open("/site/northgate")

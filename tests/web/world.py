@@ -240,7 +240,7 @@ class PlayedField:
                 continue
             points = list(site.points)
             values = [value_of(point, now) for point in points]
-            qualities = [self.qualities.get(int(point.id), int(Quality.GATEWAY_TIME)) for point in points]
+            qualities = [self.qualities.get(int(point.id), int(Quality.DEVICE_TIME)) for point in points]
             self.live.apply(site.name, Samples.of([point.id for point in points], now - 80_000, values, qualities), now)
             self.live.heartbeat(site.name, now, self.stats_of(site))
         self.live.tick(now)

@@ -34,8 +34,8 @@ class Quality(IntFlag):
     SUBSTITUTED = 1 << 10
     TEST = 1 << 11
     OPERATOR_BLOCKED = 1 << 12
-    GATEWAY_TIME = 1 << 13
-    """The time is the gateway's: the device gave none."""
+    DEVICE_TIME = 1 << 13
+    """The time is the device's own; without this bit it is the gateway's. The stronger claim needs the bit."""
     CLOCK_NOT_SYNCHRONIZED = 1 << 14
     CLOCK_FAILURE = 1 << 15
 
@@ -68,6 +68,6 @@ def in_words(quality: int) -> str:
     details = [
         bit.name.lower().replace("_", " ")
         for bit in Quality
-        if bit.name and bit & ~VALIDITY and quality & bit and bit != Quality.GATEWAY_TIME
+        if bit.name and bit & ~VALIDITY and quality & bit and bit != Quality.DEVICE_TIME
     ]
     return ", ".join([validity, *details])

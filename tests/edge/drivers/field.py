@@ -65,7 +65,7 @@ class Field:
         self.cycles.append(samples)
         now = asyncio.get_running_loop().time()
         for point, time, value, quality in zip(samples.point, samples.time, samples.value, samples.quality, strict=True):
-            self.newest[int(point)] = Newest(float(value), Quality(int(quality)) & ~Quality.GATEWAY_TIME, int(time))
+            self.newest[int(point)] = Newest(float(value), Quality(int(quality)), int(time))
             self.arrivals.setdefault(int(point), []).append(now)
         self._changed.set()
 

@@ -16,7 +16,7 @@ from tieline.protocols.modbus import plan_reads, split_block
 
 from .rows import Memory, fill, in_row_order, make_image, make_row
 
-GOOD = Quality.GATEWAY_TIME
+GOOD = Quality.GOOD
 INVALID = Quality.INVALID | GOOD
 FORMATS = {"int16": "h", "uint16": "H", "int32": "i", "uint32": "I", "int64": "q", "uint64": "Q", "float32": "f", "float64": "d"}
 ORDERS = ["ABCD", "CDAB", "BADC", "DCBA"]

@@ -25,11 +25,11 @@ from tieline.protocols.modbus.wire import ReadRequest
 
 _Array = TypeVar("_Array", bound=npt.NDArray[Any])
 
-_GOOD = int(Quality.GATEWAY_TIME)
+_GOOD = int(Quality.GOOD)
 NEVER_READ = Quality.INVALID | Quality.OLD_DATA
-_NOT_A_NUMBER = int(Quality.INVALID | Quality.FAILURE | Quality.GATEWAY_TIME)
-_INFINITE = int(Quality.INVALID | Quality.OVERFLOW | Quality.GATEWAY_TIME)
-_ROUNDED = int(Quality.QUESTIONABLE | Quality.INACCURATE | Quality.GATEWAY_TIME)
+_NOT_A_NUMBER = int(Quality.INVALID | Quality.FAILURE)
+_INFINITE = int(Quality.INVALID | Quality.OVERFLOW)
+_ROUNDED = int(Quality.QUESTIONABLE | Quality.INACCURATE)
 _EXACT = 2.0**53
 """Beyond it a float64 has gaps between integers."""
 
@@ -78,7 +78,7 @@ class Image:
         self._scale = scale if (scale != 1).any() else None
         self._offset = offset if (offset != 0).any() else None
         self._quality_when_good = _frozen(np.full(self._count, _GOOD, np.uint16))
-        self._quality = np.full(self._count, int(NEVER_READ | Quality.GATEWAY_TIME), np.uint16)
+        self._quality = np.full(self._count, int(NEVER_READ), np.uint16)
         self._was_read = np.zeros(self._count, np.bool_)
         self._time = np.zeros(len(self.blocks), np.int64)
         self._bad = set(range(len(self.blocks)))
@@ -174,7 +174,7 @@ class Image:
     def fail(self, block: int, quality: Quality, time_us: int) -> None:
         """The block could not be read: its points keep their values and get that quality."""
         self._bad.add(block)
-        self._quality[self._block_of == block] = quality | Quality.GATEWAY_TIME
+        self._quality[self._block_of == block] = quality
         self._time[block] = time_us
 
     def samples(self) -> Samples:
