@@ -200,7 +200,8 @@ def csv_response(table: pa.Table, catalog: Catalog) -> Response:
     ids = table.column("point").to_pylist()
     paths = pa.array([catalog.point(str(one)).path for one in ids], pa.string())
     times = pa.array([iso(us) for us in table.column("time").cast(pa.int64()).to_pylist()], pa.string())
-    table = table.set_column(0, "point", paths).set_column(1, "time", times)
+    for name, column in (("point", paths), ("time", times)):
+        table = table.set_column(table.schema.get_field_index(name), name, column)
     sink = io.BytesIO()
     pyarrow.csv.write_csv(table, sink)
     return Response(sink.getvalue(), media_type="text/csv")

@@ -25,8 +25,8 @@ export function makeLinkDiagram(sites, live) {
     svg.replaceChildren();
     drawn.clear();
     const boxWidth = Math.min(170, width * 0.27);
-    const dmz = { x: width * 0.62, width: 76 };
-    const center = { x: width - 16 - 92, width: 92 };
+    const center = { x: width - 16 - 84, width: 84 };
+    const dmz = { x: center.x - Math.max(24, width * 0.07) - 68, width: 68 };
     const step = Math.min(92, (height - 24) / shown.length);
     const top = (height - step * shown.length) / 2;
     const middle = height / 2;

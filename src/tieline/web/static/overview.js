@@ -14,13 +14,13 @@ import { TrendChart } from "./trend-chart.js";
 import { TrendData } from "./trend-data.js";
 import { ValueCell } from "./value-cell.js";
 
-const HOUR_US = 3_600e6;
+const CHART_US = 15 * 60e6;
 
 void startPage(async (live, sites, utility) => {
   const keyPoints = new Map((await getPoints(sites.flatMap((site) => site.key_points))).map((point) => [point.id, point]));
   const rows = sites.map((site) => makeSiteRow(live, site, keyPoints));
   const tiles = makeTiles(live, sites);
-  const chartHost = make("div", { class: "chart", role: "img", "aria-label": "Power of each site over the last hour" });
+  const chartHost = make("div", { class: "chart", role: "img", "aria-label": "Power of each site over the last 15 minutes" });
   const trended = choosePower(sites, keyPoints);
   byId("main").append(
     makePanel("map-panel", "Sites", "by position; hollow is not heard", makeSiteMap(sites, live)),
@@ -29,7 +29,7 @@ void startPage(async (live, sites, utility) => {
     makePanel(
       "chart-panel",
       trended[0]?.description && trended.length === 1 ? trended[0].description : "Active power",
-      `${trended[0]?.unit ?? ""}, last hour — min/max kept per pixel`,
+      `${trended[0]?.unit ?? ""}, last 15 min — min/max kept per pixel`,
       chartHost,
       makeLegend(trended, sites),
     ),
@@ -39,7 +39,7 @@ void startPage(async (live, sites, utility) => {
   const chart = new TrendChart(chartHost, { isSmall: true });
   const data = new TrendData(live, chart);
   data.setPoints(trended);
-  void data.follow(HOUR_US);
+  void data.follow(CHART_US);
   live.subscribe(keyPoints.keys());
   const paint = () => {
     tiles.paint();

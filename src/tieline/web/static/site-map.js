@@ -37,7 +37,7 @@ export function makeSiteMap(sites, live) {
         site.kind === "plant"
           ? draw("path", { class: "place", d: "M0 -7.5 L7.5 0 L0 7.5 L-7.5 0 Z" })
           : draw("rect", { class: "place", x: -6, y: -6, width: 12, height: 12 });
-      const isRight = at.x > width * 0.72;
+      const isRight = at.x + 14 + 8.2 * site.title.length > width;
       const label = draw("text", { x: isRight ? -14 : 14, y: -3, class: "name" }, site.title);
       if (isRight) {
         line.setAttribute("x", "-14");

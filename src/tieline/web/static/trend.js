@@ -98,7 +98,7 @@ void startPage(async (live) => {
       remove,
       make("span", { class: "description" }, point.description || point.kind),
       make("span", { class: "reading" }, cell.age, cell.element, at, cell.unit),
-      make("span", { class: "extent" }, "min ", low, " max ", high),
+      ...(isDiscrete(point) ? [] : [make("span", { class: "extent" }, "min ", low, " max ", high)]),
     );
   }
 
