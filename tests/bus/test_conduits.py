@@ -57,10 +57,11 @@ async def test_a_batch_crosses_the_dmz_and_the_site_forgets_it_only_then(tmp_pat
         await publish(topology.edge, batch(1))
         await publish(topology.edge, batch(1))  # the retry of a publisher that missed the acknowledgement
         assert await streams.spooled(topology.edge) == 1
+        assert await streams.held_at_site(topology.edge) == 1
         await join(topology)
 
         async def arrived() -> bool:
-            return await messages_at_center(topology.center) == 1 and await streams.spooled(topology.edge) == 0
+            return await messages_at_center(topology.center) == 1 and await streams.held_at_site(topology.edge) == 0
 
         await eventually(arrived)
 

@@ -17,8 +17,8 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from tieline.bus import subjects
 from tieline.model import UnavailableError
 
-MOST_ON_THE_WAY = 2_000
-"""Batches that the center's stream may take from a site ahead of its acknowledgement."""
+MOST_ON_THE_WAY = 500
+"""Batches that the center's stream may take from a site ahead of its acknowledgement; at low rates, acknowledged are so many at once."""
 
 DUPLICATE_WINDOW_S = 120
 HISTORIAN_ACK_WAIT_S = 30
@@ -118,7 +118,18 @@ async def join_site(client: Client, site: str) -> None:
 
 
 async def spooled(client: Client) -> int:
-    """Batches in the site's stream that the center does not have yet."""
+    """Batches in the site's stream that the center has not been sent yet."""
+    try:
+        answer = await api(client, f"$JS.API.CONSUMER.INFO.{subjects.SITE_STREAM}.{subjects.CENTER_CONSUMER}", {})
+    except ApiError as error:
+        if error.code not in _NOT_FOUND:
+            raise
+        return await held_at_site(client)  # the center has not joined this site yet
+    return int(answer["num_pending"])
+
+
+async def held_at_site(client: Client) -> int:
+    """Batches in the site's stream: those that the center was not sent, and those whose storage it has not acknowledged."""
     answer = await api(client, f"$JS.API.STREAM.INFO.{subjects.SITE_STREAM}", {})
     return int(answer["state"]["messages"])
 
