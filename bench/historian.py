@@ -10,6 +10,8 @@ import argparse
 import asyncio
 import json
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -108,12 +110,26 @@ async def _ours(load: Workload, repeats: int, results: list[Result]) -> Answers:
         historian.maintain(fully=True)
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
         results.append(Result(part="d", name="Tieline: disk", value=size / len(load.samples), unit="B/sample"))
-        with HistorianServer(historian):
+        historian.close()
+        command = [sys.executable, "-m", "bench.historian", "--serve", str(folder), str(load.end * 1000)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+            assert server.stdout is not None
+            server.stdout.readline()
             async with AsyncClient(folder) as client:
-                return await _our_answers(client, load, repeats, results)
+                answers = await _our_answers(client, load, repeats, results)
+            assert server.stdin is not None
+            server.stdin.close()
+        return answers
     finally:
         historian.close()
         shutil.rmtree(folder)
+
+
+def serve(folder: Path, now: int) -> None:
+    """The historian as a process of its own, until its standard input closes."""
+    with Historian.open(folder / FILE_NAME, lake=folder / "lake", clock=lambda: now) as historian, HistorianServer(historian):
+        print("ready", flush=True)
+        sys.stdin.read()
 
 
 async def _our_answers(client: AsyncClient, load: Workload, repeats: int, results: list[Result]) -> Answers:
@@ -219,7 +235,11 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--json", type=Path, default=Path("bench-historian.json"))
+    parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    if asked.serve:
+        serve(Path(asked.serve[0]), int(asked.serve[1]))
+        return
     results = run(asked.rows, repeats=asked.repeats, peers=not asked.no_peers)
     for result in results:
         value = "-" if result.value is None else f"{result.value:,.2f}"

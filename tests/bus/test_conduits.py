@@ -12,9 +12,9 @@ from typing import Any
 
 import nats
 import pytest
-from bench.topology import Topology, running
 from nats.aio.client import Client
 
+from bench.topology import Topology, running
 from tieline.bus import Batch, Server, connected, decode_batch, streams, subjects
 from tieline.bus.configuration import for_site
 from tieline.bus.pull import Pull

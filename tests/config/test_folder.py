@@ -92,9 +92,7 @@ def test_a_right_folder_gives_points_with_their_deadbands(folder: Path) -> None:
 
 def test_twenty_planted_mistakes_are_all_reported_with_their_places(folder: Path) -> None:
     utility = UTILITY.replace('kind = "dmz"', 'kind = "dmzz"').replace('source = "center"', 'source = "centre"')
-    (folder / "utility.toml").write_text(
-        utility + '\n[center]\nhmi_prot = 80\n[[people]]\nname = "Anna Smith"\n'
-    )
+    (folder / "utility.toml").write_text(utility + '\n[center]\nhmi_prot = 80\n[[people]]\nname = "Anna Smith"\n')
     (folder / "sites/alpha/site.toml").write_text(
         SITE.replace('host = "10.1.1.11"', 'host = "10.1.1.311"').replace("fast = 0.5", "fast = -0.5")
         + 'port = 70000\n\n[[devices]]\nname = "rtu-1"\nprotocol = "modbuss"\npolls = {}\n[devices.connection]\ntransport = "tcp"\n'
@@ -158,6 +156,7 @@ M M,analog,MW,input_register,81,int16,,,,,,fast,
         ("sites/alpha/points/rtu-1.csv", "int16,0.01,-100", "int16,0.01,400", 2, "is not below"),
         ("sites/alpha/points/rtu-1.csv", "coil,0,,,", "coil,0,,0.5,", 5, "is not scaled"),
         ("sites/alpha/points/rtu-1.csv", "int16,0.01", "int16,nan", 2, "number"),
+        ("sites/alpha/site.toml", 'transport = "tcp"', 'transport = "tcp"\nmax_registers = 0', 10, "out of range"),
     ],
 )
 def test_each_mistake_names_file_line_and_what_is_wrong(
@@ -168,6 +167,12 @@ def test_each_mistake_names_file_line_and_what_is_wrong(
     assert nothing is None
     found = [finding for finding in findings if finding.file == file and finding.line == line and says in str(finding)]
     assert found, "\n".join(map(str, findings))
+
+
+def test_a_value_that_no_request_of_the_device_can_hold_is_reported(folder: Path) -> None:
+    edit(folder, "sites/alpha/site.toml", 'transport = "tcp"', 'transport = "tcp"\nmax_registers = 1')
+    _, findings = inspect_folder(folder)
+    assert [(finding.line, finding.where) for finding in findings] == [(3, "type")]
 
 
 def test_bytes_that_are_not_text_are_a_finding(folder: Path) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.historian.conftest import DAY, NOW, batch, count, rows_of
 
+from tests.historian.conftest import DAY, NOW, batch, count, rows_of
 from tieline.historian import FILE_NAME, Batch, Historian
 from tieline.model import ConfigError, LocalError, Quality, Samples, UnavailableError
 

@@ -14,8 +14,8 @@ import pytest
 from deltalake import DeltaTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.historian.conftest import DAY, HOUR, MINUTE, NOW, POINTS, batch, count, rows_of
 
+from tests.historian.conftest import DAY, HOUR, MINUTE, NOW, POINTS, batch, count, rows_of
 from tieline.historian import FILE_NAME, Batch, Historian, Retention
 from tieline.historian.lake import Lake
 from tieline.historian.schema import QUARTER_US

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.historian.conftest import DAY, HOUR, NOW, batch, count, rows_of
 
+from tests.historian.conftest import DAY, HOUR, NOW, batch, count, rows_of
 from tieline.historian import FILE_NAME, AsyncClient, Batch, Client, Historian, HistorianServer, QueryError, query, wire
 from tieline.model import Quality, Samples, UnavailableError
 

@@ -12,8 +12,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from bench.topology import free_port
 
+from bench.topology import free_port
 from tests.system.processes import Processes, eventually, processes_with, run
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bench.topology import free_port
 
+from bench.topology import free_port
 from tests.system.processes import Processes, eventually
 from tieline.historian import query
 from tieline.model import UnavailableError

@@ -10,7 +10,10 @@ import httpx
 import pyarrow as pa
 import pytest
 
+import tieline
+from tieline.config import read_folder
 from tieline.model import Event, Quality, Samples
+from tieline.web.catalog import Catalog
 from tieline.web.history import lay_grid
 from tieline.web.times import iso, parse_time
 
@@ -305,3 +308,14 @@ async def test_json_has_no_numbers_that_json_does_not_know(world: World, client:
     answer = await client.get("/api/history", params={"points": POWER})
     series = json.loads(answer.text, parse_constant=lambda name: pytest.fail(name))["series"][0]
     assert (series["min"], series["severity"]) == ([None], [2])
+
+
+def test_decimals_follow_the_register_the_deadband_and_the_span() -> None:
+    utility = read_folder(Path(tieline.__file__).parent / "examples" / "ridgeway")
+    catalog = Catalog(utility)
+    decimals = {point.path: catalog.decimals(point) for point in catalog.points}
+    assert decimals["northgate/tm-1/tap_position"] == 0
+    assert decimals["northgate/rtu-1/t1_hv_position"] == 0
+    assert decimals["northgate/rtu-1/f1_energy"] == 0
+    assert decimals["northgate/rtu-1/hv_frequency"] == 3
+    assert decimals["northgate/rtu-1/t1_hv_current_a"] == 1

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
-from tieline.config.modbus import ModbusRow, RtuConnection
+from tieline.config.modbus import Connection, ModbusRow, RtuConnection
 from tieline.config.outline import ConduitOutline, DeviceOutline, ZoneOutline, conduits_of, names_of, zones_of
 from tieline.config.reading import Source
 from tieline.model import PointKind
@@ -116,8 +116,9 @@ def check_lines(source: Source, devices: Sequence[DeviceOutline]) -> None:
             )
 
 
-def check_device(source: Source, polls: Sequence[str] | None, rows: Sequence[tuple[int, ModbusRow]]) -> None:
+def check_device(source: Source, device: DeviceOutline, rows: Sequence[tuple[int, ModbusRow]]) -> None:
     """The point list of one Modbus device: names, poll groups (where they are known), types, scaling, overlapping registers."""
+    polls = device.polls
     seen: dict[str, int] = {}
     for line, row in rows:
         first = seen.setdefault(row.name, line)
@@ -132,6 +133,8 @@ def check_device(source: Source, polls: Sequence[str] | None, rows: Sequence[tup
                 value=row.poll,
             )
         _check_place(source, line, row)
+        if device.connection is not None:
+            _check_request(source, line, row, device.connection)
         _check_kind(source, line, row)
         _check_scaling(source, line, row)
     _check_overlaps(source, rows)
@@ -157,6 +160,19 @@ def _check_place(source: Source, line: int, row: ModbusRow) -> None:
             )
     elif row.bit or row.bits != 1:
         source.report(f"a bit field cannot be {row.type}", "write bits as the type", line=line, where="type", value=row.type)
+
+
+def _check_request(source: Source, line: int, row: ModbusRow, connection: Connection) -> None:
+    """A value is read by one request, so that it is never half old and half new."""
+    limit, name = (connection.max_bits, "max_bits") if row.is_bit_table else (connection.max_registers, "max_registers")
+    if row.length > limit:
+        source.report(
+            f"the value takes {row.length}, but {name} of the device allows {limit} in one request",
+            f"raise {name}, or use a shorter type",
+            line=line,
+            where="type",
+            value=row.type,
+        )
 
 
 def _check_kind(source: Source, line: int, row: ModbusRow) -> None:

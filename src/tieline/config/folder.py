@@ -202,7 +202,7 @@ class _PointLists:
         self._read[path] = device.name
         source = Source(self._folder, path, self._findings)
         rows = source.read_table(ModbusRow)
-        check_device(source, device.polls, rows)
+        check_device(source, device, rows)
         self._electrical.check_points(source, rows)
         return rows
 
