@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 import time
@@ -29,20 +30,21 @@ def figure(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def show(results: Sequence[Result], file: Path | None = None) -> None:
-    """Prints the table; writes the same to a file as JSON where one is named."""
+def show(results: Sequence[Result]) -> None:
+    """Prints the table."""
     width = max(len(result.name) for result in results)
     for result in results:
-        print(
-            f"{result.part}  {result.name:<{width}}  {figure(result.value):>12} {result.unit:<16} {result.detail}".rstrip(),
-            flush=True,
-        )
-    if file is None:
-        return
+        line = f"{result.part}  {result.name:<{width}}  {figure(result.value):>12} {result.unit:<18} {result.detail}"
+        print(line.rstrip(), flush=True)
+
+
+def write(results: Sequence[Result], file: Path) -> None:
+    """Writes them as JSON, with what is known of the machine."""
     file.parent.mkdir(parents=True, exist_ok=True)
     about = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "python": sys.version.split()[0],
         "machine": platform.platform(),
+        "cores": os.cpu_count(),
     }
     file.write_text(json.dumps({**about, "results": [asdict(result) for result in results]}, indent=2) + "\n")

@@ -1,0 +1,43 @@
+"""`python -m bench`: every measurement, as a table and as `bench-results/results.json`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import historian, latency, modbus, pipeline
+from bench.result import Result, show, write
+
+FILE = Path("bench-results") / "results.json"
+
+
+def main() -> None:
+    """Runs the parts that are named, or all."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help="a Modbus, b pipeline, c latency, d historian; all if none is named"
+    )
+    parser.add_argument("--rows", type=int, default=15_000_000, help="rows for the historian and its peers")
+    asked = parser.parse_args()
+    parts: dict[str, Callable[[], list[Result]]] = {
+        "a": modbus.run,
+        "b": pipeline.run,
+        "c": latency.run,
+        "d": lambda: historian.run(asked.rows),
+    }
+    unknown = set(asked.parts) - set(parts)
+    if unknown:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
+    results: list[Result] = []
+    for name, run in parts.items():
+        if not asked.parts or name in asked.parts:
+            found = run()
+            show(found)
+            results += found
+    write(results, FILE)
+    print(f"\nwritten to {FILE}")
+
+
+if __name__ == "__main__":
+    main()
