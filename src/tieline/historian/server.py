@@ -58,6 +58,7 @@ class HistorianServer:
         self._lock = threading.Condition()
         self._askers: set[socket.socket] = set()
         self._running: set[_Running] = set()
+        self._is_watching = False
         self._stopping = threading.Event()
 
     @property
@@ -152,7 +153,8 @@ class HistorianServer:
         running = _Running(reader, asker, time.monotonic() + self._time_limit_s)
         with self._lock:
             self._running.add(running)
-            if len(self._running) == 1:
+            if not self._is_watching:
+                self._is_watching = True
                 self._lock.notify_all()
         try:
             _send(asker, _run(reader, request))
@@ -173,7 +175,8 @@ class HistorianServer:
                 for running in self._running:
                     self._look_at(running)
                 # An interrupt that comes just before the query begins is lost, hence again and again.
-                self._lock.wait(_WATCH_S if self._running else None)
+                self._is_watching = bool(self._running)
+                self._lock.wait(_WATCH_S if self._is_watching else None)
 
     def _look_at(self, running: _Running) -> None:
         overdue = time.monotonic() - running.deadline
