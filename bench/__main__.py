@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import historian, latency, modbus, pipeline
+from bench import historian, latency, modbus, pipeline, web
 from bench.result import Result, show, write
 
 FILE = Path("bench-results") / "results.json"
@@ -16,7 +16,7 @@ def main() -> None:
     """Runs the parts that are named, or all."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "parts", nargs="*", metavar="PART", help="a Modbus, b pipeline, c latency, d historian; all if none is named"
+        "parts", nargs="*", metavar="PART", help="a Modbus, b pipeline, c latency, d historian, e web; all if none is named"
     )
     parser.add_argument("--rows", type=int, default=15_000_000, help="rows for the historian and its peers")
     asked = parser.parse_args()
@@ -25,6 +25,7 @@ def main() -> None:
         "b": pipeline.run,
         "c": latency.run,
         "d": lambda: historian.run(asked.rows),
+        "e": web.run,
     }
     unknown = set(asked.parts) - set(parts)
     if unknown:

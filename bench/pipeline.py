@@ -27,7 +27,7 @@ from tieline.edge.gateway import publish
 from tieline.historian import Historian
 from tieline.historian.ingest import IngestCounts, ingest
 from tieline.io import Backoff
-from tieline.model import Samples, UnavailableError
+from tieline.model import Samples
 from tieline.security.identity import Authority
 
 JOIN_TIMEOUT_S = 20.0
@@ -56,13 +56,10 @@ async def _measure(name: str, arguments: list[str], expected: int, offered: int 
 
 async def _join(bus: topology.Topology) -> None:
     deadline = time.monotonic() + JOIN_TIMEOUT_S
-    while True:
-        try:
-            return await streams.join_site(bus.center, "north")
-        except UnavailableError:
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(0.05)
+    while not await streams.join_sites(bus.center, ["north"]):
+        if time.monotonic() > deadline:
+            raise TimeoutError("the center does not reach the site")
+        await asyncio.sleep(0.05)
 
 
 async def _drive(

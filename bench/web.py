@@ -54,10 +54,10 @@ async def _viewers() -> list[Result]:
     cpu = busy["cpu"] - idle["cpu"]
     detail = f"{VIEWERS} viewers of {WATCHED} values changing at 10 Hz"
     return [
-        Result(part="web", name="live feed: CPU beyond idle", value=100 * cpu, unit="% of a core", detail=detail),
-        Result(part="web", name="live feed: CPU with nobody looking", value=100 * idle["cpu"], unit="% of a core"),
-        Result(part="web", name="live feed: frames to each viewer", value=busy["frames"] / VIEWERS, unit="1/s"),
-        Result(part="web", name="live feed: to each viewer", value=busy["bytes"] / VIEWERS / 1e3, unit="kB/s"),
+        Result(part="e", name="live feed: CPU beyond idle", value=100 * cpu, unit="% of a core", detail=detail),
+        Result(part="e", name="live feed: CPU with nobody looking", value=100 * idle["cpu"], unit="% of a core"),
+        Result(part="e", name="live feed: frames to each viewer", value=busy["frames"] / VIEWERS, unit="1/s"),
+        Result(part="e", name="live feed: to each viewer", value=busy["bytes"] / VIEWERS / 1e3, unit="kB/s"),
     ]
 
 
@@ -105,7 +105,7 @@ def _apply(batches: int = 500, size: int = 10_000) -> Result:
         live.apply("s", samples, number * 1_000)
     rate = batches * size / (time.process_time() - began)
     return Result(
-        part="web", name="live state: samples applied", value=rate, unit="1/s per core", detail="50,000 points, batches of 10,000"
+        part="e", name="live state: samples applied", value=rate, unit="1/s per core", detail="50,000 points, batches of 10,000"
     )
 
 

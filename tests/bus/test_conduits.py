@@ -34,11 +34,7 @@ async def eventually(check: Callable[[], Awaitable[bool]], *, within_s: float = 
 
 async def join(topology: Topology, site: str = "north") -> None:
     async def joined() -> bool:
-        try:
-            await streams.join_site(topology.center, site)
-        except UnavailableError:
-            return False
-        return True
+        return await streams.join_sites(topology.center, [site]) == [site]
 
     await eventually(joined)
 

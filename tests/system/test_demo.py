@@ -39,6 +39,11 @@ def count(data: Path) -> int:
     return int(json.loads(answer.stdout)[0]["n"])
 
 
+def sites_stored(data: Path) -> list[str]:
+    answer = run("query", "SELECT DISTINCT site FROM samples", "--data", data, "--format", "json")
+    return [row["site"] for row in json.loads(answer.stdout)] if answer.returncode == 0 else []
+
+
 def links(port: int) -> list[str]:
     sites = get(port, "/api/sites")["sites"]
     assert isinstance(sites, list)
@@ -55,6 +60,8 @@ def test_the_demo_runs_stops_cleanly_and_keeps_its_data(tmp_path: Path, processe
     data, port = tmp_path / "data", free_port()
     demo = start_demo(processes, data, port)
     eventually(lambda: links(port) == ["up"] * 3)
+    # Every site, at once: joining one to the center's stream must not undo the joining of another.
+    eventually(lambda: len(sites_stored(data)) == 3, within_s=20)
     eventually(lambda: all(value is not None for value, _ in all_values(port).values()))
     before = all_values(port)
     eventually(lambda: sum(now != before[path] for path, now in all_values(port).items()) > 50)

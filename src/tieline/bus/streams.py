@@ -7,9 +7,12 @@ whose acknowledgement follows the center's storage: NATS ADR-60); the center's s
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
 
+import structlog
 from nats.aio.client import Client
 from nats.errors import Error, NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
@@ -23,8 +26,11 @@ MOST_ON_THE_WAY = 500
 DUPLICATE_WINDOW_S = 120
 HISTORIAN_ACK_WAIT_S = 30
 REQUEST_TIMEOUT_S = 5.0
+_MOST_REQUESTS = 50
 _NOT_FOUND = {10014, 10059}
 _S = 1_000_000_000
+
+log = structlog.get_logger()
 
 
 class ApiError(UnavailableError):
@@ -84,12 +90,51 @@ async def ensure_center_stream(client: Client, *, stream_mb: int) -> None:
     )
 
 
-async def join_site(client: Client, site: str) -> None:
-    """Lets the center's stream take a site's. Raises `UnavailableError` while the site cannot be reached; joining twice is fine."""
-    remote = f"$JS.{site}.API"
+async def join_sites(client: Client, sites: Sequence[str]) -> list[str]:
+    """Lets the center's stream take the streams of these sites; gives those that could be reached. Joining twice is fine.
+
+    One caller at a time: the stream's configuration is read, completed and written back.
+    """
+    places = asyncio.Semaphore(_MOST_REQUESTS)
+
+    async def prepare(site: str) -> bool:
+        async with places:
+            try:
+                await _ensure_delivery(client, site)
+            except UnavailableError as error:
+                log.debug("site not reached", site=site, reason=str(error))
+                return False
+            return True
+
+    reached = [site for site, is_ready in zip(sites, await asyncio.gather(*map(prepare, sites)), strict=True) if is_ready]
+    held = await _info(client)
+    assert held is not None, "the center's stream is made before sites are joined to it"
+    configuration = held["config"]
+    sources = configuration.get("sources") or []
+    known = {source.get("external", {}).get("api") for source in sources}
+    new = [_source(site) for site in reached if _remote(site) not in known]
+    if new:
+        await api(client, f"$JS.API.STREAM.UPDATE.{subjects.CENTER_STREAM}", {**configuration, "sources": [*sources, *new]})
+    return reached
+
+
+def _remote(site: str) -> str:
+    return f"$JS.{site}.API"
+
+
+def _source(site: str) -> dict[str, Any]:
+    return {
+        "name": subjects.SITE_STREAM,
+        "external": {"api": _remote(site), "deliver": ""},
+        "consumer": {"name": subjects.CENTER_CONSUMER, "deliver_subject": subjects.delivery(site)},
+    }
+
+
+async def _ensure_delivery(client: Client, site: str) -> None:
+    """The durable consumer at the site, through which the center's stream takes its batches."""
     await api(
         client,
-        f"{remote}.CONSUMER.DURABLE.CREATE.{subjects.SITE_STREAM}.{subjects.CENTER_CONSUMER}",
+        f"{_remote(site)}.CONSUMER.DURABLE.CREATE.{subjects.SITE_STREAM}.{subjects.CENTER_CONSUMER}",
         {
             "stream_name": subjects.SITE_STREAM,
             "config": {
@@ -103,18 +148,6 @@ async def join_site(client: Client, site: str) -> None:
             },
         },
     )
-    source = {
-        "name": subjects.SITE_STREAM,
-        "external": {"api": remote, "deliver": ""},
-        "consumer": {"name": subjects.CENTER_CONSUMER, "deliver_subject": subjects.delivery(site)},
-    }
-    held = await _info(client)
-    assert held is not None
-    configuration = held["config"]
-    sources = configuration.get("sources", [])
-    if not any(known.get("external", {}).get("api") == remote for known in sources):
-        configuration["sources"] = [*sources, source]
-        await api(client, f"$JS.API.STREAM.UPDATE.{subjects.CENTER_STREAM}", configuration)
 
 
 async def spooled(client: Client) -> int:

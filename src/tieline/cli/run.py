@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import signal
 import socket
@@ -39,7 +40,8 @@ log = structlog.get_logger()
 
 LOOPBACK = ("127.0.0.1", "localhost")
 READY_TIMEOUT_S = 60.0
-JOIN_PERIOD_S = 2.0
+JOIN_PERIOD_S = 1.0
+JOIN_ALL_EVERY = 60
 
 
 class Role(StrEnum):
@@ -220,25 +222,25 @@ async def _center(utility: Utility, data: Path, dmz: str, hmi_port: int) -> None
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(ingest(ingest_client, historian, IngestCounts(), Backoff(random.random, cap_s=5.0)), name="ingest")
             tasks.create_task(supervisor.forever(), name="keep web")
-            for site in utility.sites:
-                tasks.create_task(_join(client, site.name), name=f"join {site.name}")
+            tasks.create_task(_keep_joined(client, [site.name for site in utility.sites]), name="join sites")
 
 
-async def _join(client: Client, site: str) -> None:
-    """Joins a site's stream to the center's as soon as the site can be reached, and makes sure from time to time that it still is."""
+async def _keep_joined(client: Client, sites: Sequence[str]) -> None:
+    """Joins each site's stream to the center's as soon as the site can be reached, and makes sure from time to time that it still is."""
     from tieline.bus import streams
 
-    is_joined = False
-    while True:
+    joined: set[str] = set()
+    for turn in itertools.count():
+        waiting = [site for site in sites if site not in joined or turn % JOIN_ALL_EVERY == 0]
         try:
-            await streams.join_site(client, site)
+            reached = await streams.join_sites(client, waiting) if waiting else []
         except UnavailableError as error:
-            log.debug("site not joined", site=site, reason=str(error))
+            log.warning("sites cannot be joined", reason=str(error))
         else:
-            if not is_joined:
-                log.info("site joined", site=site)
-            is_joined = True
-        await asyncio.sleep(30 * JOIN_PERIOD_S if is_joined else JOIN_PERIOD_S)
+            if new := set(reached) - joined:
+                log.info("sites joined", sites=sorted(new))
+            joined |= set(reached)
+        await asyncio.sleep(JOIN_PERIOD_S)
 
 
 async def _web(utility: Utility, data: Path, bus_port: int, hmi_port: int) -> None:
