@@ -110,7 +110,8 @@ export class TrendChart {
       let previous = -1;
       for (let bucket = 0; bucket < buckets.count; bucket += 1) {
         if (!lane.has(bucket)) continue;
-        if (previous >= 0 && bucket - previous > longest + 1) line[previous + 1] = null;
+        // the whole stretch: uPlot clips away what lies between two values only where all of it is null
+        if (previous >= 0 && bucket - previous > longest + 1) line.fill(null, previous + 1, bucket);
         const value = lane.last[bucket];
         line[bucket] = lane.severity[bucket] === 2 || Number.isNaN(value) ? null : value;
         previous = bucket;
