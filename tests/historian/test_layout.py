@@ -140,6 +140,20 @@ def test_a_lake_that_cannot_be_written_is_no_loss(opened: Open, tmp_path: Path) 
     assert count(historian) == 1
 
 
+def test_a_lake_that_another_engine_optimizes_is_followed(historian: Historian, clock: Callable[[], int], tmp_path: Path) -> None:
+    for number in range(1, 4):
+        historian.commit([at(number, TODAY - 5 * DAY + number)])
+        historian.maintain(fully=True)
+        clock.now += DAY  # type: ignore[attr-defined]
+    table = DeltaTable(str(tmp_path / "lake"))
+    assert len(table.file_uris()) == 3
+    table.optimize.compact()
+    historian.maintain(fully=True)
+    table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+    assert len(historian._catalog.files) == 1
+    assert count(historian) == 3
+
+
 def test_a_folder_moved_elsewhere_finds_its_lake(opened: Open, tmp_path: Path, clock: Callable[[], int]) -> None:
     historian = opened()
     historian.commit([at(1, TODAY - 3 * DAY)])

@@ -161,6 +161,14 @@ def test_history_refuses_a_senseless_number_of_buckets(historian: Historian) -> 
         reader.history([1], 0, 1, 0)
 
 
+def test_points_that_cannot_exist_have_no_samples(historian: Historian) -> None:
+    historian.commit([batch(1)])
+    with historian.reader() as reader:
+        assert reader.samples([3, 3, -1, 2**40], NOW - HOUR, NOW + HOUR).num_rows == 1
+        with pytest.raises(QueryError, match="out of all bounds"):
+            reader.samples([3], 0, 2**63)
+
+
 def test_history_of_nothing_is_empty(historian: Historian) -> None:
     with historian.reader() as reader:
         for table in (reader.history([], 0, 1, 1), reader.history([1], 5, 5, 1), reader.history([77], NOW, NOW + HOUR, 10)):

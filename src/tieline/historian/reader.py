@@ -31,6 +31,7 @@ BATCH_ROWS = 65_536
 MAX_BUCKETS = 100_000
 _MOST_ROWS = 1_000_000
 """Questions that read more do not put their series into memory."""
+_LONGEST_US = 1 << 60
 _T = TypeVar("_T")
 
 
@@ -89,7 +90,8 @@ class Reader:
 
     def samples(self, points: Sequence[int], start_us: int, end_us: int) -> pa.Table:
         """Samples (point, time, value, quality) of these points from `start_us` to before `end_us`, by point and time."""
-        if not len(points) or start_us >= end_us:
+        points = _checked(points, start_us, end_us)
+        if not points or start_us >= end_us:
             return _table({}, _SAMPLES)
         found = self._snapshot(lambda catalog: self._read(catalog, points, start_us, end_us), start_us, end_us)
         columns = {"point": found.point, "time": found.time, "value": found.value, "quality": found.quality}
@@ -105,7 +107,8 @@ class Reader:
         """
         if not 1 <= buckets <= MAX_BUCKETS:
             raise QueryError(f"the number of buckets must be from 1 to {MAX_BUCKETS}, not {buckets}")
-        if not len(points) or start_us >= end_us:
+        points = _checked(points, start_us, end_us)
+        if not points or start_us >= end_us:
             return _table({}, _HISTORY)
         width = -(-(end_us - start_us) // buckets)
         if width < QUARTER_US:
@@ -160,7 +163,6 @@ class Reader:
     def _cached(self, catalog: Catalog, points: Sequence[int]) -> tuple[list[list[Samples]], Catalog]:
         """The series of the points, in ascending order, of each part that has them in memory; and the parts that do not."""
         found, missing = [], []
-        points = sorted({int(point) for point in points})
         for part in catalog.bodies:
             series = self._cache.get(part.key, points)
             if series is None and self._cache.is_worth_loading(part.key, points):
@@ -175,7 +177,7 @@ class Reader:
     def _note(self, catalog: Catalog, points: Sequence[int], rows: int) -> None:
         if rows <= _MOST_ROWS:
             for part in catalog.bodies:
-                self._cache.note(part.key, [int(point) for point in points])
+                self._cache.note(part.key, points)
 
     def _fetch(self, scan: str) -> Samples:
         columns = self._cursor.execute(f"SELECT point, epoch_us(time) AS time, value, quality FROM ({scan})").fetchnumpy()
@@ -214,9 +216,15 @@ def _table(columns: Mapping[str, Any], types: Mapping[str, str]) -> pa.Table:
     return pa.table(arrays, names=list(types))
 
 
+def _checked(points: Sequence[int], start_us: int, end_us: int) -> list[int]:
+    """The points that can exist, each once, in ascending order."""
+    if max(abs(start_us), abs(end_us)) > _LONGEST_US:
+        raise QueryError("the range of time is out of all bounds; times are microseconds since 1970-01-01 UTC")
+    return sorted({int(point) for point in points if 0 <= point < 1 << 32})
+
+
 def _among(points: Sequence[int]) -> str:
-    ids = [int(point) for point in points]
-    return f"point = {ids[0]}" if len(ids) == 1 else f"point IN ({', '.join(map(str, ids))})"
+    return f"point = {points[0]}" if len(points) == 1 else f"point IN ({', '.join(map(str, points))})"
 
 
 def _where(points: Sequence[int], start: int, end: int) -> str:

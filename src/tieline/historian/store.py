@@ -86,6 +86,7 @@ class Historian:
         self._carer: threading.Thread | None = None
         self._cache = SeriesCache()
         self._moved_on: date | None = None
+        self._tidied_on: date | None = None
         self._is_broken = False
         self._ledger, self._ledger_rows = Ledger(), 0
         self._catalog = Catalog()
@@ -257,6 +258,7 @@ class Historian:
         self._mend()
         with self._care_lock:
             self._finish_interrupted_move()
+            deleted = 0
             is_old = time.monotonic() - self._tail_since >= SEAL_AGE_S
             if self._tail.rows and (fully or is_old or self._tail.rows >= self._seal_rows):
                 self._seal()
@@ -264,8 +266,11 @@ class Historian:
             for body in self._catalog.parts:
                 if body.state == "open" and (body.runs > 1 if fully else _is_ragged(body)):
                     self._merge(body)
+            if self._tidied_on != self._today() or fully:
+                self._look_at_lake()
+                deleted = self._delete_expired()
+                self._tidied_on = self._today()
             moved = self._move_closed_days()
-            deleted = self._delete_expired()
             return Care(compacted_rows=compacted, moved_rows=moved, deleted_days=deleted)
 
     def _seal(self) -> None:
@@ -345,6 +350,15 @@ class Historian:
         self._catalog = catalog
 
     # ---- the lake
+
+    def _look_at_lake(self) -> None:
+        """Follows what others did to the lake, such as an OPTIMIZE, whose old files will go one day."""
+        files = tuple(self._lake.files())
+        if files != self._catalog.files:
+            catalog = replace(self._catalog, files=files)
+            with self._transaction(self._care) as cursor:
+                self._write_catalog(cursor, catalog)
+            self._catalog = catalog
 
     def _move_closed_days(self) -> int:
         """Moves bodies of days that are closed for long enough, and old odd samples, in one Delta commit."""
