@@ -62,6 +62,9 @@ class Workload:
     def one(self) -> int:
         return self.points[777].id
 
+    def others(self, number: int) -> list[int]:
+        return [point.id for point in self.points[5000 : 5000 + 97 * number : 97]]
+
     @property
     def fifty(self) -> list[int]:
         return [point.id for point in self.points[1000:1050]]
@@ -162,6 +165,12 @@ async def _our_answers(client: AsyncClient, load: Workload, repeats: int, result
             found[question] = await ask()
             times.append(time.perf_counter() - began)
         results.append(_answered("Tieline", question, times, how))
+    times = []
+    for point in load.others(repeats):
+        began = time.perf_counter()
+        await client.samples([point], hour, hour + HOUR_MS * 1000)
+        times.append(time.perf_counter() - began)
+    results.append(_asked_anew("Tieline", times))
     ids = {(point.site, point.device, point.name): point.id for point in load.points}
     newest = found["newest"].to_pydict()
     keys = zip(newest["site"], newest["device"], newest["point"], strict=True)
@@ -217,12 +226,24 @@ def _theirs(kind: type[VictoriaMetrics | InfluxDB], load: Workload, repeats: int
             if not close_enough(ours[question], answer):
                 raise RuntimeError(f"{kind.name} answers {QUESTIONS[question]!r} otherwise than we do")
             results.append(_answered(kind.name, question, times, "HTTP"))
+        times = []
+        for point in load.others(repeats):
+            began = time.perf_counter()
+            peer.raw(point, hour, hour + HOUR_MS)
+            times.append(time.perf_counter() - began)
+        results.append(_asked_anew(kind.name, times))
 
 
 def _answered(who: str, question: str, times: list[float], how: str) -> Result:
     first, *again = times
     detail = f"{how}; median of {len(again)}; {first * 1000:.1f} the first time"
     return Result(part="d", name=f"{who}: {QUESTIONS[question]}", value=median(again) * 1000, unit="ms", detail=detail)
+
+
+def _asked_anew(who: str, times: list[float]) -> Result:
+    """The question that a cache of series does not help with."""
+    detail = f"another point each time, none asked for before; median of {len(times)}"
+    return Result(part="d", name=f"{who}: one point, one hour, raw, anew", value=median(times) * 1000, unit="ms", detail=detail)
 
 
 def _ms(at: object) -> int:

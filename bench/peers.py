@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
@@ -25,25 +25,6 @@ import numpy as np
 from tieline.model import Samples
 
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
-
-
-class Peer(Protocol):
-    """What the bench asks of a peer; times are milliseconds, points are ids."""
-
-    name: str
-    durability: str
-
-    def encode(self, samples: Samples) -> bytes: ...
-    def send(self, bodies: Sequence[bytes]) -> None: ...
-    def settle(self) -> None: ...
-    def newest(self) -> bytes: ...
-    def raw(self, point: int, start: int, end: int) -> bytes: ...
-    def trend(self, points: Sequence[int], start: int, end: int, buckets: int) -> bytes: ...
-    def hourly(self, start: int, end: int) -> bytes: ...
-    def read_newest(self, body: bytes) -> dict[int, float]: ...
-    def read_raw(self, body: bytes) -> list[tuple[int, float]]: ...
-    def read_trend(self, body: bytes, start: int, width: int) -> dict[tuple[int, int], tuple[float, float]]: ...
-    def read_hourly(self, body: bytes) -> dict[int, float]: ...
 
 
 class _Http:
@@ -60,6 +41,10 @@ class _Http:
             if response.status >= 300:
                 raise RuntimeError(f"{path[:80]}: {response.status} {answer[:300]!r}")
         return answer
+
+    def close(self) -> None:
+        for connection in self._connections:
+            connection.close()
 
     def send_all(self, path: str, bodies: Sequence[bytes]) -> None:
         def work(which: int) -> None:
@@ -98,6 +83,9 @@ class VictoriaMetrics:
 
     def send(self, bodies: Sequence[bytes]) -> None:
         self._http.send_all("/api/v1/import/prometheus", bodies)
+
+    def close(self) -> None:
+        self._http.close()
 
     def settle(self) -> None:
         self._http.ask("GET", "/internal/force_flush")
@@ -205,6 +193,9 @@ store-enabled = false
     def send(self, bodies: Sequence[bytes]) -> None:
         self._http.send_all("/write?db=b&precision=ms", bodies)
 
+    def close(self) -> None:
+        self._http.close()
+
     def settle(self) -> None:
         """Its snapshots and compactions go on as they come; there is nothing to ask for."""
         time.sleep(5)
@@ -262,7 +253,9 @@ def started(kind: type[VictoriaMetrics | InfluxDB]) -> Iterator[VictoriaMetrics 
     folder, port = Path(tempfile.mkdtemp(prefix="tieline-bench-")), free_port()
     process = subprocess.Popen(kind.arguments(folder, port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
     try:
-        yield _when_up(kind, port, process)
+        peer = _when_up(kind, port, process)
+        yield peer
+        peer.close()
     finally:
         process.terminate()
         try:
@@ -280,6 +273,7 @@ def _when_up(kind: type[VictoriaMetrics | InfluxDB], port: int, process: subproc
             peer = kind(port)
             if peer.is_up():
                 return peer
+            peer.close()
         time.sleep(0.1)
     raise RuntimeError(f"{kind.program} does not come up")
 
