@@ -175,6 +175,24 @@ async def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
                 pass
 
 
+async def test_a_server_waits_until_the_one_before_it_has_left_the_store(tmp_path: Path) -> None:
+    async with running(tmp_path) as topology:
+        folder = tmp_path / "edge"
+        configuration = json.loads((folder / "nats-server.json").read_text())
+        port = topology.edge_server.port
+
+        async def second() -> int:
+            async with Server.running("second", folder, configuration) as server:
+                return server.port
+
+        waiting = asyncio.create_task(second())
+        for sequence in range(1, 101):
+            await publish(topology.edge, batch(sequence))
+        assert not waiting.done()
+        assert topology.edge_server.port == port
+    assert await waiting
+
+
 async def test_batches_keep_their_order_through_the_streams(tmp_path: Path) -> None:
     async with running(tmp_path) as topology:
         await join(topology)

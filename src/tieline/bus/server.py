@@ -7,7 +7,9 @@ so that clients find it. It ends with its supervisor; its configuration and log 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
+import os
 import shutil
 import sys
 from asyncio.subprocess import Process
@@ -72,28 +74,55 @@ class Server:
         return self._folder / "nats-server.log"
 
     async def _start(self) -> None:
-        ports = self._folder / "ports"
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            shutil.rmtree(ports, ignore_errors=True)
-            ports.mkdir()
-            configuration = {
-                **self._configuration,
-                "port": self.port or -1,
-                "ports_file_dir": str(ports),
-                "log_file": str(self.log_file),
-                "log_size_limit": MOST_LOG_BYTES,
-            }
-            path = self._folder / "nats-server.json"
-            path.write_text(json.dumps(configuration, indent=2))
+            lock = await self._lock()
+            try:
+                ports = self._write_configuration()
+                command = [_program(), "-c", str(self._folder / "nats-server.json")]
+                self._process = await start(command, output=asyncio.subprocess.DEVNULL, keeps=[lock])
+            finally:
+                os.close(lock)
         except OSError as error:
             raise UnavailableError(f"cannot write to {self._folder}: {(error.strerror or str(error)).lower()}") from error
-        self._process = await start([_program(), "-c", str(path)], output=asyncio.subprocess.DEVNULL)
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
                 self.port = await self._read_port(ports)
         except TimeoutError as error:
             raise UnavailableError(f"the bus server {self.name} did not start: {tail_of(self.log_file)}") from error
+
+    def _write_configuration(self) -> Path:
+        """Writes it; gives the folder in which the server will say which ports it has got."""
+        ports = self._folder / "ports"
+        shutil.rmtree(ports, ignore_errors=True)
+        ports.mkdir()
+        configuration = {
+            **self._configuration,
+            "port": self.port or -1,
+            "ports_file_dir": str(ports),
+            "log_file": str(self.log_file),
+            "log_size_limit": MOST_LOG_BYTES,
+        }
+        (self._folder / "nats-server.json").write_text(json.dumps(configuration, indent=2))
+        return ports
+
+    async def _lock(self) -> int:
+        """A lock on the folder that the server will hold until it has ended; nats-server itself does not protect its store.
+
+        The server of a supervisor that was killed may take a moment to end. Raises `UnavailableError` where it does not.
+        """
+        lock = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        deadline = asyncio.get_running_loop().time() + START_TIMEOUT_S
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if asyncio.get_running_loop().time() > deadline:
+                    os.close(lock)
+                    raise UnavailableError(f"another bus server runs with {self._folder} and does not end") from None
+                await asyncio.sleep(POLL_S)
+            else:
+                return lock
 
     async def _read_port(self, ports: Path) -> int:
         assert self._process is not None

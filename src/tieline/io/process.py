@@ -16,10 +16,10 @@ _PR_SET_PDEATHSIG = 1
 STOP_TIMEOUT_S = 10.0
 
 
-async def start(
-    command: Sequence[str], *, output: IO[bytes] | int | None = None, environment: dict[str, str] | None = None
-) -> Process:
+async def start(command: Sequence[str], *, output: IO[bytes] | int | None = None, keeps: Sequence[int] = ()) -> Process:
     """Starts a child in a session of its own, so that a Ctrl-C in the terminal reaches the parent only.
+
+    `keeps` are file descriptors that the child holds open too, for example a lock that shall last as long as the child.
 
     On Linux the kernel ends the child when the parent dies, even by SIGKILL. Call it from the main thread: the kernel watches the
     thread that forked.
@@ -31,7 +31,7 @@ async def start(
         stderr=asyncio.subprocess.STDOUT if output is not None else None,
         start_new_session=True,
         preexec_fn=_die_with(os.getpid()) if sys.platform == "linux" else None,
-        env={**os.environ, **environment} if environment else None,
+        pass_fds=keeps,
     )
 
 
