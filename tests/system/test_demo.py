@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 import urllib.request
 from pathlib import Path
 
@@ -15,6 +16,8 @@ import pytest
 
 from bench.topology import free_port
 from tests.system.processes import Processes, eventually, processes_with, run
+from tieline.historian import FILE_NAME, Historian, open_asker
+from tieline.security.identity import Authority
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -159,15 +162,11 @@ def test_two_with_one_data_directory_are_told_apart(tmp_path: Path, processes: P
 
 def test_a_missing_certificate_is_one_clear_line(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    from tieline.security.identity import Authority
-
     Authority.open(data / "authority").credentials("dmz", hosts=["127.0.0.1", "localhost"]).certificate.unlink()
     assert "dmz.crt is missing" in one_line(run("demo", "--data", data, "--port", "0"))
 
 
 def test_help_is_quick_and_a_wrong_query_is_one_line(tmp_path: Path) -> None:
-    import time
-
     started = time.perf_counter()
     assert run("--help").returncode == 0
     assert time.perf_counter() - started < 3.0  # 0.15 s when the machine is idle
@@ -185,3 +184,20 @@ def test_the_example_can_be_written_out_and_checked(tmp_path: Path) -> None:
     assert answer.returncode == 1
     assert {"nam", "name"} <= {finding["where"] for finding in json.loads(answer.stdout)}
     assert "is not a folder" in one_line(run("check", tmp_path / "absent"))
+
+
+def test_a_center_waits_for_a_reader_of_its_historian(tmp_path: Path, processes: Processes) -> None:
+    folder, data = tmp_path / "mine", tmp_path / "data"
+    assert run("example", folder).returncode == 0
+    historian = data / "center" / "historian"
+    historian.mkdir(parents=True)
+    with Historian.open(historian / FILE_NAME, lake=historian / "lake"):
+        pass
+    reader = open_asker(historian)
+    center = processes.start(
+        "run", folder, "--data", data, "--center", "--port", str(free_port()), "--dmz-address", f"127.0.0.1:{free_port()}"
+    )
+    eventually(lambda: "being read" in processes.said_by(center) or center.poll() is not None)
+    assert center.poll() is None
+    reader.close()
+    eventually(lambda: (historian / "historian.sock").exists())

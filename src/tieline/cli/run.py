@@ -36,11 +36,15 @@ from tieline.security.identity import Authority
 if TYPE_CHECKING:
     from nats.aio.client import Client
 
+    from tieline.historian import Historian
+
 log = structlog.get_logger()
 
 LOOPBACK = ("127.0.0.1", "localhost")
 READY_TIMEOUT_S = 60.0
 JOIN_PERIOD_S = 1.0
+READER_TIMEOUT_S = 60.0
+READER_RETRY_S = 0.25
 JOIN_ALL_EVERY = 60
 
 
@@ -205,9 +209,10 @@ async def _center(utility: Utility, data: Path, dmz: str, hmi_port: int) -> None
     folder = historian_folder(data)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     async with AsyncExitStack() as stack:
-        historian = stack.enter_context(
-            Historian.open(folder / FILE_NAME, lake=folder / "lake", points=utility.points, retention=retention)
+        open_historian = partial(
+            Historian.open, folder / FILE_NAME, lake=folder / "lake", points=utility.points, retention=retention
         )
+        historian = stack.enter_context(await _open_patiently(open_historian))
         historian.start_care()
         stack.enter_context(HistorianServer(historian))
         server = await stack.enter_async_context(Server.running("center", place / "bus", configuration))
@@ -223,6 +228,21 @@ async def _center(utility: Utility, data: Path, dmz: str, hmi_port: int) -> None
             tasks.create_task(ingest(ingest_client, historian, IngestCounts(), Backoff(random.random, cap_s=5.0)), name="ingest")
             tasks.create_task(supervisor.forever(), name="keep web")
             tasks.create_task(_keep_joined(client, [site.name for site in utility.sites]), name="join sites")
+
+
+async def _open_patiently(open_historian: Callable[[], Historian]) -> Historian:
+    """The historian, also while somebody still reads its file: `tieline query` opens it when no historian runs."""
+    from tieline.historian import HeldError
+
+    deadline = asyncio.get_running_loop().time() + READER_TIMEOUT_S
+    while True:
+        try:
+            return await asyncio.to_thread(open_historian)
+        except HeldError as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            log.warning("historian's file is being read", reason=str(error))
+            await asyncio.sleep(READER_RETRY_S)
 
 
 async def _keep_joined(client: Client, sites: Sequence[str]) -> None:

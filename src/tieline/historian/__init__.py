@@ -3,7 +3,7 @@
 from tieline.historian.batch import Batch, CommitResult, Retention
 from tieline.historian.client import AsyncClient, Client, FileReader, open_asker, query
 from tieline.historian.connection import FILE_NAME
-from tieline.historian.errors import QueryError
+from tieline.historian.errors import HeldError, QueryError
 from tieline.historian.reader import Reader
 from tieline.historian.server import HistorianServer
 from tieline.historian.store import Care, Historian
@@ -16,6 +16,7 @@ __all__ = [
     "Client",
     "CommitResult",
     "FileReader",
+    "HeldError",
     "Historian",
     "HistorianServer",
     "QueryError",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from tieline.historian.errors import one_line
+from tieline.historian.errors import HeldError, one_line
 from tieline.historian.schema import VERSION, literal
 from tieline.model import ConfigError, UnavailableError
 
@@ -99,7 +99,7 @@ def _confine(connection: duckdb.DuckDBPyConnection, path: Path, lake: Path | Non
 def _explained(path: Path, error: duckdb.Error, *, read_only: bool) -> ConfigError | UnavailableError:
     said = one_line(error)
     if "lock" in said.lower():
-        return UnavailableError(f"another process has {path} open; only one can own a historian")
+        return HeldError(f"another process has {path} open; only one can own a historian")
     if isinstance(error, duckdb.IOException) and "not a valid DuckDB" not in said and "checksum" not in said.lower():
         if not path.parent.is_dir():
             return UnavailableError(f"there is no folder {path.parent} for the historian's file")

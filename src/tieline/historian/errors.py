@@ -2,16 +2,21 @@
 
 ConfigError
 └── QueryError      the asker: the statement is wrong, not allowed, or takes too long
-UnavailableError    nobody, or later: the file is owned by another process, the disk is full, the server has gone
+UnavailableError    nobody, or later: the disk is full, the server has gone
+└── HeldError       another process has the file open: its owner, or somebody who reads it while nobody owns it
 """
 
 from __future__ import annotations
 
-from tieline.model import ConfigError
+from tieline.model import ConfigError, UnavailableError
 
 
 class QueryError(ConfigError):
     """A statement that the historian cannot or will not run; the message is one line."""
+
+
+class HeldError(UnavailableError):
+    """Another process has the historian's file open."""
 
 
 def one_line(error: BaseException) -> str:
