@@ -25,8 +25,8 @@ import uvloop
 
 from bench.peers import DAY_MS, HOUR_MS, InfluxDB, VictoriaMetrics, close_enough, started
 from bench.result import Result
-from tieline.historian import FILE_NAME, AsyncClient, Batch, Historian, HistorianServer, open_asker
-from tieline.model import Point, PointKind, Samples, derive_point_id
+from tieline.historian import FILE_NAME, AsyncClient, Historian, HistorianServer, open_asker
+from tieline.model import Batch, Point, PointKind, Samples, derive_point_id
 
 BATCH_ROWS = 50_000
 POINTS = 20_000

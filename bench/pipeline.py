@@ -22,12 +22,12 @@ import uvloop
 
 from bench import topology
 from bench.result import Result, show
-from tieline.bus import Batch, connected, streams
+from tieline.bus import connected, streams
 from tieline.edge.gateway import publish
 from tieline.historian import Historian
 from tieline.historian.ingest import IngestCounts, ingest
 from tieline.io import Backoff
-from tieline.model import Samples
+from tieline.model import Batch, Samples
 from tieline.security.identity import Authority
 
 JOIN_TIMEOUT_S = 20.0

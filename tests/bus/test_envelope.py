@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tieline.bus import Batch, DeviceHealth, Health, decode_batch, decode_health, encode_batch, encode_health
+from tieline.bus import DeviceHealth, Health, decode_batch, decode_health, encode_batch, encode_health
 from tieline.bus.configuration import MAX_PAYLOAD
 from tieline.bus.envelope import MOST_SAMPLES
-from tieline.model import Event, RemoteError, Samples, Severity
+from tieline.model import Batch, Event, RemoteError, Samples, Severity
 
 lengths = st.shared(st.integers(0, 30), key="length")
 columns = st.builds(

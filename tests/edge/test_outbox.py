@@ -6,9 +6,8 @@ import random
 import numpy as np
 import pytest
 
-from tieline.bus import Batch
 from tieline.edge.outbox import MOST_EVENTS, Outbox
-from tieline.model import Event, Samples, UnavailableError
+from tieline.model import Batch, Event, Samples, UnavailableError
 
 
 def make(*, batch_samples: int = 100, batch_age_s: float = 0.05, memory_samples: int = 1_000) -> Outbox:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tieline.historian import FILE_NAME, Batch, Historian, Retention
-from tieline.model import Event, Point, PointKind, Samples
+from tieline.historian import FILE_NAME, Historian, Retention
+from tieline.model import Batch, Event, Point, PointKind, Samples
 
 DAY = 86_400_000_000
 HOUR = 3_600_000_000

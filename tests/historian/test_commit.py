@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from tests.historian.conftest import DAY, NOW, batch, count, rows_of
-from tieline.historian import FILE_NAME, Batch, Historian
-from tieline.model import ConfigError, LocalError, Quality, Samples, UnavailableError
+from tieline.historian import FILE_NAME, Historian
+from tieline.model import Batch, ConfigError, LocalError, Quality, Samples, UnavailableError
 
 Open = Callable[..., Historian]
 

@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.historian.conftest import DAY, HOUR, MINUTE, NOW, POINTS, batch, count, rows_of
-from tieline.historian import FILE_NAME, Batch, Historian, Retention
+from tieline.historian import FILE_NAME, Historian, Retention
 from tieline.historian.lake import Lake
 from tieline.historian.schema import QUARTER_US
-from tieline.model import Quality, Samples, UnavailableError, severity
+from tieline.model import Batch, Quality, Samples, UnavailableError, severity
 
 Open = Callable[..., Historian]
 TODAY = NOW // DAY * DAY

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pytest
 
 from tests.historian.conftest import DAY, HOUR, NOW, batch, count, rows_of
-from tieline.historian import FILE_NAME, AsyncClient, Batch, Client, Historian, HistorianServer, QueryError, query, wire
-from tieline.model import Quality, Samples, UnavailableError
+from tieline.historian import FILE_NAME, AsyncClient, Client, Historian, HistorianServer, QueryError, query, wire
+from tieline.model import Batch, Quality, Samples, UnavailableError
 
 Open = Callable[..., Historian]
 

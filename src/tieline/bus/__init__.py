@@ -2,7 +2,6 @@
 
 from tieline.bus.connection import connected
 from tieline.bus.envelope import (
-    Batch,
     DeviceHealth,
     Health,
     decode_batch,
@@ -13,7 +12,6 @@ from tieline.bus.envelope import (
 from tieline.bus.server import Server
 
 __all__ = [
-    "Batch",
     "DeviceHealth",
     "Health",
     "Server",

@@ -1,41 +1,20 @@
 """What travels in a message: batches of samples and events, and a site's health.
 
 A batch carries its columns as the bytes that they are in memory (little-endian, `tieline.model.Samples`): one copy when it is made,
-none when it is read. `(site, incarnation, sequence)` names a batch for ever: the incarnation is drawn at random whenever a
-gateway starts, the sequence counts from 1 in it; a batch that comes twice is recognized by that.
+none when it is read.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tieline.model import Event, RemoteError, Samples, Severity
+from tieline.model import Batch, Event, RemoteError, Samples, Severity
 
 VERSION = 1
 MOST_SAMPLES = 50_000
 """Samples in one batch at the most; with 22 bytes each it stays well below the server's payload limit."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Samples and events of one site in the order in which they were reported."""
-
-    site: str
-    incarnation: int
-    """Random, 63 bits, new with every start of the gateway."""
-    sequence: int
-    """1, 2, 3 ... within the incarnation."""
-    samples: Samples
-    events: tuple[Event, ...] = ()
-
-    @property
-    def message_id(self) -> str:
-        """What the server removes doubles by."""
-        return f"{self.site}.{self.incarnation:x}.{self.sequence}"
 
 
 class _Event(msgspec.Struct, array_like=True):

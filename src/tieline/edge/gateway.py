@@ -18,13 +18,12 @@ from nats.errors import Error
 from nats.js.errors import APIError
 
 from tieline.bus import DeviceHealth, Health, encode_batch, encode_health, streams, subjects
-from tieline.bus.envelope import Batch
 from tieline.config import Site
 from tieline.edge.driver import Driver
 from tieline.edge.exceptions import ExceptionReporting
 from tieline.edge.outbox import Outbox
 from tieline.io import Clock
-from tieline.model import Event, Samples, UnavailableError
+from tieline.model import Batch, Event, Samples, UnavailableError
 
 ACKNOWLEDGE_TIMEOUT_S = 10.0
 HEALTH_PERIOD_S = 1.0

@@ -16,9 +16,8 @@ from collections.abc import Awaitable, Callable
 import numpy as np
 import structlog
 
-from tieline.bus.envelope import Batch
 from tieline.io.backoff import Backoff
-from tieline.model import Event, Samples, UnavailableError
+from tieline.model import Batch, Event, Samples, UnavailableError
 
 MOST_EVENTS = 100_000
 MOST_EVENTS_A_BATCH = 1_000

@@ -18,12 +18,11 @@ from nats.aio.msg import Msg
 from nats.errors import Error
 
 from tieline.bus import decode_batch, subjects
-from tieline.bus.envelope import Batch
 from tieline.bus.pull import Pull
-from tieline.historian.batch import CommitResult
 from tieline.historian.store import Historian
+from tieline.historian.terms import CommitResult
 from tieline.io import Backoff
-from tieline.model import RemoteError, UnavailableError
+from tieline.model import Batch, RemoteError, UnavailableError
 
 log = structlog.get_logger()
 

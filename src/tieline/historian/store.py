@@ -32,7 +32,6 @@ import numpy as np
 import structlog
 
 from tieline.historian import schema
-from tieline.historian.batch import AnyBatch, CommitResult, Retention
 from tieline.historian.connection import connect, has_version, new_cursor
 from tieline.historian.errors import one_line
 from tieline.historian.lake import Lake
@@ -40,7 +39,8 @@ from tieline.historian.ledger import Ledger, runs
 from tieline.historian.reader import Reader
 from tieline.historian.schema import Catalog, Part, day_of, day_start, literal
 from tieline.historian.series import SeriesCache
-from tieline.model import Event, LocalError, Point, Quality, Samples, UnavailableError
+from tieline.historian.terms import CommitResult, Retention
+from tieline.model import Batch, Event, LocalError, Point, Quality, Samples, UnavailableError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -160,7 +160,7 @@ class Historian:
             cursor.execute("DELETE FROM points WHERE id IN (SELECT id FROM described)")
             cursor.execute("INSERT INTO points SELECT * FROM described ORDER BY path")
 
-    def commit(self, batches: Sequence[AnyBatch]) -> CommitResult:
+    def commit(self, batches: Sequence[Batch]) -> CommitResult:
         """Stores all batches that are not stored yet, durably and all or none.
 
         Raises `UnavailableError` where the disk refuses; nothing is stored then, and the same call may be repeated.
@@ -184,8 +184,8 @@ class Historian:
             repeats=len(batches) - len(fresh),
         )
 
-    def _fresh(self, batches: Sequence[AnyBatch]) -> tuple[list[AnyBatch], list[tuple[str, int, int, int]]]:
-        fresh: list[AnyBatch] = []
+    def _fresh(self, batches: Sequence[Batch]) -> tuple[list[Batch], list[tuple[str, int, int, int]]]:
+        fresh: list[Batch] = []
         taken: defaultdict[tuple[str, int], set[int]] = defaultdict(set)
         for batch in batches:
             if batch.sequence < 1:

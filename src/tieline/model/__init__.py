@@ -1,5 +1,6 @@
 """The vocabulary that every part of Tieline shares: points, samples, quality, events, commands."""
 
+from tieline.model.batches import Batch
 from tieline.model.commands import Command, Outcome, Result
 from tieline.model.errors import (
     ConfigError,
@@ -17,6 +18,7 @@ from tieline.model.samples import Samples, arrow_schema
 __all__ = [
     "STATUS",
     "VALIDITY",
+    "Batch",
     "Command",
     "ConfigError",
     "Event",

@@ -1,41 +1,8 @@
-"""What goes into the historian, and what it says about it."""
+"""What the historian is told about keeping, and what it says about a commit."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
-
-from tieline.model import Event, Samples
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Batch:
-    """Samples and events that one publisher sent together.
-
-    `site`, `incarnation` (drawn at random, 63 bits, whenever the publisher starts) and `sequence` (1, 2, 3 ... within the
-    incarnation) identify it: a batch with an identity that is committed already is a repeat, whatever it holds.
-    """
-
-    site: str
-    incarnation: int
-    sequence: int
-    samples: Samples
-    events: tuple[Event, ...] = ()
-
-
-class AnyBatch(Protocol):
-    """What `Historian.commit` needs of a batch; `Batch` has it, and so has the bus's."""
-
-    @property
-    def site(self) -> str: ...
-    @property
-    def incarnation(self) -> int: ...
-    @property
-    def sequence(self) -> int: ...
-    @property
-    def samples(self) -> Samples: ...
-    @property
-    def events(self) -> tuple[Event, ...]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
