@@ -73,16 +73,15 @@ async def ingest(
 async def _gather(pull: Pull, *, until: float) -> list[Msg]:
     """What is there, and what comes until then, but that enough is enough."""
     messages = await pull.next()
-    loop = asyncio.get_running_loop()
-    while len(messages) < MOST_MESSAGES // 2 and sum(len(message.data) for message in messages) < ENOUGH_BYTES:
-        left_s = until - loop.time()
-        if left_s <= 0:
-            break
+    size = sum(len(message.data) for message in messages)
+    while len(messages) < MOST_MESSAGES // 2 and size < ENOUGH_BYTES:
         try:
-            async with asyncio.timeout(left_s):
-                messages += await pull.next()
+            async with asyncio.timeout_at(until):
+                more = await pull.next()
         except TimeoutError:
             break
+        messages += more
+        size += sum(len(message.data) for message in more)
     return messages
 
 
