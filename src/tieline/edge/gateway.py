@@ -22,6 +22,7 @@ from tieline.config import Site
 from tieline.edge.driver import Driver
 from tieline.edge.exceptions import ExceptionReporting
 from tieline.edge.outbox import Outbox
+from tieline.edge.states import StateChanges
 from tieline.io import Clock
 from tieline.model import Batch, Event, Samples, UnavailableError
 
@@ -43,6 +44,7 @@ class Gateway:
         self._client = client
         self._clock = clock
         self._reporting = ExceptionReporting(list(site.points))
+        self._states = StateChanges(site.points)
         self._outbox = Outbox(
             site.name,
             batch_samples=site.reporting.batch_samples,
@@ -69,7 +71,10 @@ class Gateway:
             publisher.cancel()
 
     def _take(self, samples: Samples) -> None:
-        self._outbox.add(self._reporting.select(samples))
+        reported = self._reporting.select(samples)
+        self._outbox.add(reported)
+        for event in self._states.of(reported):
+            self._outbox.add_event(event)
 
     async def _publish(self, batch: Batch) -> None:
         await publish(self._client, batch)
