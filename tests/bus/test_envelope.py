@@ -67,6 +67,26 @@ def test_a_batch_of_another_version_says_which_side_is_older() -> None:
         decode_batch(bytes(raw))
 
 
+def test_a_batch_in_another_site_s_name_is_refused() -> None:
+    payload = encode_batch(Batch(site="a", incarnation=1, sequence=1, samples=Samples.empty()))
+    assert decode_batch(payload, site="a").site == "a"
+    with pytest.raises(RemoteError, match="a message of b holds a batch of a"):
+        decode_batch(payload, site="b")
+
+
+@pytest.mark.parametrize(("incarnation", "sequence", "time"), [(2**63, 1, 0), (1, 0, 0), (1, -1, 0), (1, 1, 2**63)])
+def test_numbers_that_the_historian_could_not_store_are_refused(incarnation: int, sequence: int, time: int) -> None:
+    batch = Batch(
+        site="a",
+        incarnation=incarnation,
+        sequence=sequence,
+        samples=Samples.empty(),
+        events=(Event(time=time, site="a", kind="k", text="t"),),
+    )
+    with pytest.raises(RemoteError):
+        decode_batch(encode_batch(batch))
+
+
 def test_the_largest_batch_fits_the_payload_limit() -> None:
     samples = Samples.of(np.arange(MOST_SAMPLES), np.arange(MOST_SAMPLES), np.arange(MOST_SAMPLES))
     assert len(encode_batch(Batch(site="a" * 64, incarnation=2**63 - 1, sequence=2**40, samples=samples))) < MAX_PAYLOAD / 2

@@ -6,6 +6,8 @@ none when it is read.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +19,13 @@ MOST_SAMPLES = 50_000
 """Samples in one batch at the most; with 22 bytes each it stays well below the server's payload limit."""
 
 
+_Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_Sequence = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+_Incarnation = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
 class _Event(msgspec.Struct, array_like=True):
-    time: int
+    time: _Int64
     device: str
     kind: str
     severity: str
@@ -28,8 +35,8 @@ class _Event(msgspec.Struct, array_like=True):
 class _Batch(msgspec.Struct, array_like=True):
     version: int
     site: str
-    incarnation: int
-    sequence: int
+    incarnation: _Incarnation
+    sequence: _Sequence
     point: memoryview
     time: memoryview
     value: memoryview
@@ -88,12 +95,17 @@ def encode_batch(batch: Batch) -> bytes:
     )
 
 
-def decode_batch(payload: bytes) -> Batch:
-    """The batch in a payload, its columns over the payload's memory. Raises `RemoteError` for anything else."""
+def decode_batch(payload: bytes, *, site: str | None = None) -> Batch:
+    """The batch in a payload, its columns over the payload's memory.
+
+    Raises `RemoteError` for anything else, also for a batch of another site than the one in whose name it came.
+    """
     try:
         raw = _batch_decoder.decode(payload)
         if raw.version != VERSION:
             raise RemoteError(f"the batch has version {raw.version}, this release reads {VERSION}; update the older side")
+        if site is not None and raw.site != site:
+            raise RemoteError(f"a message of {site} holds a batch of {raw.site}")
         samples = Samples(
             np.frombuffer(raw.point, "<u4"),
             np.frombuffer(raw.time, "<i8"),

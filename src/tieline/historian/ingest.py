@@ -115,7 +115,7 @@ async def _finish(work: Awaitable[CommitResult]) -> CommitResult:
 def _read(message: Msg, counts: IngestCounts) -> Batch | None:
     """The batch in a message; one that is not readable must not hold up those behind it."""
     try:
-        return decode_batch(message.data)
+        return decode_batch(message.data, site=subjects.site_of(message.subject))
     except RemoteError as error:
         counts.unreadable += 1
         log.error("message is not a batch", subject=message.subject, reason=str(error), bytes=len(message.data))

@@ -57,7 +57,7 @@ class Feed:
 
     async def _on_batch(self, message: Msg) -> None:
         try:
-            batch = decode_batch(message.data)
+            batch = decode_batch(message.data, site=subjects.site_of(message.subject))
         except RemoteError as error:
             log.error("message is not a batch", subject=message.subject, reason=str(error))
             return
