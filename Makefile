@@ -36,7 +36,7 @@ types: install
 imports: install
 	$(BIN)/lint-imports --no-cache
 
-# The pages' own scripts: types and unit tests, where Node is there (development only; users need none).
+# The types of the pages' own scripts, where Node is there (development only; users need none).
 scripts:
 	@if command -v npm >/dev/null && command -v node >/dev/null; then .ci/check-scripts; \
 	else echo "skipped: the checks of the pages' scripts (no Node here)"; fi

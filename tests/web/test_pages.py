@@ -54,14 +54,6 @@ async def test_the_chart_library_comes_from_its_wheel_without_importing_it(clien
     assert "IPython" not in sys.modules
 
 
-def test_the_modules_pass_the_type_checker() -> None:
-    tsc = shutil.which("tsc")
-    if tsc is None:
-        pytest.skip("tsc is not installed; npx -p typescript tsc -p src/tieline/web/static does the same")
-    answer = subprocess.run([tsc, "-p", str(STATIC)], capture_output=True, text=True, timeout=50, check=False)
-    assert answer.returncode == 0, answer.stdout
-
-
 @pytest.mark.parametrize("script", ["frames.test.mjs", "buckets.test.mjs", "format.test.mjs"])
 def test_the_modules_pass_their_own_tests_in_node(script: str) -> None:
     node = shutil.which("node")

@@ -47,6 +47,12 @@ def simulate(
     replay: Annotated[
         Path | None, typer.Option(metavar="CSV", help="Play these measurements: a time column, then one for each point by path.")
     ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=POINT", help="Where a column of the replay goes; may be repeated, other columns are left out."
+        ),
+    ] = None,
     rate: Annotated[
         float | None, typer.Option(help="Rows a second of a replay; as recorded if left out.", min=0.001, max=100_000)
     ] = None,
@@ -55,7 +61,17 @@ def simulate(
     """Serve every device of the folder on real sockets, driven by a model of the grid or by a recording."""
     from tieline.cli.simulate import run
 
-    run(folder, data, speed=speed, seed=seed, scenario=scenario, replay=replay, rate=rate, until_read=until_read)
+    run(
+        folder,
+        data,
+        speed=speed,
+        seed=seed,
+        scenario=scenario,
+        replay=replay,
+        columns=column or [],
+        rate=rate,
+        until_read=until_read,
+    )
 
 
 @app.command()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tieline.cli.run import run_until_signal
 from tieline.cli.state import held, prepare
 from tieline.config import read_folder
 from tieline.config.field import AddressBook, NetworkPlace
+from tieline.model import ConfigError
 from tieline.observe import configure_logs
 from tieline.simulator import read_recording, read_scenario, simulate
 
@@ -20,10 +22,12 @@ def run(
     seed: int,
     scenario: Path | None,
     replay: Path | None,
+    columns: Sequence[str],
     rate: float | None,
     until_read: bool,
 ) -> None:
     """Serves until told to stop. Raises `TielineError` where it cannot."""
+    mapping = dict(_read_column(text) for text in columns)
     utility = read_folder(folder)
     data = prepare(data)
     configure_logs("field")
@@ -36,11 +40,19 @@ def run(
                 seed=seed,
                 scenario=None if scenario is None else read_scenario(scenario),
                 replay=None if replay is None else read_recording(replay),
+                columns=mapping or None,
                 rows_per_s=rate,
                 until_read=until_read,
                 on_ready=_say_where,
             )
         )
+
+
+def _read_column(text: str) -> tuple[str, str]:
+    name, separator, point = text.partition("=")
+    if not (separator and name.strip() and point.count("/") == 2):
+        raise ConfigError(f"--column {text} is not of the form NAME=site/device/point")
+    return name.strip(), point.strip()
 
 
 def _say_where(book: AddressBook) -> None:
