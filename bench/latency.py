@@ -100,8 +100,8 @@ async def _run(folder: Path) -> list[Result]:
         field = await stack.enter_async_context(Field(utility, data=data))
         for device in field.devices:
             field.hold(device)
-        supervisor = await stack.enter_async_context(Supervisor(every_role(utility, data, port, ["--simulated"])))
-        await supervisor.until(lambda: hmi_answers(port), timeout_s=60)
+        supervisor = await stack.enter_async_context(Supervisor(every_role(utility, data, "127.0.0.1", port, ["--simulated"])))
+        await supervisor.until(lambda: hmi_answers("127.0.0.1", port), timeout_s=60)
         ports = next((data / "center" / "bus" / "ports").glob("*.ports"))
         bus_port = int(json.loads(ports.read_text())["nats"][0].rsplit(":", 1)[1])
         client = await stack.enter_async_context(connected(bus_port, open_authority(data).credentials("web")))

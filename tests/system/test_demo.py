@@ -132,6 +132,12 @@ def test_a_port_in_use_is_one_clear_line_before_anything_starts(tmp_path: Path) 
     assert not (tmp_path / "data" / "center").exists()
 
 
+def test_any_address_but_loopback_is_refused_in_one_clear_line(tmp_path: Path) -> None:
+    line = one_line(run("demo", "--data", tmp_path / "data", "--host", "0.0.0.0", "--port", "0"))
+    assert "there is no login yet" in line
+    assert not (tmp_path / "data" / "center").exists()
+
+
 def test_a_data_directory_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     line = one_line(run("demo", "--data", tmp_path / "file" / "data", "--port", "0"))

@@ -21,6 +21,9 @@ Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="Where state i
 HmiPort = Annotated[
     int | None, typer.Option("--port", metavar="N", min=0, max=65535, help="Port of the HMI; 0 takes any free one.")
 ]
+HmiHost = Annotated[
+    str, typer.Option("--host", metavar="ADDRESS", help="Where the HMI listens; loopback only while there is no login.")
+]
 DEFAULT_DATA = Path("tieline-data")
 
 
@@ -87,6 +90,7 @@ def run(
     simulated: Annotated[
         bool, typer.Option("--simulated", help="Talk to the devices of `tieline simulate`, not to the real ones.")
     ] = False,
+    host: HmiHost = "127.0.0.1",
     port: HmiPort = None,
     dmz_address: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="The DMZ's address, where not as in utility.toml.")
@@ -107,6 +111,7 @@ def run(
         data,
         site=site,
         simulated=simulated,
+        host=host,
         port=port,
         dmz_address=dmz_address,
         bus_port=bus_port,
@@ -114,11 +119,11 @@ def run(
 
 
 @app.command()
-def demo(data: Data = DEFAULT_DATA, port: HmiPort = None) -> None:
+def demo(data: Data = DEFAULT_DATA, host: HmiHost = "127.0.0.1", port: HmiPort = None) -> None:
     """Simulate and run the example utility that ships with Tieline."""
     from tieline.cli.demo import run
 
-    run(data, port)
+    run(data, host, port)
 
 
 @app.command()

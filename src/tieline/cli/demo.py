@@ -14,17 +14,17 @@ from tieline.config.field import FIELD_FILE
 from tieline.observe import configure_logs
 
 
-def run(data: Path, port: int | None) -> None:
+def run(data: Path, host: str, port: int | None) -> None:
     """Runs until Ctrl-C. Raises `TielineError` where the port, the data directory or a certificate is not as it must be."""
     utility = read_folder(example_folder())
     data = prepare(data)
     configure_logs("demo")
     with held(data):
-        run_until_signal(_demo(utility, data, utility.center.hmi_port if port is None else port or free_port()))
+        run_until_signal(_demo(utility, data, host, utility.center.hmi_port if port is None else port or free_port()))
 
 
-async def _demo(utility: Utility, data: Path, port: int) -> None:
-    roles = every_role(utility, data, port, ["--simulated"])
+async def _demo(utility: Utility, data: Path, host: str, port: int) -> None:
+    roles = every_role(utility, data, host, port, ["--simulated"])
     book = data / FIELD_FILE
     book.unlink(missing_ok=True)
     field = Child("field", ["simulate", str(utility.folder), "--data", str(data)], data / "logs" / "field.log")
@@ -36,8 +36,8 @@ async def _demo(utility: Utility, data: Path, port: int) -> None:
     async with Supervisor([field]) as devices:
         await devices.until(field_listens, timeout_s=READY_TIMEOUT_S)
         async with Supervisor(roles) as supervisor:
-            await supervisor.until(partial(hmi_answers, port), timeout_s=READY_TIMEOUT_S)
-            _say(f"HMI:      http://127.0.0.1:{port}")
+            await supervisor.until(partial(hmi_answers, host, port), timeout_s=READY_TIMEOUT_S)
+            _say(f"HMI:      http://{host}:{port}")
             _say(f"history:  tieline query --data {data} 'FROM newest'")
             _say(f"data:     {data} (kept; logs are in {data / 'logs'})")
             _say("Ctrl-C stops everything.")

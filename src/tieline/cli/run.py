@@ -75,6 +75,7 @@ def run_role(
     *,
     site: str | None,
     simulated: bool,
+    host: str,
     port: int | None,
     dmz_address: str | None,
     bus_port: int,
@@ -97,14 +98,14 @@ def run_role(
             body = _dmz(utility, data, dmz)
             place = data / "dmz"
         case Role.CENTER:
-            body = _center(utility, data, dmz, hmi_port)
+            body = _center(utility, data, dmz, host, hmi_port)
             place = data / "center"
         case Role.WEB:
-            body = _web(utility, data, bus_port, hmi_port)
+            body = _web(utility, data, bus_port, host, hmi_port)
             place = data / "web"
         case Role.ALL:
             arguments = ["--simulated"] if simulated else []
-            body = _all(utility, data, hmi_port, arguments)
+            body = _all(utility, data, host, hmi_port, arguments)
             place = data
     with held(place):
         run_until_signal(body)
@@ -190,7 +191,7 @@ async def _dmz(utility: Utility, data: Path, address: str) -> None:
         await asyncio.Event().wait()
 
 
-async def _center(utility: Utility, data: Path, dmz: str, hmi_port: int) -> None:
+async def _center(utility: Utility, data: Path, dmz: str, host: str, hmi_port: int) -> None:
     from tieline.bus import Server, connected, streams, subjects
     from tieline.bus.configuration import for_center
     from tieline.historian import Historian, HistorianServer, Retention
@@ -219,10 +220,8 @@ async def _center(utility: Utility, data: Path, dmz: str, hmi_port: int) -> None
         client = await stack.enter_async_context(connected(server.port, credentials))
         await streams.ensure_center_stream(client, stream_mb=stream_mb)
         ingest_client = await stack.enter_async_context(connected(server.port, historian_credentials))
-        web = Child(
-            "web",
-            ["run", str(utility.folder), "--data", str(data), "--web", "--port", str(hmi_port), "--bus-port", str(server.port)],
-        )
+        common = ["run", str(utility.folder), "--data", str(data), "--web"]
+        web = Child("web", [*common, "--host", host, "--port", str(hmi_port), "--bus-port", str(server.port)])
         supervisor = await stack.enter_async_context(Supervisor([web]))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(ingest(ingest_client, historian, IngestCounts(), Backoff(random.random, cap_s=5.0)), name="ingest")
@@ -263,7 +262,7 @@ async def _keep_joined(client: Client, sites: Sequence[str]) -> None:
         await asyncio.sleep(JOIN_PERIOD_S)
 
 
-async def _web(utility: Utility, data: Path, bus_port: int, hmi_port: int) -> None:
+async def _web(utility: Utility, data: Path, bus_port: int, host: str, hmi_port: int) -> None:
     from tieline.bus import connected, subjects
     from tieline.historian import AsyncClient
     from tieline.scada import LiveState
@@ -271,7 +270,7 @@ async def _web(utility: Utility, data: Path, bus_port: int, hmi_port: int) -> No
     from tieline.web import create_app, listen, serve
 
     clock = SystemClock().now_us
-    listener = listen("127.0.0.1", hmi_port)
+    listener = listen(host, hmi_port)
     credentials = open_authority(data).credentials(subjects.WEB_ROLE)
     live = LiveState(utility.points, sites=[site.name for site in utility.sites], started=clock())
     async with AsyncClient(historian_folder(data)) as historian, connected(bus_port, credentials) as client:
@@ -296,28 +295,28 @@ async def _seed(live: Any, historian: Any, clock: Callable[[], int]) -> None:
         live.record(Event(**{**row, "severity": Severity(row["severity"])}))
 
 
-async def _all(utility: Utility, data: Path, hmi_port: int, arguments: Sequence[str]) -> None:
+async def _all(utility: Utility, data: Path, host: str, hmi_port: int, arguments: Sequence[str]) -> None:
     port = hmi_port or free_port()
-    async with Supervisor(every_role(utility, data, port, arguments)) as supervisor:
-        await supervisor.until(partial(hmi_answers, port), timeout_s=READY_TIMEOUT_S)
-        print(f"{utility.name} runs: http://127.0.0.1:{port}", flush=True)  # noqa: T201
+    async with Supervisor(every_role(utility, data, host, port, arguments)) as supervisor:
+        await supervisor.until(partial(hmi_answers, host, port), timeout_s=READY_TIMEOUT_S)
+        print(f"{utility.name} runs: http://{host}:{port}", flush=True)  # noqa: T201
         await supervisor.forever()
 
 
-def every_role(utility: Utility, data: Path, hmi_port: int, arguments: Sequence[str]) -> list[Child]:
+def every_role(utility: Utility, data: Path, host: str, hmi_port: int, arguments: Sequence[str]) -> list[Child]:
     """A child for each role, all on this machine: the DMZ listens on loopback, at a free port.
 
     Raises `UnavailableError` where the HMI's port is taken, `ConfigError` where a certificate is missing: before anything starts.
     """
     from tieline.web import listen
 
-    listen("127.0.0.1", hmi_port).close()
+    listen(host, hmi_port).close()
     issue_all(utility, data)
     common = ["run", str(utility.folder), "--data", str(data), "--dmz-address", f"127.0.0.1:{free_port()}"]
     logs = data / "logs"
     return [
         Child("dmz", [*common, "--dmz"], logs / "dmz.log"),
-        Child("center", [*common, "--center", "--port", str(hmi_port)], logs / "center.log"),
+        Child("center", [*common, "--center", "--host", host, "--port", str(hmi_port)], logs / "center.log"),
         *(
             Child(f"site {site.name}", [*common, "--site", site.name, *arguments], logs / f"site-{site.name}.log")
             for site in utility.sites
@@ -336,12 +335,12 @@ def issue_all(utility: Utility, data: Path) -> None:
         authority.credentials(role)
 
 
-async def hmi_answers(port: int) -> bool:
-    """Whether the web server on that port is ready to be looked at."""
+async def hmi_answers(host: str, port: int) -> bool:
+    """Whether the web server there is ready to be looked at."""
     try:
         async with asyncio.timeout(2):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(f"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode())
+            reader, writer = await asyncio.open_connection(host, port)
+            writer.write(f"GET /healthz HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
             status = await reader.readline()
             writer.close()
             await writer.wait_closed()
