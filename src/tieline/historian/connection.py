@@ -85,6 +85,8 @@ def _confine(connection: duckdb.DuckDBPyConnection, path: Path, lake: Path | Non
         "autoload_known_extensions = false",
         # Point ids are hashes: a list of them prunes row groups, their minimum and maximum do not.
         "dynamic_or_filter_threshold = 500",
+        # Each caller works himself; DuckDB's own workers get the other half of the machine at the most.
+        f"threads = {max(1, (os.cpu_count() or 1) // 2)}",
         # Writes in large pieces and seldom: a checkpoint at every 16 MB cost a third of the ingest rate.
         "checkpoint_threshold = '256MB'",
     ]
