@@ -20,7 +20,7 @@ import uvloop
 from websockets.asyncio.client import connect
 
 from bench.result import Result, show
-from bench.topology import free_port
+from bench.topology import free_port, utility_toml
 from tieline.bus import connected
 from tieline.cli.run import every_role, hmi_answers, open_authority
 from tieline.cli.supervisor import Supervisor
@@ -35,28 +35,6 @@ DEVICES, POINTS = 10, 50
 POLL_S = 0.1
 WARM_UP_S, SECONDS = 5.0, 20.0
 
-UTILITY = """\
-name = "Latency"
-[[zones]]
-name = "stations"
-kind = "substation"
-sites = ["field"]
-[[zones]]
-name = "dmz"
-kind = "dmz"
-[[zones]]
-name = "center"
-kind = "control_center"
-[[conduits]]
-source = "stations"
-target = "dmz"
-reason = "telemetry"
-[[conduits]]
-source = "center"
-target = "dmz"
-reason = "telemetry"
-"""
-
 
 def write_folder(folder: Path) -> None:
     """Ten devices of fifty float64 points each, polled ten times a second."""
@@ -68,7 +46,7 @@ def write_folder(folder: Path) -> None:
         f'[devices.connection]\ntransport = "tcp"\nhost = "10.9.9.{at + 1}"\n'
         for at in range(DEVICES)
     )
-    files = {"utility.toml": UTILITY, "sites/field/site.toml": site}
+    files = {"utility.toml": utility_toml("Latency", "field"), "sites/field/site.toml": site}
     files |= {f"sites/field/points/d{at}.csv": points for at in range(DEVICES)}
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -57,6 +57,17 @@ def utility_of(folder: Path, names: Sequence[str]) -> Utility:
     )
 
 
+def utility_toml(name: str, *sites: str) -> str:
+    """The smallest `utility.toml` for these sites."""
+    zones = [("stations", "substation", list(sites)), ("dmz", "dmz", []), ("center", "control_center", [])]
+    text = f'name = "{name}"\n'
+    for zone, kind, members in zones:
+        text += f'[[zones]]\nname = "{zone}"\nkind = "{kind}"\nsites = {members}\n'
+    for source in ("stations", "center"):
+        text += f'[[conduits]]\nsource = "{source}"\ntarget = "dmz"\nreason = "telemetry"\n'
+    return text
+
+
 def free_port() -> int:
     """A loopback port that nobody listens on now."""
     with socket.socket() as probe:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.topology import free_port
+from bench.topology import free_port, utility_toml
 from tests.system.processes import Processes, eventually
 from tieline.historian import query
 from tieline.model import UnavailableError
@@ -19,28 +19,6 @@ from tieline.model import UnavailableError
 RECORDING = Path(__file__).parents[3] / "shared" / "data" / "ett" / "ETTh1.csv"
 COLUMNS = ("HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT")
 RESOLUTION = 0.001
-
-UTILITY = """\
-name = "Replay"
-[[zones]]
-name = "stations"
-kind = "substation"
-sites = ["field"]
-[[zones]]
-name = "dmz"
-kind = "dmz"
-[[zones]]
-name = "center"
-kind = "control_center"
-[[conduits]]
-source = "stations"
-target = "dmz"
-reason = "telemetry"
-[[conduits]]
-source = "center"
-target = "dmz"
-reason = "telemetry"
-"""
 
 SITE = """\
 [reporting]
@@ -61,7 +39,7 @@ def write_folder(folder: Path) -> None:
     rows = ["name,kind,table,address,type,scale,poll", "row,analog,input_register,0,uint32,,fast"]
     rows += [f"{name.lower()},analog,input_register,{2 + 2 * at},int32,{RESOLUTION},fast" for at, name in enumerate(COLUMNS)]
     for name, text in {
-        "utility.toml": UTILITY,
+        "utility.toml": utility_toml("Replay", "field"),
         "sites/field/site.toml": SITE,
         "sites/field/points/xfmr.csv": "\n".join(rows) + "\n",
     }.items():
