@@ -22,8 +22,7 @@ import uvloop
 
 from bench import topology
 from bench.result import Result, show
-from tieline.bus import connected, streams
-from tieline.edge.gateway import publish
+from tieline.bus import connected, publish, streams
 from tieline.historian import Historian
 from tieline.historian.ingest import IngestCounts, ingest
 from tieline.io import Backoff

@@ -15,10 +15,9 @@ import pytest
 from nats.aio.client import Client
 
 from bench.topology import Topology, running
-from tieline.bus import Server, connected, decode_batch, streams, subjects
+from tieline.bus import Server, connected, decode_batch, publish, streams, subjects
 from tieline.bus.configuration import for_site
 from tieline.bus.pull import Pull
-from tieline.edge.gateway import publish
 from tieline.model import Batch, Samples, UnavailableError
 from tieline.security.identity import Authority
 

@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 
 from bench.topology import Topology, running
-from tieline.bus import Server, connected, streams, subjects
-from tieline.edge.gateway import publish
+from tieline.bus import Server, connected, publish, streams, subjects
 from tieline.edge.outbox import Outbox
 from tieline.historian import Historian, query
 from tieline.historian.ingest import IngestCounts, ingest

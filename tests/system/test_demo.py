@@ -42,6 +42,11 @@ def count(data: Path) -> int:
     return int(json.loads(answer.stdout)[0]["n"])
 
 
+def kinds_of_events(data: Path, site: str) -> set[str]:
+    answer = run("query", f"SELECT DISTINCT kind FROM events WHERE site = '{site}'", "--data", data, "--format", "json")
+    return {row["kind"] for row in json.loads(answer.stdout)} if answer.returncode == 0 else set()
+
+
 def sites_stored(data: Path) -> list[str]:
     answer = run("query", "SELECT DISTINCT site FROM samples", "--data", data, "--format", "json")
     return [row["site"] for row in json.loads(answer.stdout)] if answer.returncode == 0 else []
@@ -102,6 +107,7 @@ def test_a_killed_role_comes_back_and_its_site_is_seen_lost_meanwhile(tmp_path: 
     assert site["values"]["stale"] == site["points"]  # type: ignore[index]
     os.kill(gateway, signal.SIGKILL)
     eventually(lambda: links(port) == ["up"] * 3)
+    eventually(lambda: {"link_up", "link_lost", "link_restored"} <= kinds_of_events(data, "millbrook"))
 
 
 def _is_gateway(entry: Path, data: Path, site: str) -> bool:

@@ -9,6 +9,7 @@ from tieline.bus.envelope import (
     encode_batch,
     encode_health,
 )
+from tieline.bus.publishing import publish
 from tieline.bus.server import Server
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "decode_health",
     "encode_batch",
     "encode_health",
+    "publish",
 ]

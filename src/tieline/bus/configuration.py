@@ -93,6 +93,7 @@ def for_center(credentials: Credentials, store: Path, dmz: str, *, stream_mb: in
                 f"$JS.API.CONSUMER.CREATE.{subjects.CENTER_STREAM}",
                 *(f"$JS.API.CONSUMER.{call}.{subjects.CENTER_STREAM}.>" for call in ("CREATE", "INFO", "DELETE")),
                 "$JS.FC.>",
+                subjects.EVERY_CENTER_BATCH,
             ],
             subscribe=["_INBOX.>", subjects.EVERY_HEALTH],
         ),

@@ -62,6 +62,7 @@ async def ensure_center_stream(client: Client, *, stream_mb: int) -> None:
     """The center's stream and the historian's place in it; sites are joined to it one by one."""
     described = {
         "name": subjects.CENTER_STREAM,
+        "subjects": [subjects.EVERY_CENTER_BATCH],
         "retention": "interest",
         "storage": "file",
         "discard": "new",

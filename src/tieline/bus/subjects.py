@@ -14,12 +14,18 @@ CENTER_CONSUMER = "center"
 HISTORIAN_CONSUMER = "historian"
 
 EVERY_BATCH = "site.*.batch"
+EVERY_CENTER_BATCH = "center.*.batch"
 EVERY_HEALTH = "health.*"
 
 
 def batches(site: str) -> str:
     """Where a site's batches are published."""
     return f"site.{site}.batch"
+
+
+def center_batches(site: str) -> str:
+    """Where the center publishes what it has found out about a site by itself, for example that its link is lost."""
+    return f"center.{site}.batch"
 
 
 def health(site: str) -> str:

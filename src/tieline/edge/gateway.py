@@ -15,9 +15,8 @@ from collections.abc import Callable, Sequence
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error
-from nats.js.errors import APIError
 
-from tieline.bus import DeviceHealth, Health, encode_batch, encode_health, streams, subjects
+from tieline.bus import DeviceHealth, Health, encode_health, publish, streams, subjects
 from tieline.config import Site
 from tieline.edge.driver import Driver
 from tieline.edge.exceptions import ExceptionReporting
@@ -26,7 +25,6 @@ from tieline.edge.states import StateChanges
 from tieline.io import Clock
 from tieline.model import Batch, Event, Samples, UnavailableError
 
-ACKNOWLEDGE_TIMEOUT_S = 10.0
 HEALTH_PERIOD_S = 1.0
 FLUSH_TIMEOUT_S = 5.0
 
@@ -107,21 +105,6 @@ class Gateway:
                 for driver in self._drivers
             },
         )
-
-
-async def publish(client: Client, batch: Batch) -> None:
-    """Puts a batch on the site's stream; returns when it is on disk. Raises `UnavailableError` where that is not certain."""
-    try:
-        await client.jetstream().publish(
-            subjects.batches(batch.site),
-            encode_batch(batch),
-            headers={"Nats-Msg-Id": batch.message_id},
-            timeout=ACKNOWLEDGE_TIMEOUT_S,
-        )
-    except APIError as error:
-        raise UnavailableError(f"the stream refuses the batch: {error.description}") from error
-    except (Error, TimeoutError) as error:
-        raise UnavailableError(f"no acknowledgement: {str(error) or type(error).__name__}") from error
 
 
 async def _fail_with(task: asyncio.Task[None]) -> None:

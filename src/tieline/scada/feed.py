@@ -1,8 +1,13 @@
-"""From the bus into the live state: batches in the order in which the center stored them, and the sites' health."""
+"""From the bus into the live state: batches in the order in which the center stored them, and the sites' health.
+
+What the live state finds out by itself (a link is lost) goes the other way, onto the center's stream, so that the historian keeps it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import random
+from collections import Counter
 from collections.abc import Callable
 
 import structlog
@@ -10,14 +15,16 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig
 
-from tieline.bus import Health, decode_batch, decode_health, subjects
-from tieline.model import RemoteError
+from tieline.bus import Health, decode_batch, decode_health, publish, subjects
+from tieline.model import Batch, Event, RemoteError, Samples, UnavailableError
 from tieline.scada.links import DeviceStats, SiteStats
 from tieline.scada.live import LiveState
 
 log = structlog.get_logger()
 
 TICK_S = 0.5
+RETRY_S = 1.0
+MOST_FOUND = 10_000
 _PENDING_BYTES = 256 * 1024 * 1024
 
 
@@ -29,6 +36,10 @@ class Feed:
         self._live = live
         self._clock = clock
         self._before: dict[str, Health] = {}
+        self._incarnation = random.SystemRandom().getrandbits(63)
+        self._sequences: Counter[str] = Counter()
+        self._found: asyncio.Queue[Event] = asyncio.Queue(MOST_FOUND)
+        live.on_event = self._note
 
     async def run(self, seed: Callable[[], object]) -> None:
         """Follows until cancelled. `seed` is awaited once the stream is followed, so that nothing falls between it and the stream."""
@@ -46,14 +57,45 @@ class Feed:
             waiting = seed()
             if asyncio.iscoroutine(waiting):
                 await waiting
-            while True:
-                self._live.tick(self._clock())
-                await asyncio.sleep(TICK_S)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._tick(), name="tick")
+                tasks.create_task(self._publish_found(), name="publish what was found")
         finally:
             if self._client.is_connected:
                 await batches.unsubscribe()
                 for subscription in health:
                     await subscription.unsubscribe()
+
+    async def _tick(self) -> None:
+        while True:
+            self._live.tick(self._clock())
+            await asyncio.sleep(TICK_S)
+
+    def _note(self, event: Event) -> None:
+        if self._found.full():  # the center's own stream has been away for long: the oldest says least
+            self._found.get_nowait()
+        self._found.put_nowait(event)
+
+    async def _publish_found(self) -> None:
+        while True:
+            event = await self._found.get()
+            self._sequences[event.site] += 1
+            batch = Batch(
+                site=event.site,
+                incarnation=self._incarnation,
+                sequence=self._sequences[event.site],
+                samples=Samples.empty(),
+                events=(event,),
+            )
+            await self._publish_surely(batch)
+
+    async def _publish_surely(self, batch: Batch) -> None:
+        while True:
+            try:
+                return await publish(self._client, batch, subject=subjects.center_batches(batch.site))
+            except UnavailableError as error:
+                log.debug("event not stored yet", site=batch.site, reason=str(error))
+                await asyncio.sleep(RETRY_S)
 
     async def _on_batch(self, message: Msg) -> None:
         try:

@@ -15,7 +15,7 @@ a lost link marks all of its site's values in the same instant, and a restored o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -106,6 +106,8 @@ class LiveState:
         self.link_revision = 0
         """Grows by one with each link that changes its state."""
         self.events = EventRing(max_events)
+        self.on_event: Callable[[Event], None] = lambda _: None
+        """Called with each event that the live state itself finds: links that come up, are lost, are restored."""
         self.applied = 0
         """Samples that were taken, whether they were the newest or not."""
         self.unknown = 0
@@ -226,7 +228,7 @@ class LiveState:
             self._set_link(site, LinkState.UP, at)
             kind = "link_restored" if was_lost else "link_up"
             text = f"link restored{silence}" if was_lost else "link is up"
-            self.record(Event(time=at, site=site, kind=kind, text=text))
+            self._found(Event(time=at, site=site, kind=kind, text=text))
 
     def tick(self, now: int) -> None:
         """Finds the links that fell silent; call it a few times a second."""
@@ -240,12 +242,16 @@ class LiveState:
                 continue
             self._set_link(site, LinkState.LOST, now)
             text = "not heard since start" if link.heard is None else f"link lost, silent for {_seconds(now - heard)}"
-            self.record(Event(time=now, site=site, kind="link_lost", severity=Severity.ERROR, text=text))
+            self._found(Event(time=now, site=site, kind="link_lost", severity=Severity.ERROR, text=text))
 
     def _set_link(self, site: str, state: LinkState, at: int) -> None:
         self._links[site] = replace(self._links[site], state=state, since=at)
         self._is_down[self._site_index[site]] = state is not LinkState.UP
         self.link_revision += 1
+
+    def _found(self, event: Event) -> None:
+        self.record(event)
+        self.on_event(event)
 
     def record(self, event: Event) -> int:
         """Keeps an event; returns its number."""
