@@ -88,7 +88,7 @@ async def _run(folder: Path) -> list[Result]:
         seen_s: list[np.ndarray[tuple[int], np.dtype[np.float64]]] = []
         tasks = [
             asyncio.create_task(_change(field), name="change"),
-            asyncio.create_task(Feed(client, live, lambda: time.time_ns() // 1000).run(lambda: None), name="live"),
+            asyncio.create_task(Feed(client, live, lambda: time.time_ns() // 1000).run(), name="live"),
             asyncio.create_task(_view(port, [point.id for point in utility.points], seen_s), name="view"),
         ]
         try:

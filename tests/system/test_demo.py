@@ -172,6 +172,16 @@ def test_two_with_one_data_directory_are_told_apart(tmp_path: Path, processes: P
     assert "runs with" in one_line(run("demo", "--data", data, "--port", "0"))
 
 
+def test_a_role_that_runs_already_and_an_address_that_is_none_are_told(tmp_path: Path, processes: Processes) -> None:
+    folder, data = tmp_path / "mine", tmp_path / "data"
+    assert run("example", folder).returncode == 0
+    arguments = ("run", folder, "--data", data, "--dmz", "--dmz-address")
+    first = processes.start(*arguments, f"127.0.0.1:{free_port()}")
+    eventually(lambda: "dmz runs" in processes.said_by(first))
+    assert "runs with" in one_line(run(*arguments, f"127.0.0.1:{free_port()}"))
+    assert "is not an address" in one_line(run(*arguments, "dmz"))
+
+
 def test_a_missing_certificate_is_one_clear_line(tmp_path: Path) -> None:
     data = tmp_path / "data"
     Authority.open(data / "authority").credentials("dmz", hosts=["127.0.0.1", "localhost"]).certificate.unlink()

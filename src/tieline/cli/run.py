@@ -29,14 +29,15 @@ from tieline.cli.state import held, prepare
 from tieline.cli.supervisor import Child, Supervisor
 from tieline.config import TlsConnection, Utility, read_folder
 from tieline.io import Backoff, SystemClock
-from tieline.model import Samples, TielineError, UnavailableError
+from tieline.model import ConfigError, Samples, TielineError, UnavailableError
 from tieline.observe import configure_logs
 from tieline.security.identity import Authority
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
 
-    from tieline.historian import Historian
+    from tieline.historian import AsyncClient, Historian
+    from tieline.scada import LiveState
 
 log = structlog.get_logger()
 
@@ -84,31 +85,39 @@ def run_role(
     utility = read_folder(folder)
     if simulated and role in {Role.ALL, Role.SITE}:
         utility = _relocated(utility, data)
+    dmz = _read_address(dmz_address or f"{utility.dmz.host}:{utility.dmz.port}")
     data = prepare(data)
-    dmz = dmz_address or f"{utility.dmz.host}:{utility.dmz.port}"
     hmi_port = utility.center.hmi_port if port is None else port
     configure_logs((site and f"edge-{site}") or role)
+    body: Callable[[], Coroutine[Any, Any, None]]
     match role:
         case Role.SITE:
             assert site is not None
             utility.site(site)
-            body = _site(utility, data, site, dmz)
+            body = partial(_site, utility, data, site, dmz)
             place = data / f"site-{site}"
         case Role.DMZ:
-            body = _dmz(utility, data, dmz)
+            body = partial(_dmz, utility, data, dmz)
             place = data / "dmz"
         case Role.CENTER:
-            body = _center(utility, data, dmz, host, hmi_port)
+            body = partial(_center, utility, data, dmz, host, hmi_port)
             place = data / "center"
         case Role.WEB:
-            body = _web(utility, data, bus_port, host, hmi_port)
+            body = partial(_web, utility, data, bus_port, host, hmi_port)
             place = data / "web"
         case Role.ALL:
-            arguments = ["--simulated"] if simulated else []
-            body = _all(utility, data, host, hmi_port, arguments)
+            body = partial(_all, utility, data, host, hmi_port, ["--simulated"] if simulated else [])
             place = data
     with held(place):
-        run_until_signal(body)
+        run_until_signal(body())
+
+
+def _read_address(text: str) -> str:
+    """The address, if it is one. Raises `ConfigError`."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ConfigError(f"{text!r} is not an address; write HOST:PORT, for example dmz.example:7422")
+    return text
 
 
 def run_until_signal(body: Coroutine[Any, Any, None]) -> None:
@@ -280,7 +289,7 @@ async def _web(utility: Utility, data: Path, bus_port: int, host: str, hmi_port:
             tasks.create_task(serve(create_app(utility, live, historian), listener=listener), name="serve")
 
 
-async def _seed(live: Any, historian: Any, clock: Callable[[], int]) -> None:
+async def _seed(live: LiveState, historian: AsyncClient, clock: Callable[[], int]) -> None:
     """What the historian held last, so that a screen is not empty after a restart."""
     from tieline.model import Event, Severity
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 from nats.aio.client import Client
@@ -41,7 +41,7 @@ class Feed:
         self._found: asyncio.Queue[Event] = asyncio.Queue(MOST_FOUND)
         live.on_event = self._note
 
-    async def run(self, seed: Callable[[], object]) -> None:
+    async def run(self, seed: Callable[[], Awaitable[None]] | None = None) -> None:
         """Follows until cancelled. `seed` is awaited once the stream is followed, so that nothing falls between it and the stream."""
         # One subscription a site: the DMZ passes on no wildcard that reaches beyond what a site may publish.
         health = [await self._client.subscribe(subjects.health(site), cb=self._on_health) for site in self._live.sites]
@@ -54,9 +54,8 @@ class Feed:
             pending_bytes_limit=_PENDING_BYTES,
         )
         try:
-            waiting = seed()
-            if asyncio.iscoroutine(waiting):
-                await waiting
+            if seed is not None:
+                await seed()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._tick(), name="tick")
                 tasks.create_task(self._publish_found(), name="publish what was found")
