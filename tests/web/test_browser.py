@@ -27,6 +27,8 @@ if not CHROMIUM.exists():
 from axe_playwright_python.async_playwright import Axe  # noqa: E402
 from playwright.async_api import Page, async_playwright, expect  # noqa: E402
 
+expect.set_options(timeout=15_000)  # two cores, and others at work on them
+
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -58,7 +60,9 @@ class Screen:
         return f'[data-point="{path}"] .value'
 
     async def number(self, path: str) -> str:
-        return await self.page.locator(f"{self.value(path)} .number").inner_text()
+        number = self.page.locator(f"{self.value(path)} .number")
+        await expect(number).not_to_have_text("—")  # the first values have come
+        return await number.inner_text()
 
     async def restart_server(self, meanwhile: Sequence[Awaitable[None]]) -> None:
         await self.server.stop()
