@@ -95,6 +95,8 @@ async def test_every_acknowledged_sample_is_committed_once_while_every_server_di
             assert outbox.conflated == 0
             try:
                 await until(lambda: counts.samples >= written or taking.done(), within_s=90)
+            except TimeoutError:
+                pytest.fail(f"{counts} of {written} samples; at the site: {await streams.held_at_site(topology.edge)} batches")
             finally:
                 for task in (joining, taking):
                     task.cancel()

@@ -9,8 +9,9 @@ process that dies between commit and acknowledgement is given the same batches a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from nats.aio.client import Client
@@ -20,7 +21,6 @@ from nats.errors import Error
 from tieline.bus import decode_batch, subjects
 from tieline.bus.pull import Pull
 from tieline.historian.store import Historian
-from tieline.historian.terms import CommitResult
 from tieline.io import Backoff
 from tieline.model import Batch, RemoteError, UnavailableError
 
@@ -30,6 +30,7 @@ MOST_MESSAGES = 2_000
 COMMIT_PERIOD_S = 0.2
 ENOUGH_BYTES = 8 * 1024 * 1024
 """So much is committed at once, without waiting for more."""
+FINISH_TIMEOUT_S = 10.0
 
 
 @dataclass(slots=True)
@@ -57,10 +58,7 @@ async def ingest(
             messages = await _gather(pull, until=committed_at + COMMIT_PERIOD_S)
             committed_at = asyncio.get_running_loop().time()
             batches = [batch for message in messages if (batch := _read(message, counts)) is not None]
-            result = await _finish(_commit_surely(historian, batches, backoff))
-            counts.batches += result.batches
-            counts.samples += result.samples
-            counts.repeats += result.repeats
+            await _commit_surely(historian, batches, counts, backoff)
             if on_commit is not None:
                 on_commit(batches)
             try:
@@ -85,11 +83,11 @@ async def _gather(pull: Pull, *, until: float) -> list[Msg]:
     return messages
 
 
-async def _commit_surely(historian: Historian, batches: list[Batch], backoff: Backoff) -> CommitResult:
+async def _commit_surely(historian: Historian, batches: list[Batch], counts: IngestCounts, backoff: Backoff) -> None:
     is_delayed = False
     while True:
         try:
-            result = await asyncio.to_thread(historian.commit, batches)
+            await _finish(partial(_commit, historian, batches, counts))
         except UnavailableError as error:
             if not is_delayed:
                 is_delayed = True
@@ -99,16 +97,24 @@ async def _commit_surely(historian: Historian, batches: list[Batch], backoff: Ba
             if is_delayed:
                 log.info("historian writes again")
             backoff.reset()
-            return result
+            return
 
 
-async def _finish(work: Awaitable[CommitResult]) -> CommitResult:
-    """Waits for the work even when cancelled meanwhile: a thread that commits cannot be stopped half-way."""
-    task = asyncio.ensure_future(work)
+def _commit(historian: Historian, batches: list[Batch], counts: IngestCounts) -> None:
+    """Commits and counts in one step: nobody may be left to count what was committed when the caller was cancelled meanwhile."""
+    result = historian.commit(batches)
+    counts.batches += result.batches
+    counts.samples += result.samples
+    counts.repeats += result.repeats
+
+
+async def _finish(work: Callable[[], None]) -> None:
+    """Does the work in a thread and waits for its end even when cancelled meanwhile: a thread cannot be stopped half-way."""
+    task = asyncio.create_task(asyncio.to_thread(work))
     try:
-        return await asyncio.shield(task)
+        await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait([task], timeout=10)
+        await asyncio.wait([task], timeout=FINISH_TIMEOUT_S)
         raise
 
 
