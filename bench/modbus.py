@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.result import Result
-from tieline.config import Device
+from tieline.config import ModbusDevice
 from tieline.config.modbus import ModbusRow, TcpConnection
 from tieline.edge.drivers.modbus import modbus_drivers
 from tieline.io import SystemClock
@@ -161,7 +161,7 @@ async def driver(rows: tuple[ModbusRow, ...], port: int) -> float:
     """The driver polling one device as fast as it goes."""
     points = tuple(row.to_point("site", "device", Reporting()) for row in rows)
     connection = TcpConnection(host="127.0.0.1", port=port)
-    device = Device(
+    device = ModbusDevice(
         site="site",
         name="device",
         protocol="modbus",

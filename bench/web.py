@@ -22,7 +22,7 @@ from prometheus_client import Gauge
 from websockets.asyncio.client import connect
 
 from bench.result import Result
-from tieline.config import Device, DmzSection, ReportingSection, RetentionSection, Site, TcpConnection, Utility
+from tieline.config import DmzSection, ModbusDevice, ReportingSection, RetentionSection, Site, TcpConnection, Utility
 from tieline.config.utility import CenterSection
 from tieline.model import Point, PointId, PointKind, Samples
 from tieline.scada import LiveState, SiteStats
@@ -137,7 +137,7 @@ def _make_utility() -> Utility:
         Point(id=PointId(number + 1), site="site", device="rtu", name=f"p{number}", kind=PointKind.ANALOG)
         for number in range(POINTS)
     )
-    device = Device(
+    device = ModbusDevice(
         site="site",
         name="rtu",
         protocol="modbus",

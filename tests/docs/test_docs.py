@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from typer.main import get_command
 
 from tieline.cli.app import app
-from tieline.config import modbus, rows, site, utility
+from tieline.config import dnp3, dnp3_points, modbus, outstation, rows, site, transports, utility
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -20,11 +20,11 @@ def keys() -> list[str]:
     """Every key and column of a utility folder (those of `grid/` have their own page)."""
     models = [
         model
-        for module in (modbus, rows, site, utility)
+        for module in (dnp3, dnp3_points, modbus, outstation, rows, site, transports, utility)
         for model in vars(module).values()
         if isinstance(model, type) and issubclass(model, BaseModel) and model.__module__ == module.__name__
     ]
-    return sorted({name for model in models for name in model.model_fields})
+    return sorted({str(field.validation_alias or name) for model in models for name, field in model.model_fields.items()})
 
 
 @pytest.mark.parametrize("key", keys())

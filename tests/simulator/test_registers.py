@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tieline.config import Device, ModbusRow, TcpConnection
+from tieline import config
+from tieline.config import ModbusRow, TcpConnection
 from tieline.model import PointId, Reporting
 from tieline.protocols.modbus import Image, encode_write, plan_reads
 from tieline.simulator import Behavior, ModbusDevice
@@ -24,7 +25,7 @@ def row(name: str = "p", **columns: object) -> ModbusRow:
 
 def device(*rows: ModbusRow) -> ModbusDevice:
     return ModbusDevice(
-        Device(
+        config.ModbusDevice(
             site="s",
             name="d",
             protocol="modbus",

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from pymodbus.client import AsyncModbusTcpClient
 
-from tieline.config import Device, ModbusRow, TcpConnection
+from tieline import config
+from tieline.config import ModbusRow, TcpConnection
 from tieline.model import ConfigError, Reporting
 from tieline.simulator import ModbusDevice, Recording, Replay, read_recording
 from tieline.simulator.devices import TcpEndpoint
@@ -37,7 +38,7 @@ def build(columns: tuple[str, ...] = COLUMNS, name: str = "meter") -> ModbusDevi
         for number, column in enumerate(columns)
     ]
     return ModbusDevice(
-        Device(
+        config.ModbusDevice(
             site="plant",
             name=name,
             protocol="modbus",

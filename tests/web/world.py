@@ -13,7 +13,17 @@ import numpy as np
 import pyarrow as pa
 from fastapi import FastAPI
 
-from tieline.config import Device, DmzSection, ReportingSection, RetentionSection, Site, TcpConnection, Utility, ZoneSection
+from tieline.config import (
+    Device,
+    DmzSection,
+    ModbusDevice,
+    ReportingSection,
+    RetentionSection,
+    Site,
+    TcpConnection,
+    Utility,
+    ZoneSection,
+)
 from tieline.config.utility import CenterSection
 from tieline.model import Point, PointKind, Quality, Reporting, Samples, UnavailableError, derive_point_id
 from tieline.scada import DeviceStats, LiveState, SiteStats
@@ -103,7 +113,7 @@ def make_device(site: str, name: str, description: str, rows: Sequence[Row]) -> 
         for tag, kind, unit, text, quantity, low, high in rows
     )
     connection = TcpConnection(host="127.0.0.1", port=502)
-    return Device(
+    return ModbusDevice(
         site=site,
         name=name,
         protocol="modbus",

@@ -27,7 +27,7 @@ import structlog
 
 from tieline.cli.state import held, prepare
 from tieline.cli.supervisor import Child, Supervisor
-from tieline.config import TlsConnection, Utility, read_folder
+from tieline.config import TlsFiles, Utility, read_folder
 from tieline.io import Backoff, SystemClock
 from tieline.model import ConfigError, Samples, TielineError, UnavailableError
 from tieline.observe import configure_logs
@@ -166,7 +166,7 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str) -> None:
     place = data / f"site-{name}"
     configuration = for_site(name, credentials, place / "streams", dmz, spool_mb=site.reporting.spool_mb)
 
-    def tls(connection: TlsConnection) -> ssl.SSLContext:
+    def tls(connection: TlsFiles) -> ssl.SSLContext:
         return _device_context(utility.folder, connection, credentials.client_context)
 
     clock = SystemClock()
@@ -178,7 +178,7 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str) -> None:
         await Gateway(site, client, make, clock=clock, rng=random.SystemRandom()).run()
 
 
-def _device_context(folder: Path, connection: TlsConnection, ours: Callable[..., ssl.SSLContext]) -> ssl.SSLContext:
+def _device_context(folder: Path, connection: TlsFiles, ours: Callable[..., ssl.SSLContext]) -> ssl.SSLContext:
     """TLS towards a device: with the files that the folder names, or with our own certificate; 1.2 is what many devices speak."""
     context = ours(minimum=ssl.TLSVersion.TLSv1_2)
     if connection.authority_file is not None:

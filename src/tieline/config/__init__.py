@@ -1,10 +1,15 @@
 """Reads the utility folder: every mistake at once, each with its place and what would be right."""
 
+from tieline.config.device import Device
+from tieline.config.dnp3 import Dnp3Connection, Dnp3Device
+from tieline.config.dnp3_points import Dnp3Row
 from tieline.config.findings import Finding, FolderError
-from tieline.config.folder import Device, Site, Utility, inspect_folder, read_folder
+from tieline.config.folder import Site, Utility, inspect_folder, read_folder
 from tieline.config.grid import Grid
-from tieline.config.modbus import Connection, ModbusRow, RtuConnection, TcpConnection, TlsConnection
+from tieline.config.modbus import Connection, ModbusDevice, ModbusRow, RtuConnection, TcpConnection, TlsConnection
+from tieline.config.outstation import Outstation, OutstationRow
 from tieline.config.site import ReportingSection
+from tieline.config.transports import TlsFiles
 from tieline.config.utility import ConduitSection, DmzSection, RetentionSection, ZoneSection
 
 __all__ = [
@@ -12,16 +17,23 @@ __all__ = [
     "Connection",
     "Device",
     "DmzSection",
+    "Dnp3Connection",
+    "Dnp3Device",
+    "Dnp3Row",
     "Finding",
     "FolderError",
     "Grid",
+    "ModbusDevice",
     "ModbusRow",
+    "Outstation",
+    "OutstationRow",
     "ReportingSection",
     "RetentionSection",
     "RtuConnection",
     "Site",
     "TcpConnection",
     "TlsConnection",
+    "TlsFiles",
     "Utility",
     "ZoneSection",
     "inspect_folder",

@@ -11,13 +11,21 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from tieline.config.device import Device
+from tieline.config.dnp3 import Dnp3Device, Dnp3TcpServer, Dnp3Tls, Dnp3TlsServer, Dnp3Udp
 from tieline.config.fields import Host, Port, Strict
-from tieline.config.folder import Device, Utility
-from tieline.config.modbus import Connection, RtuConnection, TlsConnection
-from tieline.model import ConfigError, UnavailableError
+from tieline.config.folder import Utility
+from tieline.config.modbus import ModbusDevice, TlsConnection
+from tieline.config.outstation import Outstation
+from tieline.config.transports import SerialLine, TlsFiles
+from tieline.model import ConfigError, LocalError, UnavailableError
+
+C = TypeVar("C", bound=Strict)
+_LOOPBACK = "127.0.0.1"
 
 FIELD_FILE = "field.json"
 """The name of the address book in the simulator's data directory."""
@@ -72,35 +80,64 @@ def read_book(path: Path) -> AddressBook:
 
 
 def relocate(utility: Utility, book: AddressBook) -> Utility:
-    """The same utility with each device at its place in the book. Raises `ConfigError` where a device is missing or does not fit.
+    """The same utility with each device and outstation at its place in the book.
 
+    For a connection that the peer opens (`tcp_server`, `tls_server`), the place is where we listen: the simulated device dials there.
     TLS devices of a simulated field show certificates of Tieline's own authority for the name that the folder gives them.
+    Raises `ConfigError` where a device is missing or does not fit.
     """
     sites = tuple(
-        replace(site, devices=tuple(_relocate_device(device, book) for device in site.devices)) for site in utility.sites
+        replace(
+            site,
+            devices=tuple(_relocate_device(device, book) for device in site.devices),
+            outstations=tuple(_relocate_outstation(outstation, book) for outstation in site.outstations),
+        )
+        for site in utility.sites
     )
     return replace(utility, sites=sites)
 
 
 def _relocate_device(device: Device, book: AddressBook) -> Device:
-    place = book.get(device.path)
+    place = _find(device.path, book)
+    match device:
+        case ModbusDevice():
+            return replace(device, connection=_move(device.path, device.connection, place))
+        case Dnp3Device():
+            return replace(device, connection=_move(device.path, device.connection, place))
+        case _:
+            raise LocalError(f"{device.path} is of a protocol without connections: {device.protocol}")
+
+
+def _relocate_outstation(outstation: Outstation, book: AddressBook) -> Outstation:
+    place = _find(outstation.path, book)
+    return replace(outstation, connection=_move(outstation.path, outstation.connection, place))
+
+
+def _find(path: str, book: AddressBook) -> Place:
+    place = book.get(path)
     if place is None:
-        raise ConfigError(f"the simulated field has no {device.path}; start `tieline simulate` again with this folder")
-    return replace(device, connection=_move(device, place))
+        raise ConfigError(f"the simulated field has no {path}; start `tieline simulate` again with this folder")
+    return place
 
 
-def _move(device: Device, place: Place) -> Connection:
-    connection = device.connection
-    if isinstance(connection, RtuConnection):
-        if isinstance(place, SerialPlace):
+def _move(path: str, connection: C, place: Place) -> C:
+    update: dict[str, object]
+    match connection, place:
+        case SerialLine(), SerialPlace():
             # A pseudo-terminal carries bytes, not bits: Linux refuses a parity there.
-            return connection.model_copy(update={"serial_port": place.serial_port, "parity": "none"})
-    elif isinstance(place, NetworkPlace):
-        update: dict[str, object] = {"host": place.host, "port": place.port}
-        if isinstance(connection, TlsConnection):
-            update["server_name"] = connection.server_name or connection.host
-            update |= {"authority_file": None, "certificate_file": None, "key_file": None}
-        return connection.model_copy(update=update)
-    raise ConfigError(
-        f"{device.path} is simulated on another kind of connection; start `tieline simulate` again with this folder"
-    )
+            update = {"serial_port": place.serial_port, "parity": "none"}
+        case (SerialLine(), _) | (_, SerialPlace()):
+            raise ConfigError(
+                f"{path} is simulated on another kind of connection; start `tieline simulate` again with this folder"
+            )
+        case _, NetworkPlace():
+            update = {"host": place.host, "port": place.port}
+    if isinstance(connection, TlsFiles):
+        update |= dict.fromkeys(TlsFiles.model_fields)
+    if isinstance(connection, TlsConnection | Dnp3Tls):
+        update["server_name"] = connection.server_name or connection.host
+    if isinstance(connection, Dnp3TcpServer | Dnp3TlsServer):
+        update["peer_hosts"] = ()  # they are elsewhere
+    if isinstance(connection, Dnp3Udp):
+        update |= {"local_host": _LOOPBACK, "local_port": 0}
+    return connection.model_copy(update=update)

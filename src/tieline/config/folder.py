@@ -7,13 +7,28 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from tieline.config.checks import check_device, check_lines, check_zones, find_duplicates
+from tieline.config.checks import check_uses, check_zones, find_duplicates
+from tieline.config.device import Device
+from tieline.config.dnp3 import Dnp3Section
+from tieline.config.dnp3_checks import (
+    check_dnp3_channels,
+    check_dnp3_points,
+    check_dnp3_use_of_points,
+    check_outstation_points,
+    dnp3_uses,
+)
+from tieline.config.dnp3_points import Dnp3Row
 from tieline.config.findings import Finding, FolderError
 from tieline.config.grid import Grid, GridFolder
-from tieline.config.modbus import Connection, ModbusRow
-from tieline.config.outline import DeviceOutline, devices_of
+from tieline.config.lines import KeyPath
+from tieline.config.modbus import ModbusRow, ModbusSection
+from tieline.config.modbus_checks import check_modbus_lines, check_modbus_points, modbus_uses
+from tieline.config.outline import DeviceOutline, Dnp3Outline, ModbusOutline, OutstationOutline, devices_of, outstations_of
+from tieline.config.outstation import Outstation, OutstationRow, OutstationSection
 from tieline.config.reading import Source
-from tieline.config.site import ModbusSection, ReportingSection, SiteFile
+from tieline.config.rows import PointRow
+from tieline.config.site import DeviceSection, ReportingSection, SiteFile
+from tieline.config.transports import TlsFiles
 from tieline.config.utility import (
     CenterSection,
     ConduitSection,
@@ -27,25 +42,6 @@ from tieline.model import ConfigError, Point, PointId, Reporting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Device:
-    """One device of a site; `rows[i]` says where `points[i]` stands in it."""
-
-    site: str
-    name: str
-    protocol: str
-    description: str
-    connection: Connection
-    polls: Mapping[str, float]
-    rows: tuple[ModbusRow, ...]
-    points: tuple[Point, ...]
-
-    @property
-    def path(self) -> str:
-        """`site/device`."""
-        return f"{self.site}/{self.name}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """A substation or plant."""
 
@@ -56,6 +52,8 @@ class Site:
     longitude: float | None
     reporting: ReportingSection
     devices: tuple[Device, ...]
+    outstations: tuple[Outstation, ...] = ()
+    """What the site's gateway presents to masters of others."""
 
     @property
     def points(self) -> Iterator[Point]:
@@ -150,95 +148,149 @@ def _read_sites(folder: Path, electrical: GridFolder, findings: list[Finding]) -
         if not _is_name(path.name):
             source.report("the folder's name is not a site name", "use lower-case letters, digits, - and _ only", value=path.name)
         described = source.read_toml(SiteFile)
-        outlines = devices_of(source.document)
-        find_duplicates(source, "devices", [outline.name for outline in outlines])
-        check_lines(source, outlines)
-        for outline in outlines:
-            _check_files(source, folder, outline)
-        lists = _PointLists(folder, path, source, electrical, findings)
-        rows = {outline.index: lists.read(outline) for outline in outlines}
-        if described is None:
-            continue
-        lists.report_unread()
-        default = Reporting(deadband=described.reporting.deadband, max_silence_s=described.reporting.max_silence_s)
-        yield Site(
-            name=path.name,
-            title=described.title or path.name,
-            kind=described.kind,
-            latitude=described.latitude,
-            longitude=described.longitude,
-            reporting=described.reporting,
-            devices=tuple(
-                _make_device(path.name, section, rows.get(index, []), default) for index, section in enumerate(described.devices)
-            ),
-        )
+        site = _SiteReader(folder, path, source, electrical, findings).read(described)
+        if site is not None:
+            yield site
 
 
-class _PointLists:
-    """The point lists of one site; each is read once."""
+class _SiteReader:
+    """Reads what belongs to one site; each list is read once."""
 
     def __init__(self, folder: Path, site: Path, source: Source, electrical: GridFolder, findings: list[Finding]) -> None:
         self._folder = folder.resolve()
+        self._name = site.name
         self._site = site.resolve()
         self._source = source
         self._electrical = electrical
         self._findings = findings
         self._read: dict[Path, str] = {}
+        self._rows: dict[str, PointRow] = {}
+        """`device/name`: the row."""
+        self._uncertain: set[str] = set()
+        """Devices whose rows are not all known."""
 
-    def read(self, device: DeviceOutline) -> list[tuple[int, ModbusRow]]:
-        """The rows of a device's list, each with its line; what is wrong with them becomes findings."""
-        if not device.points:
-            return []
-        path = (self._site / device.points).resolve()
-        if not path.is_relative_to(self._folder):
-            key = ("devices", device.index, "points")
-            self._source.report_key(key, "lies outside the folder", "keep the list in the site's folder", value=device.points)
-            return []
-        if path in self._read:
-            if self._read[path] != device.name:  # a name that is there twice is a finding already
-                key = ("devices", device.index, "points")
-                self._source.report_key(key, "another device reads the same list", "give each its own", value=device.points)
-            return []
-        self._read[path] = device.name
-        source = Source(self._folder, path, self._findings)
-        rows = source.read_table(ModbusRow)
-        check_device(source, device, rows)
+    def read(self, described: SiteFile | None) -> Site | None:
+        """The site, where it is described without a mistake; what is wrong becomes findings in any case."""
+        outlines, outstations = devices_of(self._source.document), outstations_of(self._source.document)
+        self._check_sections(outlines, outstations)
+        reporting = ReportingSection() if described is None else described.reporting
+        default = Reporting(deadband=reporting.deadband, max_silence_s=reporting.max_silence_s)
+        sections = described.devices if described else [None] * len(outlines)
+        read = [self._read_device(outline, section, default) for outline, section in zip(outlines, sections, strict=True)]
+        devices = tuple(device for device in read if device is not None)
+        points = {f"{point.device}/{point.name}": point for device in devices for point in device.points}
+        upward = described.outstations if described else [None] * len(outstations)
+        presented = [
+            self._read_outstation(outline, section, points) for outline, section in zip(outstations, upward, strict=True)
+        ]
+        if described is None:
+            return None
+        self._report_unread()
+        return Site(
+            name=self._name,
+            title=described.title or self._name,
+            kind=described.kind,
+            latitude=described.latitude,
+            longitude=described.longitude,
+            reporting=reporting,
+            devices=devices,
+            outstations=tuple(outstation for outstation in presented if outstation is not None),
+        )
+
+    def _check_sections(self, devices: Sequence[DeviceOutline], outstations: Sequence[OutstationOutline]) -> None:
+        source = self._source
+        find_duplicates(source, "devices", [device.name for device in devices])
+        find_duplicates(source, "outstations", [outstation.name for outstation in outstations])
+        for outstation in outstations:
+            if outstation.name and outstation.name in [device.name for device in devices]:
+                key = ("outstations", outstation.index, "name")
+                source.report_key(key, "a device has the name already", "choose another", value=outstation.name)
+            if outstation.settings.outstation in outstation.settings.masters:
+                key = ("outstations", outstation.index, "masters")
+                problem = "the outstation has the link address of one of its masters"
+                source.report_key(key, problem, "give each its own", value=outstation.settings.outstation)
+        check_modbus_lines(source, devices)
+        check_dnp3_channels(source, devices, outstations)
+        check_uses(source, [*modbus_uses(devices), *dnp3_uses(devices, outstations)])
+        for section, outlines in (("devices", devices), ("outstations", outstations)):
+            for outline in outlines:
+                connection = None if outline.settings is None else outline.settings.connection
+                if isinstance(connection, TlsFiles):
+                    _check_files(source, self._folder, (section, outline.index, "connection"), connection)
+
+    def _read_device(self, outline: DeviceOutline, section: DeviceSection | None, default: Reporting) -> Device | None:
+        """A device with its points; None where its section has mistakes."""
+        source = self._open("devices", outline)
+        settings = outline.settings
+        if source is None or settings is None:
+            self._uncertain.add(outline.name)
+            return None
+        site, before = self._name, len(self._findings)
+        device: Device | None = None
+        rows: Sequence[tuple[int, PointRow]]
+        match settings:
+            case ModbusOutline():
+                rows = modbus_rows = source.read_table(ModbusRow)
+                check_modbus_points(source, settings, modbus_rows)
+                if isinstance(section, ModbusSection):
+                    device = section.to_device(site, [row for _, row in modbus_rows], default)
+            case Dnp3Outline():
+                rows = dnp3_rows = source.read_table(Dnp3Row)
+                check_dnp3_points(source, dnp3_rows)
+                check_dnp3_use_of_points(self._source, outline, dnp3_rows)
+                if isinstance(section, Dnp3Section):
+                    device = section.to_device(site, [row for _, row in dnp3_rows], default)
+        if len(self._findings) > before:
+            self._uncertain.add(outline.name)
         self._electrical.check_points(source, rows)
-        return rows
+        self._rows |= {f"{outline.name}/{row.name}": row for _, row in rows}
+        return device
 
-    def report_unread(self) -> None:
-        """Lists that no device reads were forgotten, or their device was."""
-        for path in sorted((self._site / "points").glob("*.csv")):
-            if path not in self._read:
-                Source(self._folder, path, self._findings).report(
-                    "no device reads this point list", "add the device to site.toml or remove the file"
-                )
+    def _read_outstation(
+        self, outline: OutstationOutline, section: OutstationSection | None, points: Mapping[str, Point]
+    ) -> Outstation | None:
+        """An outstation with its points; None where its section has mistakes or a point is not known."""
+        source = self._open("outstations", outline)
+        if source is None:
+            return None
+        rows = source.read_table(OutstationRow)
+        check_outstation_points(source, rows, self._rows, self._uncertain)
+        if section is None or any(row.point not in points for _, row in rows):
+            return None
+        return section.to_outstation(self._name, [row for _, row in rows], [points[row.point] for _, row in rows])
+
+    def _open(self, section: str, outline: DeviceOutline | OutstationOutline) -> Source | None:
+        """The list that a section names, or None and findings."""
+        if not outline.points:
+            return None
+        key = (section, outline.index, "points")
+        path = (self._site / outline.points).resolve()
+        if not path.is_relative_to(self._folder):
+            self._source.report_key(key, "lies outside the folder", "keep the list in the site's folder", value=outline.points)
+            return None
+        if path in self._read:
+            if self._read[path] != outline.name:  # a name that is there twice is a finding already
+                self._source.report_key(key, "another section reads the same list", "give each its own", value=outline.points)
+            return None
+        self._read[path] = outline.name
+        return Source(self._folder, path, self._findings)
+
+    def _report_unread(self) -> None:
+        """Lists that no section reads were forgotten, or their section was."""
+        for folder, noun in (("points", "device"), ("outstations", "outstation")):
+            for path in sorted((self._site / folder).glob("*.csv")):
+                if path not in self._read:
+                    Source(self._folder, path, self._findings).report(
+                        f"no {noun} reads this list", f"add the {noun} to site.toml or remove the file"
+                    )
 
 
-def _make_device(site: str, section: ModbusSection, rows: Sequence[tuple[int, ModbusRow]], default: Reporting) -> Device:
-    return Device(
-        site=site,
-        name=section.name,
-        protocol=section.protocol,
-        description=section.description,
-        connection=section.connection,
-        polls=dict(section.polls),
-        rows=tuple(row for _, row in rows),
-        points=tuple(row.to_point(site, section.name, default) for _, row in rows),
-    )
-
-
-def _check_files(source: Source, folder: Path, device: DeviceOutline) -> None:
+def _check_files(source: Source, folder: Path, key: KeyPath, files: TlsFiles) -> None:
     """Files that a connection names have to exist."""
-    for key in ("authority_file", "certificate_file", "key_file"):
-        name = getattr(device.connection, key, None)
-        if name is not None and not (folder / name).is_file():
-            source.report_key(
-                ("devices", device.index, "connection", key),
-                "there is no such file",
-                "the path is relative to the folder",
-                value=name,
-            )
+    for name in TlsFiles.model_fields:
+        given = getattr(files, name)
+        if given is not None and not (folder / given).is_file():
+            source.report_key((*key, name), "there is no such file", "the path is relative to the folder", value=given)
 
 
 def _check_ids(folder: Path, sites: Iterable[Site], findings: list[Finding]) -> None:

@@ -1,13 +1,18 @@
-"""What a utility folder says of a Modbus device: its connection and one row for each point."""
+"""What a utility folder says of a Modbus device: its section and one row for each point."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
+from tieline.config.device import Device
 from tieline.config.fields import Host, Name, Port, PositiveSeconds, Strict
 from tieline.config.rows import PointRow
+from tieline.config.transports import SerialLine, TlsClient
+from tieline.model import Reporting
 
 Table = Literal["coil", "discrete_input", "input_register", "holding_register"]
 DataType = Literal["int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64", "bits"]
@@ -45,33 +50,19 @@ class TcpConnection(_Limits):
     port: Port = 502
 
 
-class TlsConnection(_Limits):
-    """Modbus/TCP Security: mutual TLS. Files are relative to the folder; by default Tieline's own authority vouches."""
+class TlsConnection(_Limits, TlsClient):
+    """Modbus/TCP Security: mutual TLS."""
 
     transport: Literal["tls"]
     host: Host
     port: Port = 802
-    server_name: str | None = Field(default=None, description="the name in the device's certificate, where it is not the host")
-    authority_file: str | None = None
-    certificate_file: str | None = None
-    key_file: str | None = None
-
-    @model_validator(mode="after")
-    def _files_come_together(self) -> Self:
-        given = [self.certificate_file is not None, self.key_file is not None]
-        if any(given) and not all(given):
-            raise ValueError("certificate_file and key_file belong together; write both or neither")
-        return self
 
 
-class RtuConnection(_Limits):
+class RtuConnection(_Limits, SerialLine):
     """Modbus RTU on a serial line; devices that name the same line share it."""
 
     transport: Literal["rtu"]
-    serial_port: str = Field(min_length=1, description="for example /dev/ttyS1")
-    baud_rate: int = Field(default=9600, ge=300, le=4_000_000)
     parity: Literal["none", "even", "odd"] = "even"
-    stop_bits: Literal[1, 2] = 1
 
 
 Connection = Annotated[TcpConnection | TlsConnection | RtuConnection, Field(discriminator="transport")]
@@ -101,3 +92,42 @@ class ModbusRow(PointRow):
         if self.is_bit_table:
             return self.bits
         return REGISTERS[self.type]
+
+    @property
+    def step(self) -> float:
+        """The difference between two neighboring values; 0 for floating point."""
+        return 0.0 if self.type.startswith("float") else abs(self.scale)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModbusDevice(Device):
+    """A Modbus device."""
+
+    protocol: Literal["modbus"] = "modbus"
+    connection: Connection
+    polls: Mapping[str, float]
+    """Poll groups: name and period in seconds."""
+    rows: tuple[ModbusRow, ...]
+
+
+class ModbusSection(Strict):
+    """One Modbus device."""
+
+    name: Name
+    protocol: Literal["modbus"]
+    description: str = ""
+    points: str | None = Field(default=None, description="the point list, relative to the site; points/<name>.csv by default")
+    connection: Connection
+    polls: Annotated[dict[Name, PositiveSeconds], Field(min_length=1, description="poll groups: name = period in seconds")]
+
+    def to_device(self, site: str, rows: Sequence[ModbusRow], default: Reporting) -> ModbusDevice:
+        """The device that the section and its point list describe."""
+        return ModbusDevice(
+            site=site,
+            name=self.name,
+            description=self.description,
+            connection=self.connection,
+            polls=dict(self.polls),
+            rows=tuple(rows),
+            points=tuple(row.to_point(site, self.name, default) for row in rows),
+        )

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, TypeGuard, TypeVar, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
+from tieline.config.dnp3 import LAST_ADDRESS, Dnp3Connection
 from tieline.config.modbus import Connection
 from tieline.config.utility import ZoneKind
 
+C = TypeVar("C")
 Document = Mapping[str, Any]
 
-_CONNECTION: TypeAdapter[Connection] = TypeAdapter(Connection)
+_MODBUS: TypeAdapter[Connection] = TypeAdapter(Connection)
+_DNP3: TypeAdapter[Dnp3Connection] = TypeAdapter(Dnp3Connection)
 _ZONE_KINDS = get_args(ZoneKind)
 
 
@@ -41,14 +44,42 @@ class ConduitOutline:
 
 
 @dataclass(frozen=True, slots=True)
+class ModbusOutline:
+    """What is particular of a Modbus device; `polls` is None where the groups cannot be told, `connection` where it is wrong."""
+
+    polls: tuple[str, ...] | None
+    connection: Connection | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dnp3Outline:
+    """What is particular of a DNP3 station; what is wrong is None."""
+
+    outstation: int | None
+    masters: tuple[int, ...]
+    connection: Dnp3Connection | None
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceOutline:
-    """A device; `polls` is None where the groups cannot be told, `connection` where it is wrong."""
+    """A device; `settings` is None where its protocol is not known."""
 
     index: int
     name: str
     points: str
-    polls: tuple[str, ...] | None
-    connection: Connection | None
+    settings: ModbusOutline | Dnp3Outline | None
+    table: Document
+    """Its section."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutstationOutline:
+    """An outstation that Tieline is."""
+
+    index: int
+    name: str
+    points: str
+    settings: Dnp3Outline
 
 
 def zones_of(document: Document) -> list[ZoneOutline]:
@@ -80,22 +111,49 @@ def devices_of(document: Document) -> list[DeviceOutline]:
     """The devices of a `site.toml`."""
     outlines = []
     for index, table in _tables(document, "devices"):
-        polls = table.get("polls")
-        try:
-            connection = _CONNECTION.validate_python(table.get("connection"))
-        except ValidationError:
-            connection = None
-        name = _text(table, "name")
-        outlines.append(
-            DeviceOutline(
-                index,
-                name,
-                _text(table, "points") or (f"points/{name}.csv" if name else ""),
-                tuple(polls) if isinstance(polls, Mapping) and polls else None,
-                connection,
-            )
-        )
+        settings: ModbusOutline | Dnp3Outline | None = None
+        match table.get("protocol"):
+            case "modbus":
+                polls = table.get("polls")
+                groups = tuple(polls) if isinstance(polls, Mapping) and polls else None
+                settings = ModbusOutline(groups, _connection(_MODBUS, table))
+            case "dnp3":
+                settings = _dnp3(table, [table.get("master")])
+        outlines.append(DeviceOutline(index, _text(table, "name"), _points(table, "points"), settings, table))
     return outlines
+
+
+def outstations_of(document: Document) -> list[OutstationOutline]:
+    """The outstations of a `site.toml`."""
+    return [
+        OutstationOutline(index, _text(table, "name"), _points(table, "outstations"), _dnp3(table, _items(table, "masters")))
+        for index, table in _tables(document, "outstations")
+    ]
+
+
+def _dnp3(table: Document, masters: Sequence[object]) -> Dnp3Outline:
+    outstation = table.get("outstation")
+    return Dnp3Outline(
+        outstation if _is_address(outstation) else None,
+        tuple(master for master in masters if _is_address(master)),
+        _connection(_DNP3, table),
+    )
+
+
+def _is_address(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LAST_ADDRESS
+
+
+def _connection(adapter: TypeAdapter[C], table: Document) -> C | None:
+    try:
+        return adapter.validate_python(table.get("connection"))
+    except ValidationError:
+        return None
+
+
+def _points(table: Document, folder: str) -> str:
+    name = _text(table, "name")
+    return _text(table, "points") or (f"{folder}/{name}.csv" if name else "")
 
 
 def _tables(document: Document, section: str) -> list[tuple[int, Document]]:

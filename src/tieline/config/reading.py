@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from tieline.config.findings import Finding
@@ -32,7 +33,7 @@ class Source:
         self._findings = findings
         self._lines = Lines("")
         self.document: dict[str, Any] = {}
-        """What a TOML file holds, right or wrong; empty where it is not TOML at all."""
+        """What a TOML file holds, right or wrong, but for protocols and transports that could be guessed; empty for no TOML."""
 
     def report(self, problem: str, remedy: str = "", *, line: int = 0, where: str = "", value: object = "") -> None:
         """Notes one mistake."""
@@ -85,12 +86,35 @@ class Source:
         try:
             return model.model_validate(self.document)
         except ValidationError as error:
-            for details in error.errors(include_url=False):
-                key = _key_path(details["loc"])
-                problem, remedy = explain(details, _known_names(model, details["loc"]))
-                value = "" if details["type"] == "missing" else details["input"]
-                self.report_key(key, problem, remedy, value=value)
+            self._report_errors(model, error)
             return None
+
+    def _report_errors(self, model: type[BaseModel], error: ValidationError) -> None:
+        """Notes every error. What a misspelled protocol or transport hides is looked for under the word that it resembles."""
+        again = False
+        for details in error.errors(include_url=False):
+            key = _key_path(details, self.document)
+            value = "" if details["type"] == "missing" else details["input"]
+            if details["type"] == "union_tag_invalid":
+                name = details["ctx"]["discriminator"].strip("'")
+                value = details["input"][name]
+                again |= self._correct_tag(details["input"], name, details["ctx"]["expected_tags"])
+                key += (name,)
+            problem, remedy = explain(details, _known_names(model, details["loc"]))
+            self.report_key(key, problem, remedy, value=value)
+        if again:
+            try:
+                model.model_validate(self.document)
+            except ValidationError as further:
+                self._report_errors(model, further)
+
+    @staticmethod
+    def _correct_tag(table: dict[str, Any], name: str, expected: str) -> bool:
+        tags = re.findall(r"'([^']*)'", expected)
+        close = difflib.get_close_matches(str(table[name]), tags, n=1)
+        if close:
+            table[name] = close[0]
+        return bool(close)
 
     def read_table(self, model: type[M]) -> list[tuple[int, M]]:
         """The rows of a CSV file that are right, each with its line; findings for the others."""
@@ -136,7 +160,8 @@ class Source:
 
     def _header_is_right(self, header: list[str], model: type[M]) -> bool:
         before = len(self._findings)
-        known = list(model.model_fields)
+        columns = {_column(name, field): field for name, field in model.model_fields.items()}
+        known = list(columns)
         if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
             self.report("the cells are not separated by commas", "save the list as CSV with commas", line=1, value=header[0])
             return False
@@ -148,7 +173,7 @@ class Source:
         for name in header:
             if name not in known:
                 self.report("unknown column", _suggest(name, known), line=1, where=name)
-        for name, field in model.model_fields.items():
+        for name, field in columns.items():
             if field.is_required() and name not in header:
                 self.report("the column is missing", "add it", line=1, where=name)
         return len(self._findings) == before
@@ -194,12 +219,19 @@ def explain(details: ErrorDetails, known: Iterable[str]) -> tuple[str, str]:
             return "is not a number", "write one, for example 0.1"
         case "string_type":
             return "is not text", 'write it in quotation marks: "..."'
+        case "bool_type" | "bool_parsing":
+            return "is neither true nor false", "write true or false"
         case "model_type" | "model_attributes_type" | "dict_type":
             return "is not a table", "write a section with keys"
-        case "list_type":
+        case "list_type" | "tuple_type":
             return "is not a list", "write [[...]] sections or [ ... ]"
         case _:
             return details["msg"][:1].lower() + details["msg"][1:], ""
+
+
+def _column(name: str, field: FieldInfo) -> str:
+    """The column of a field: its own name, but for words that Python keeps for itself."""
+    return field.validation_alias if isinstance(field.validation_alias, str) else name
 
 
 def _known_names(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
@@ -208,7 +240,7 @@ def _known_names(model: type[BaseModel], location: tuple[int | str, ...]) -> lis
     definitions = schema.get("$defs", {})
     candidates = [schema]
     for part in location[:-1]:
-        candidates = [following for node in candidates for following in _follow(_open(node, definitions), part)]
+        candidates = [following for node in candidates for following in _follow(node, part, definitions)]
     names = {name for node in candidates for option in _open(node, definitions) for name in option.get("properties", {})}
     return sorted(names)
 
@@ -223,22 +255,30 @@ def _open(node: dict[str, Any], definitions: dict[str, Any]) -> list[dict[str, A
     return [node]
 
 
-def _follow(nodes: list[dict[str, Any]], part: int | str) -> list[dict[str, Any]]:
+def _follow(node: dict[str, Any], part: int | str, definitions: dict[str, Any]) -> list[dict[str, Any]]:
+    chosen = node.get("discriminator", {}).get("mapping", {}).get(part)
+    if chosen is not None:  # pydantic names the chosen alternative of a union in the location
+        return _open({"$ref": chosen}, definitions)
     found = []
-    for node in nodes:
+    for option in _open(node, definitions):
         if isinstance(part, int):
-            found.append(node.get("items", {}))
-        elif part in node.get("properties", {}):
-            found.append(node["properties"][part])
-        else:
-            found.append(node)  # pydantic names the chosen alternative of a union in the location
+            found.append(option.get("items", {}))
+        elif part in option.get("properties", {}):
+            found.append(option["properties"][part])
     return found
 
 
-def _key_path(location: tuple[int | str, ...]) -> KeyPath:
-    """The location without the tags that pydantic adds for unions."""
-    tags = {"tcp", "tls", "rtu"}
-    return tuple(part for part in location if part not in tags)
+def _key_path(details: ErrorDetails, document: Mapping[str, Any]) -> KeyPath:
+    """The location as the document has it: without the names of alternatives that pydantic adds for unions."""
+    absent = details["loc"][-1:] if details["type"] == "missing" else ()
+    key: list[int | str] = []
+    node: Any = document
+    for part in details["loc"][: -1 if absent else None]:
+        is_there = part in node if isinstance(node, dict) else isinstance(node, list) and isinstance(part, int)
+        if is_there:
+            node = node[part]
+            key.append(part)
+    return (*key, *absent)
 
 
 def _dotted(key: KeyPath) -> str:

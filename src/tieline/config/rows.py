@@ -43,6 +43,11 @@ class PointRow(Strict):
             )
         return self
 
+    @property
+    def step(self) -> float:
+        """The difference between two neighboring values that the device can report; 0 where that cannot be told."""
+        return 0.0
+
     def to_point(self, site: str, device: str, default: Reporting) -> Point:
         """The point that this row describes."""
         deadband = 0.0 if self.kind.is_discrete else default.deadband

@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tieline.config.fields import Name, PositiveSeconds, Strict
-from tieline.config.modbus import Connection
+from tieline.config.dnp3 import Dnp3Section
+from tieline.config.fields import PositiveSeconds, Strict
+from tieline.config.modbus import ModbusSection
+from tieline.config.outstation import OutstationSection
 
 
 class ReportingSection(Strict):
@@ -21,18 +23,7 @@ class ReportingSection(Strict):
     spool_mb: int = Field(default=2_048, ge=16, description="disk for the site's stream while the center is unreachable")
 
 
-class ModbusSection(Strict):
-    """One Modbus device."""
-
-    name: Name
-    protocol: Literal["modbus"]
-    description: str = ""
-    points: str | None = Field(default=None, description="the point list, relative to the site; points/<name>.csv by default")
-    connection: Connection
-    polls: Annotated[dict[Name, PositiveSeconds], Field(min_length=1, description="poll groups: name = period in seconds")]
-
-
-DeviceSection = Annotated[ModbusSection, Field()]
+DeviceSection = Annotated[ModbusSection | Dnp3Section, Field(discriminator="protocol")]
 
 
 class SiteFile(Strict):
@@ -44,3 +35,4 @@ class SiteFile(Strict):
     longitude: float | None = Field(default=None, ge=-180, le=180)
     reporting: ReportingSection = ReportingSection()
     devices: list[DeviceSection] = Field(min_length=1)
+    outstations: list[OutstationSection] = Field(default_factory=list)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from tieline.config import Device, RtuConnection, TlsConnection, Utility
+from tieline import config
+from tieline.config import RtuConnection, TlsConnection, Utility
 from tieline.config.field import FIELD_FILE, AddressBook, NetworkPlace, Place, SerialPlace, write_book
 from tieline.config.quantities import quantity_of
 from tieline.model import ConfigError, LocalError
@@ -67,7 +68,7 @@ class Field:
         self._utility = utility
         self._data = data
         self._scenario = scenario or Scenario()
-        self.devices = {device.path: ModbusDevice(device) for site in utility.sites for device in site.devices}
+        self.devices = {device.path: ModbusDevice(device) for site in utility.sites for device in _modbus(site)}
         self.plant = self._build_plant(seed, time.time() if start_s is None else start_s)
         self._feeds = self._connect(np.random.default_rng(seed))
         self._held: set[str] = set()
@@ -284,11 +285,18 @@ async def simulate(
             group.create_task(player.run(rows_per_s=rows_per_s, until_read=until_read), name="replay")
 
 
-def _by_address(utility: Utility) -> Mapping[tuple[object, ...], Sequence[Device]]:
+def _modbus(site: config.Site) -> Iterator[config.ModbusDevice]:
+    for device in site.devices:
+        if not isinstance(device, config.ModbusDevice):
+            raise ConfigError(f"{device.path} cannot be simulated: there are no simulated devices for {device.protocol}")
+        yield device
+
+
+def _by_address(utility: Utility) -> Mapping[tuple[object, ...], Sequence[config.ModbusDevice]]:
     """Devices that share a socket or a line. Sites may use the same names and private addresses: each means its own."""
-    found: dict[tuple[object, ...], list[Device]] = {}
+    found: dict[tuple[object, ...], list[config.ModbusDevice]] = {}
     for site in utility.sites:
-        for device in site.devices:
+        for device in _modbus(site):
             connection = device.connection
             if isinstance(connection, RtuConnection):
                 key: tuple[object, ...] = ("rtu", site.name, connection.serial_port)

@@ -93,8 +93,8 @@ def _resolutions(utility: Utility) -> Iterator[tuple[PointId, float]]:
     for site in utility.sites:
         for device in site.devices:
             for point, row in zip(device.points, device.rows, strict=False):
-                if not row.type.startswith("float"):
-                    yield point.id, abs(row.scale)
+                if row.step:
+                    yield point.id, row.step
 
 
 def key_points(points: Sequence[Point], limit: int = 4) -> list[Point]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from tieline.config import Device
+from tieline.config import ModbusDevice
 from tieline.config.modbus import Connection, ModbusRow
 from tieline.edge.drivers.modbus import ModbusDriver, modbus_drivers
 from tieline.io import SystemClock
@@ -23,11 +23,11 @@ NO_LIMIT_S = 15.0
 
 def make_device(
     rows: Iterable[dict[str, Any]], connection: dict[str, Any], *, name: str = "rtu-1", polls: dict[str, float] | None = None
-) -> Device:
+) -> ModbusDevice:
     """A device whose rows are analog holding registers of the poll group `fast`, unless they say otherwise."""
     default = {"kind": "analog", "table": "holding_register", "poll": "fast"}
     read = [ModbusRow.model_validate(default | {"name": f"p{number}"} | row) for number, row in enumerate(rows)]
-    return Device(
+    return ModbusDevice(
         site="northgate",
         name=name,
         protocol="modbus",
@@ -114,7 +114,7 @@ class SkippingClock(SystemClock):
 
 
 @contextlib.asynccontextmanager
-async def running(*devices: Device, tls: Any = None, clock: SystemClock | None = None) -> AsyncIterator[Field]:
+async def running(*devices: ModbusDevice, tls: Any = None, clock: SystemClock | None = None) -> AsyncIterator[Field]:
     """The drivers of those devices, running."""
     here = Field()
     clock = clock or SystemClock()

@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from tieline.config import Device
+from tieline.config import ModbusDevice, TlsFiles
 from tieline.config.modbus import Connection, ModbusRow, RtuConnection, TlsConnection
 from tieline.edge.driver import DriverHealth, UnconfirmedError
 from tieline.io import Backoff, Channel, Clock, Ticker, open_serial, open_tcp
@@ -52,7 +52,7 @@ from tieline.protocols.modbus import (
     split_block,
 )
 
-TlsContext = Callable[[TlsConnection], ssl.SSLContext]
+TlsContext = Callable[[TlsFiles], ssl.SSLContext]
 OnSamples = Callable[[Samples], None]
 OnEvent = Callable[[Event], None]
 _T = TypeVar("_T")
@@ -204,7 +204,7 @@ class ModbusLine:
 
 
 def modbus_drivers(
-    devices: Iterable[Device],
+    devices: Iterable[ModbusDevice],
     *,
     on_samples: OnSamples,
     on_event: OnEvent,
@@ -249,7 +249,7 @@ class ModbusDriver:
 
     def __init__(
         self,
-        device: Device,
+        device: ModbusDevice,
         *,
         line: ModbusLine,
         on_samples: OnSamples,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tieline.config import Device
+from tieline import config
 from tieline.config.modbus import ModbusRow, Table
 from tieline.model import LocalError, TielineError
 from tieline.simulator.devices.behavior import NORMAL, Behavior
@@ -34,7 +34,7 @@ WriteNote = Callable[[int, float], None]
 class ModbusDevice:
     """One device of a utility folder: its values, its registers, its manners."""
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: config.ModbusDevice) -> None:
         self.path = device.path
         self.unit: int = device.connection.unit
         self.points = device.points
