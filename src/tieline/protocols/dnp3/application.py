@@ -150,9 +150,9 @@ class ObjectBlock:
         """The index of each object. Raises `LocalError` where a range without objects is too long to write out."""
         if self.indexes is not None:
             return self.indexes
-        if self.count > 65_536:
+        if self.count > 65_536 and self.records is None and self.states is None and self.strings is None:
             raise LocalError(f"{self} names {self.count} objects")
-        return np.arange(self.start or 0, (self.start or 0) + self.count, dtype=np.uint32)
+        return np.arange(self.count, dtype=np.uint32) + np.uint32(self.start or 0)
 
     @property
     def names_all(self) -> bool:
@@ -201,11 +201,12 @@ class ObjectBlock:
         strings: tuple[bytes, ...] | None = None,
     ) -> ObjectBlock:
         """Objects each behind its index: events, commands, scattered points."""
-        numbers = np.asarray(indexes, np.uint32)
-        count = len(numbers)
+        given_indexes = np.asarray(indexes)
+        count = len(given_indexes)
         _check(1 <= count <= 0xFFFF, f"a header holds 1 to 65535 objects, not {count}")
-        highest = int(numbers.max())
-        _check(highest <= 0xFFFF, f"an index is 0 to 65535, not {highest}")
+        lowest, highest = int(given_indexes.min()), int(given_indexes.max())
+        _check(0 <= lowest <= highest <= 0xFFFF, f"an index is 0 to 65535, not {highest if lowest >= 0 else lowest}")
+        numbers = given_indexes.astype(np.uint32)
         for given in (records, strings):
             _check(given is None or len(given) == count, f"{count} objects are named, another number is given")
         qualifier = 0x17 if max(highest, count) <= 0xFF else 0x28
@@ -262,11 +263,14 @@ _WITH_OBJECTS = {
     Function.AUTHENTICATION_REQUEST_NO_RESPONSE,
     *_RESPONSES,
 }
-"""Functions whose headers are followed by objects. In all others only times (group 50) and free-format objects are (clause 4.4)."""
+"""Functions whose headers are followed by objects (clause 4.4); in all others, only what `_has_objects` names is."""
+_FREEZES_AT_TIME = {Function.FREEZE_AT_TIME, Function.FREEZE_AT_TIME_NO_RESPONSE}
 
 _RANGE_OCTETS = {0: 1, 1: 2, 2: 4}
 _COUNT_OCTETS = {7: 1, 8: 2, 9: 4, 0xB: 1}
 _PAIR_SHIFTS = np.array([0, 2, 4, 6], np.uint8)
+_EXTENDED_LIST = 255
+"""The type of a device attribute (U8BS8EXLIST) that is 256 octets longer than its length octet says (table 5-16)."""
 _PREFIX_OCTETS = {0: 0, 1: 1, 2: 2, 3: 4, 4: 1, 5: 2, 6: 4}
 
 
@@ -326,13 +330,18 @@ def _parse_block(data: bytes, offset: int, function: int) -> tuple[ObjectBlock, 
         raise FragmentError(f"qualifier {qualifier:02X} of g{group}v{variation} is reserved", offset)
     if (prefix and start is not None) or (prefix < 4) == (code == 0xB) or (prefix and code == 6):
         raise FragmentError(f"qualifier {qualifier:02X} of g{group}v{variation} has no meaning", offset)
-    has_objects = function in _WITH_OBJECTS or group == 50 or prefix >= 4
     if prefix >= 4:
         return _parse_free(data, at, offset, group, variation, qualifier, count)
     header = group, variation, qualifier, count
-    if not has_objects or code == 6:  # "all" is followed by nothing, whatever the function
+    if not _has_objects(function, group) or code == 6:  # "all" is followed by nothing, whatever the function
         return _parse_names(data, at, offset, header, start, _PREFIX_OCTETS[prefix])
     return _parse_objects(data, at, offset, header, start, _PREFIX_OCTETS[prefix])
+
+
+def _has_objects(function: int, group: int) -> bool:
+    """Whether objects follow a header. When to freeze is said by an object before the headers that say what; what authenticates a
+    request in aggressive mode is one in any request."""
+    return function in _WITH_OBJECTS or (group == 50 and function in _FREEZES_AT_TIME) or group == 120
 
 
 def _number(data: bytes, at: int, octets: int, offset: int) -> int:
@@ -377,7 +386,7 @@ def _parse_objects(
     if kind is None:
         raise FragmentError(f"g{group}v{variation} is not known and its length is not given", offset)
     if kind.packing is Packing.NOTHING:
-        return ObjectBlock(group, variation, qualifier, count, start=start), at
+        return _parse_names(data, at, offset, header, start, prefix)
     if kind.packing is Packing.FREE:
         raise FragmentError(f"{kind} needs a qualifier with a length, not {qualifier:02X}", offset)
     if kind.packing is Packing.ATTRIBUTES:
@@ -418,11 +427,12 @@ def _parse_attributes(
     group, variation, qualifier, count = header
     indexes, strings = [], []
     for _ in range(count):
-        if at + prefix + 2 > len(data) or at + prefix + 2 + data[at + prefix + 1] > len(data):
-            raise FragmentError("the fragment ends within a device attribute", offset)
         indexes.append(int.from_bytes(data[at : at + prefix], "little"))
         at += prefix
-        size = 2 + data[at + 1]
+        kind, length = data[at : at + 2] if at + 2 <= len(data) else (0, len(data))
+        size = 2 + length + (256 if kind == _EXTENDED_LIST else 0)
+        if at + size > len(data):
+            raise FragmentError("the fragment ends within a device attribute", offset)
         strings.append(data[at : at + size])
         at += size
     numbers = np.array(indexes, np.uint32) if prefix else None

@@ -102,7 +102,7 @@ class AnalogCommand:
     def __post_init__(self) -> None:
         if self.variation in {1, 2}:
             limit = 2.0 ** (31 if self.variation == 1 else 15)
-            if not (float(self.value).is_integer() and -limit <= self.value < limit):
+            if not (-limit <= self.value < limit and float(self.value).is_integer()):
                 raise LocalError(
                     f"g41v{self.variation} holds whole numbers of {16 * (3 - self.variation)} bits, not {self.value}"
                 )

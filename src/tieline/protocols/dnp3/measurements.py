@@ -113,10 +113,10 @@ def common_time(block: ObjectBlock) -> CommonTime | None:
 
 
 def decode(block: ObjectBlock, common: CommonTime | None = None) -> Measurements | None:
-    """The measurements in a block of a response; None where it holds none."""
+    """The measurements in a block of a response; None where it holds none, or where nothing says of which points."""
     found = POINT_TYPES.get(block.group)
     kind = block.type
-    if found is None or kind is None:
+    if found is None or kind is None or (block.start is None and block.indexes is None):
         return None
     point, is_event = found
     if block.strings is not None:
@@ -129,14 +129,14 @@ def decode(block: ObjectBlock, common: CommonTime | None = None) -> Measurements
     flags: npt.NDArray[np.uint8] | None = None
     if point is PointType.ANALOG_OUTPUT_COMMAND:
         flags = records["status"]
-        value = records["value"].astype(np.float64)
+        value = _values(records)
     elif point in _STATE_BITS:
         raw: npt.NDArray[np.uint8] = records["flags"]
         flags = raw & np.uint8(0xFF ^ _STATE_BITS[point])
         value = (raw >> np.uint8(_STATE_SHIFT[point])).astype(np.float64)
     else:
         flags = records["flags"] if kind.has_flags else None
-        value = records["value"].astype(np.float64)
+        value = _values(records)
     times: npt.NDArray[np.int64] | None = None
     is_synchronized = True
     if kind.has_time:
@@ -145,6 +145,12 @@ def decode(block: ObjectBlock, common: CommonTime | None = None) -> Measurements
         times = (common.time_ms + records["relative"].astype(np.int64)) * 1_000
         is_synchronized = common.is_synchronized
     return _measure(point, is_event, block, value, flags, times, is_synchronized)
+
+
+def _values(records: Records) -> npt.NDArray[np.float64]:
+    with np.errstate(invalid="ignore"):  # a peer may send signaling NaNs, and they become quiet ones
+        found: npt.NDArray[np.float64] = records["value"].astype(np.float64)
+    return found
 
 
 def _measure(
@@ -179,8 +185,9 @@ def encode(
 ) -> Records | npt.NDArray[np.uint8]:
     """Records of a type, or states where it is packed.
 
-    A number that an integer variation cannot hold is brought to the nearest that it can and flagged OVER_RANGE (clause 11.9.9.1);
-    a counter is cut to its low bits (11.9.7.1); what is no number becomes 0 and is not ONLINE. Relative times count from `common_ms`.
+    A number that a variation cannot hold is brought to the nearest that it can and flagged OVER_RANGE (clause 11.9.9.1); a counter is
+    cut to its low bits (11.9.7.1); what is no number becomes 0 and is not ONLINE. A status keeps what it was. Relative times count from
+    `common_ms`.
     Raises `LocalError` for a type that holds no measurements of points.
     """
     found = POINT_TYPES.get(kind.group)
@@ -188,11 +195,13 @@ def encode(
         raise LocalError(f"{kind} holds no numbers")
     point = found[0]
     if kind.packing in {Packing.BITS, Packing.PAIRS}:
-        return value.astype(np.uint8)
+        return _states(value, 3 if kind.packing is Packing.PAIRS else 1)
     records = kind.zeros(len(value))
     shift = _STATE_SHIFT.get(point)
     if shift is not None:
-        state = value.astype(np.uint8) << np.uint8(shift)
+        state = _states(value, 0xFF >> shift) << np.uint8(shift)
+        if point is not PointType.BINARY_OUTPUT_COMMAND:
+            flags = _offline(flags, ~np.isfinite(value))
         records["flags"] = (flags & np.uint8(0xFF ^ _STATE_BITS[point])) | state
     else:
         number, out_flags = _fit(point, value, flags, records.dtype["value"])
@@ -208,27 +217,32 @@ def encode(
     return records
 
 
+def _states(value: npt.NDArray[np.float64], most: int) -> npt.NDArray[np.uint8]:
+    return np.clip(np.rint(np.where(np.isfinite(value), value, 0.0)), 0, most).astype(np.uint8)
+
+
+def _offline(flags: npt.NDArray[np.uint8], where: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    return np.where(where, flags & np.uint8(0xFF ^ Flag.ONLINE), flags) if where.any() else flags
+
+
 def _fit(
     point: PointType, value: npt.NDArray[np.float64], flags: npt.NDArray[np.uint8], dtype: np.dtype[np.generic]
 ) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.uint8]]:
-    is_number = np.isfinite(value)
+    is_counter = point in {PointType.COUNTER, PointType.FROZEN_COUNTER}
+    is_none = ~np.isfinite(value) if is_counter else np.isnan(value)
+    if is_none.any():
+        flags = _offline(flags, is_none)
+        value = np.where(is_none, 0.0, value)
+    if is_counter:
+        return np.mod(np.rint(value), 2.0 ** (8 * dtype.itemsize)).astype(dtype), flags
     if dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            number: npt.NDArray[np.generic] = value.astype(dtype)
-        lost = is_number & ~np.isfinite(number.astype(np.float64))
-        if not lost.any():
-            return number, flags
-        limit = np.finfo(np.float32).max
-        return np.clip(value, -limit, limit).astype(dtype), np.where(lost, flags | np.uint8(Flag.OVER_RANGE), flags)
-    if not is_number.all():
-        flags = np.where(is_number | np.isinf(value), flags, flags & np.uint8(0xFF ^ Flag.ONLINE))
-        value = np.nan_to_num(value, posinf=2.0**62, neginf=-(2.0**62))
-    whole = np.rint(value)
-    if point in {PointType.COUNTER, PointType.FROZEN_COUNTER}:
-        return np.mod(whole, 2.0 ** (8 * dtype.itemsize)).astype(dtype), flags
-    limits = np.iinfo(dtype.str)
-    bounded = np.clip(whole, limits.min, limits.max)
-    beyond = bounded != whole
+        highest = float(np.finfo(dtype.str).max)
+        lowest = -highest
+    else:
+        value = np.rint(value)
+        lowest, highest = float(np.iinfo(dtype.str).min), float(np.iinfo(dtype.str).max)
+    bounded = np.clip(value, lowest, highest)
+    beyond = bounded != value
     if beyond.any():
         flags = np.where(beyond, flags | np.uint8(Flag.OVER_RANGE), flags)
     return bounded.astype(dtype), flags

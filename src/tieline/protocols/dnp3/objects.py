@@ -103,7 +103,7 @@ def object_type(group: int, variation: int) -> ObjectType | None:
         return ObjectType(group, variation, Packing.PAIRS)
     if group in _STRING_GROUPS and variation:
         return ObjectType(group, variation, Packing.STRINGS)
-    if group == 0 and variation:
+    if group == 0 and variation not in {0, _ALL_ATTRIBUTES}:
         return ObjectType(group, variation, Packing.ATTRIBUTES)
     if group in _FREE_GROUPS and variation:
         return ObjectType(group, variation, Packing.FREE)
@@ -139,6 +139,8 @@ _WORDS: dict[str, list[tuple[str, str]]] = {
     "crob": [("code", "u1"), ("count", "u1"), ("on_ms", "<u4"), ("off_ms", "<u4"), ("status", "u1")],
     "interval": [("interval", "<u4")],
     "units": [("units", "u1")],
+    "challenge": [("challenge", "<u4")],
+    "user": [("user", "<u2")],
     "buffer": [("fill", "u1"), ("group", "u1"), ("variation", "u1")],
     "association": [("flags", "u1"), ("association", "<u2"), ("value", "<u4")],
 }
@@ -214,10 +216,13 @@ _TABLE: dict[int, dict[int, str]] = {
     50: {1: "time", 2: "time interval", 3: "time", 4: "time interval units"},
     51: {1: "time", 2: "time"},
     52: {1: "<u2", 2: "<u2"},
-    # Not used here, but read, so that what stands behind them is: buffer status, BCD, unsigned integers, security statistics.
+    # Not used here, but read, so that what stands behind them is: buffer status, the characteristics of data sets, BCD, unsigned
+    # integers, what of authentication has no length in front (an aggressive-mode request, a request for key status), statistics.
     81: {1: "buffer"},
+    86: {2: "u1"},
     101: {1: "<u2", 2: "<u4", 3: "<u8"},
     102: {1: "u1"},
+    120: {3: "challenge user", 4: "user"},
     121: {1: "association"},
     122: {1: "association", 2: "association time"},
 }
@@ -226,7 +231,9 @@ _RECORDS: dict[tuple[int, int], str] = {
 }
 _BITS = {(1, 1), (10, 1), (12, 3), (80, 1)}
 _STRING_GROUPS = {110, 111, 112, 113}
-_FREE_GROUPS = {70, 83, 85, 86, 87, 88, 90, 91, 120}
+_ALL_ATTRIBUTES = 254
+"""A request's variation for all device attributes; no object has it (clause A.1)."""
+_FREE_GROUPS = {70, 82, 83, 85, 86, 87, 88, 90, 91, 120}
 
 KNOWN_TYPES: tuple[tuple[int, int], ...] = (*_RECORDS, *sorted(_BITS), (3, 1))
 """Group and variation of every object whose size follows from them."""
