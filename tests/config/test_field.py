@@ -4,9 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from tieline.config import RtuConnection, TcpConnection, TlsConnection, Utility, read_folder
+from tieline.config import Dnp3Device, ModbusDevice, RtuConnection, TlsConnection, Utility, read_folder
+from tieline.config.dnp3 import Dnp3Connection, Dnp3Serial, Dnp3TcpServer, Dnp3Tls, Dnp3TlsServer, Dnp3Udp
 from tieline.config.field import NetworkPlace, Place, SerialPlace, read_book, relocate, write_book
+from tieline.config.transports import SerialLine
 from tieline.model import ConfigError, UnavailableError
+
+from .folders import UTILITY, write
 
 RIDGEWAY = Path(__file__).parents[2] / "src" / "tieline" / "examples" / "ridgeway"
 
@@ -20,7 +24,8 @@ def utility() -> Utility:
 def book(utility: Utility) -> dict[str, Place]:
     places: dict[str, Place] = {}
     for number, device in enumerate(device for site in utility.sites for device in site.devices):
-        is_serial = isinstance(device.connection, RtuConnection)
+        assert isinstance(device, ModbusDevice | Dnp3Device)
+        is_serial = isinstance(device.connection, SerialLine)
         places[device.path] = (
             SerialPlace(serial_port="/dev/pts/3") if is_serial else NetworkPlace(host="127.0.0.1", port=4000 + number)
         )
@@ -38,16 +43,20 @@ def test_relocation_changes_addresses_and_nothing_else(utility: Utility, book: d
     assert moved.points == utility.points
     for before, after in zip(utility.sites, moved.sites, strict=True):
         for old, new in zip(before.devices, after.devices, strict=True):
+            assert (new.path, new.rows) == (old.path, old.rows)
+            if not (isinstance(new, ModbusDevice) and isinstance(old, ModbusDevice)):
+                continue
             assert new.connection.unit == old.connection.unit
-            if isinstance(new.connection, TcpConnection | TlsConnection):
+            if isinstance(new.connection, RtuConnection):
+                assert new.connection.serial_port == "/dev/pts/3"
+            else:
                 assert new.connection.host == "127.0.0.1"
                 assert new.connection.port >= 4000
-            else:
-                assert new.connection.serial_port == "/dev/pts/3"
 
 
 def test_a_tls_device_keeps_the_name_that_its_certificate_has(utility: Utility, book: dict[str, Place]) -> None:
     device = next(device for device in relocate(utility, book).site("northgate").devices if device.name == "rtu-2")
+    assert isinstance(device, ModbusDevice)
     assert isinstance(device.connection, TlsConnection)
     assert device.connection.server_name == "rtu-2.northgate.ridgeway.example"
 
@@ -76,3 +85,70 @@ def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> No
     (tmp_path / "file").write_text("")
     with pytest.raises(UnavailableError, match=r"field\.json cannot be written"):
         write_book(tmp_path / "file" / "field.json", {})
+
+
+FIVE = {
+    "dialed": 'transport = "tls"\nhost = "a.example"\nauthority_file = "ca.pem"',
+    "dialing": 'transport = "tcp_server"\nhost = "10.1.1.1"\npeer_hosts = ["10.9.0.1"]',
+    "secure": 'transport = "tls_server"\nhost = "10.1.1.1"\npeer_name = "secure.example"',
+    "datagrams": 'transport = "udp"\nhost = "10.1.1.11"',
+    "line": 'transport = "serial"\nserial_port = "/dev/ttyS1"\nparity = "even"',
+}
+
+
+@pytest.fixture
+def dnp3(tmp_path: Path) -> Utility:
+    """One DNP3 device for each kind of connection, and an outstation."""
+    sections = [
+        f'[[devices]]\nname = "{name}"\nprotocol = "dnp3"\noutstation = 10\nmaster = 1\n[devices.connection]\n{connection}\n'
+        for name, connection in FIVE.items()
+    ]
+    outstation = (
+        '[[outstations]]\nname = "scada"\noutstation = 9\nmasters = [1]\n'
+        '[outstations.connection]\ntransport = "tcp_server"\nhost = "10.1.1.1"\nport = 20001\n'
+    )
+    write(tmp_path, {f"sites/alpha/points/{name}.csv": "name,kind,group,index\nx,binary,1,0\n" for name in FIVE})
+    write(tmp_path, {"sites/alpha/outstations/scada.csv": "point,group,index\nline/x,1,0\n"})
+    write(tmp_path, {"utility.toml": UTILITY, "sites/alpha/site.toml": "\n".join([*sections, outstation]), "ca.pem": ""})
+    return read_folder(tmp_path)
+
+
+def places(utility: Utility) -> dict[str, Place]:
+    site = utility.site("alpha")
+    names = [*(device.path for device in site.devices), *(outstation.path for outstation in site.outstations)]
+    book: dict[str, Place] = {name: NetworkPlace(host="127.0.0.1", port=4000 + at) for at, name in enumerate(names)}
+    return book | {"alpha/line": SerialPlace(serial_port="/dev/pts/3")}
+
+
+def test_dnp3_devices_move_with_every_kind_of_connection(dnp3: Utility) -> None:
+    site = relocate(dnp3, places(dnp3)).site("alpha")
+    moved: dict[str, Dnp3Connection] = {}
+    for device in site.devices:
+        assert isinstance(device, Dnp3Device)
+        assert (device.outstation, device.master) == (10, 1)
+        moved[device.name] = device.connection
+    dialed, dialing, secure, datagrams, line = moved.values()
+    assert isinstance(dialed, Dnp3Tls)
+    assert (dialed.host, dialed.port, dialed.server_name, dialed.authority_file) == ("127.0.0.1", 4000, "a.example", None)
+    assert isinstance(dialing, Dnp3TcpServer)
+    assert (dialing.host, dialing.port, dialing.peer_hosts) == ("127.0.0.1", 4001, ())
+    assert isinstance(secure, Dnp3TlsServer)
+    assert (secure.port, secure.peer_name) == (4002, "secure.example")
+    assert isinstance(datagrams, Dnp3Udp)
+    assert (datagrams.port, datagrams.local_host, datagrams.local_port) == (4003, "127.0.0.1", 0)
+    assert isinstance(line, Dnp3Serial)
+    assert (line.serial_port, line.parity) == ("/dev/pts/3", "none")
+
+
+def test_outstations_move_too(dnp3: Utility) -> None:
+    (outstation,) = relocate(dnp3, places(dnp3)).site("alpha").outstations
+    assert isinstance(outstation.connection, Dnp3TcpServer)
+    assert (outstation.connection.host, outstation.connection.port) == ("127.0.0.1", 4005)
+    assert outstation.points == dnp3.site("alpha").outstations[0].points
+    with pytest.raises(ConfigError, match="alpha/scada"):
+        relocate(dnp3, {path: place for path, place in places(dnp3).items() if path != "alpha/scada"})
+
+
+def test_a_serial_line_does_not_become_a_socket(dnp3: Utility) -> None:
+    with pytest.raises(ConfigError, match="alpha/line is simulated on another kind of connection"):
+        relocate(dnp3, places(dnp3) | {"alpha/line": NetworkPlace(host="127.0.0.1", port=4000)})

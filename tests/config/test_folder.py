@@ -1,40 +1,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tieline.config import FolderError, inspect_folder, read_folder
+from tieline.config import FolderError, ModbusDevice, TcpConnection, inspect_folder, read_folder
 from tieline.model import ConfigError, PointKind
 
-UTILITY = """\
-name = "Test Electric"
-
-[[zones]]
-name = "stations"
-kind = "substation"
-sites = ["alpha"]
-
-[[zones]]
-name = "dmz"
-kind = "dmz"
-
-[[zones]]
-name = "center"
-kind = "control_center"
-
-[[conduits]]
-source = "stations"
-target = "dmz"
-reason = "telemetry"
-
-[[conduits]]
-source = "center"
-target = "dmz"
-reason = "telemetry"
-"""
+from .folders import UTILITY, edit, write
 
 SITE = """\
 title = "Alpha"
@@ -57,27 +31,10 @@ cb,double,,input_register,3,bits,,,,,fast,2
 open,control,,coil,0,,,,,,slow,
 """
 
-Write = Callable[[str, str], None]
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name, text in {
-        "utility.toml": UTILITY,
-        "sites/alpha/site.toml": SITE,
-        "sites/alpha/points/rtu-1.csv": POINTS,
-    }.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return tmp_path
-
-
-def edit(folder: Path, name: str, old: str, new: str) -> None:
-    path = folder / name
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
+    return write(tmp_path, {"utility.toml": UTILITY, "sites/alpha/site.toml": SITE, "sites/alpha/points/rtu-1.csv": POINTS})
 
 
 def test_a_right_folder_gives_points_with_their_deadbands(folder: Path) -> None:
@@ -87,7 +44,10 @@ def test_a_right_folder_gives_points_with_their_deadbands(folder: Path) -> None:
     assert by_name["u"].reporting.deadband == 0
     assert by_name["cb"].kind is PointKind.DOUBLE
     assert by_name["p"].path == "alpha/rtu-1/p"
-    assert utility.site("alpha").devices[0].connection.port == 502
+    (device,) = utility.site("alpha").devices
+    assert isinstance(device, ModbusDevice)
+    assert isinstance(device.connection, TcpConnection)
+    assert device.connection.port == 502
 
 
 def test_twenty_planted_mistakes_are_all_reported_with_their_places(folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tieline.config import Finding, inspect_folder, read_folder
+from tieline.config import Finding, ModbusDevice, inspect_folder, read_folder
 from tieline.config.quantities import MEASURED, OPERATED
 
 RIDGEWAY = Path(str(files("tieline"))) / "examples" / "ridgeway"
@@ -54,7 +54,7 @@ def test_every_point_of_the_example_is_moved_by_the_grid() -> None:
 
 def test_the_example_shows_all_transports_tables_kinds_and_word_orders() -> None:
     utility = read_folder(RIDGEWAY)
-    devices = [device for site in utility.sites for device in site.devices]
+    devices = [device for site in utility.sites for device in site.devices if isinstance(device, ModbusDevice)]
     rows = [row for device in devices for row in device.rows]
     assert {device.connection.transport for device in devices} == {"tcp", "tls", "rtu"}
     assert {row.table for row in rows} == {"coil", "discrete_input", "input_register", "holding_register"}

@@ -93,7 +93,7 @@ class Use:
 def check_uses(source: Source, uses: Iterable[Use]) -> None:
     """Nothing speaks two languages on one serial line or socket."""
     holders: list[Use] = []
-    for use in uses:
+    for use in sorted(uses, key=lambda use: (str(use.key[0]), int(use.key[1]))):
         holder = next((other for other in holders if _is_same(other.medium, use.medium)), None)
         if holder is None:
             holders.append(use)

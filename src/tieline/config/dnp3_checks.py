@@ -115,7 +115,7 @@ def check_dnp3_points(source: Source, rows: Sequence[tuple[int, Dnp3Row]]) -> No
         if row.kind not in group.kinds:
             fitting = [str(number) for number, other in GROUPS.items() if row.kind in other.kinds]
             source.report(
-                f"a {row.kind} cannot be of group {row.group}, {group.name}",
+                f"kind {row.kind} does not fit group {row.group}, {group.name}",
                 f"write {' or '.join(fitting)}",
                 line=line,
                 where="group",
@@ -237,7 +237,7 @@ def check_outstation_points(
         if point.kind not in PRESENTED[row.group]:
             fitting = [str(number) for number, kinds in PRESENTED.items() if point.kind in kinds]
             source.report(
-                f"a {point.kind} is not presented as group {row.group}, {GROUPS[row.group].name}",
+                f"kind {point.kind} does not fit group {row.group}, {GROUPS[row.group].name}",
                 f"write {' or '.join(fitting)}",
                 line=line,
                 where="group",

@@ -43,7 +43,7 @@ class Group:
         return self.event_group is None
 
 
-_COUNTS = {1: UINT32, 2: UINT16, 5: UINT32, 6: UINT16, 9: UINT32, 10: UINT16}
+_COUNTS = {1: UINT32, 2: UINT16, 5: UINT32, 6: UINT16}
 _VALUES = {1: INT32, 2: INT16, 3: INT32, 4: INT16}
 _OUTPUTS = {1: INT32, 2: INT16}
 
@@ -93,11 +93,11 @@ GROUPS: Mapping[int, Group] = {
     21: Group(
         name="frozen counter",
         kinds=_COUNTER,
-        variations=frozenset(_COUNTS),
+        variations=frozenset({1, 2, 5, 6, 9, 10}),
         event_group=23,
         event_variations=frozenset({1, 2, 5, 6}),
         event_class=3,
-        spans=_COUNTS,
+        spans=_COUNTS | {9: UINT32, 10: UINT16},
     ),
     30: Group(
         name="analog input",

@@ -31,6 +31,12 @@ def _check_masters(masters: tuple[int, ...]) -> tuple[int, ...]:
     return masters
 
 
+def _check_point(point: str) -> str:
+    if point.count("/") != 1:
+        raise ValueError("is not of the form device/name; name the device and the point in it, for example rtu-1/p")
+    return point
+
+
 def _check_group(group: int) -> int:
     if group not in PRESENTED:
         raise ValueError(f"is not a group that points are presented in; write one of {', '.join(map(str, PRESENTED))}")
@@ -42,7 +48,7 @@ class OutstationRow(Strict):
 
     model_config = ConfigDict(validate_by_name=True)
 
-    point: str = Field(pattern=r"^[^/]+/[^/]+$", description="device/name of the same site")
+    point: Annotated[str, AfterValidator(_check_point)] = Field(description="device/name of the same site")
     group: Annotated[int, AfterValidator(_check_group)]
     index: int = Field(ge=0, le=65_535)
     event_class: int | None = Field(default=None, validation_alias="class", ge=0, le=3)
