@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from tieline.cli.device_tls import device_context
 from tieline.cli.state import held, prepare
 from tieline.cli.supervisor import Child, Supervisor
 from tieline.config import TlsFiles, Utility, read_folder
@@ -167,7 +168,7 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str) -> None:
     configuration = for_site(name, credentials, place / "streams", dmz, spool_mb=site.reporting.spool_mb)
 
     def tls(connection: TlsFiles) -> ssl.SSLContext:
-        return _device_context(utility.folder, connection, credentials.client_context)
+        return device_context(utility.folder, connection, credentials)
 
     clock = SystemClock()
     make = partial(make_drivers, site, clock=clock, tls=tls)
@@ -176,17 +177,6 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str) -> None:
         connected(server.port, credentials) as client,
     ):
         await Gateway(site, client, make, clock=clock, rng=random.SystemRandom()).run()
-
-
-def _device_context(folder: Path, connection: TlsFiles, ours: Callable[..., ssl.SSLContext]) -> ssl.SSLContext:
-    """TLS towards a device: with the files that the folder names, or with our own certificate; 1.2 is what many devices speak."""
-    context = ours(minimum=ssl.TLSVersion.TLSv1_2)
-    if connection.authority_file is not None:
-        context = ssl.create_default_context(cafile=str(folder / connection.authority_file))
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if connection.certificate_file is not None and connection.key_file is not None:
-        context.load_cert_chain(folder / connection.certificate_file, folder / connection.key_file)
-    return context
 
 
 async def _dmz(utility: Utility, data: Path, address: str) -> None:

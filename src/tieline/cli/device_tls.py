@@ -1,0 +1,34 @@
+"""TLS between a gateway and what the utility folder describes: devices, and masters of others."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from tieline.config import TlsFiles
+from tieline.config.transports import TlsServer
+from tieline.model import ConfigError
+from tieline.security.identity import Credentials
+
+
+def device_context(folder: Path, connection: TlsFiles, ours: Credentials) -> ssl.SSLContext:
+    """Mutual TLS with the files that the folder names, or with our own; 1.2 is what many devices speak.
+
+    Raises `ConfigError` where a file cannot be used.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if isinstance(connection, TlsServer) else ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_REQUIRED
+    authority = ours.authority if connection.authority_file is None else folder / connection.authority_file
+    try:
+        context.load_verify_locations(authority)
+    except OSError as error:
+        raise ConfigError(f"{authority} cannot be used as an authority: {error}") from error
+    certificate, key = ours.certificate, ours.key
+    if connection.certificate_file is not None and connection.key_file is not None:
+        certificate, key = folder / connection.certificate_file, folder / connection.key_file
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as error:
+        raise ConfigError(f"{certificate} cannot be used as a certificate: {error}") from error
+    return context
