@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tieline.config import Dnp3Device, ModbusDevice, RtuConnection, TlsConnection, Utility, read_folder
+from tieline.config import Dnp3Device, ModbusDevice, Outstation, RtuConnection, TlsConnection, Utility, read_folder
 from tieline.config.dnp3 import Dnp3Connection, Dnp3Serial, Dnp3TcpServer, Dnp3Tls, Dnp3TlsServer, Dnp3Udp
 from tieline.config.field import NetworkPlace, Place, SerialPlace, read_book, relocate, write_book
 from tieline.config.transports import SerialLine
@@ -23,10 +23,10 @@ def utility() -> Utility:
 @pytest.fixture
 def book(utility: Utility) -> dict[str, Place]:
     places: dict[str, Place] = {}
-    for number, device in enumerate(device for site in utility.sites for device in site.devices):
-        assert isinstance(device, ModbusDevice | Dnp3Device)
-        is_serial = isinstance(device.connection, SerialLine)
-        places[device.path] = (
+    for number, served in enumerate(served for site in utility.sites for served in (*site.devices, *site.outstations)):
+        assert isinstance(served, ModbusDevice | Dnp3Device | Outstation)
+        is_serial = isinstance(served.connection, SerialLine)
+        places[served.path] = (
             SerialPlace(serial_port="/dev/pts/3") if is_serial else NetworkPlace(host="127.0.0.1", port=4000 + number)
         )
     return places
@@ -54,11 +54,18 @@ def test_relocation_changes_addresses_and_nothing_else(utility: Utility, book: d
                 assert new.connection.port >= 4000
 
 
-def test_a_tls_device_keeps_the_name_that_its_certificate_has(utility: Utility, book: dict[str, Place]) -> None:
-    device = next(device for device in relocate(utility, book).site("northgate").devices if device.name == "rtu-2")
+def test_a_tls_device_keeps_the_name_that_its_certificate_has(tmp_path: Path) -> None:
+    site = (
+        '[[devices]]\nname = "rtu-2"\nprotocol = "modbus"\npolls = { slow = 5 }\n'
+        '[devices.connection]\ntransport = "tls"\nhost = "rtu-2.example"\n'
+    )
+    points = "name,kind,table,address,poll\nx,analog,input_register,0,slow\n"
+    write(tmp_path, {"utility.toml": UTILITY, "sites/alpha/site.toml": site, "sites/alpha/points/rtu-2.csv": points})
+    moved = relocate(read_folder(tmp_path), {"alpha/rtu-2": NetworkPlace(host="127.0.0.1", port=4000)})
+    (device,) = moved.site("alpha").devices
     assert isinstance(device, ModbusDevice)
     assert isinstance(device.connection, TlsConnection)
-    assert device.connection.server_name == "rtu-2.northgate.ridgeway.example"
+    assert (device.connection.host, device.connection.server_name) == ("127.0.0.1", "rtu-2.example")
 
 
 def test_a_device_that_the_book_leaves_out_is_an_error(utility: Utility, book: dict[str, Place]) -> None:
