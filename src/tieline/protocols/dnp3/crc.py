@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import struct
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -26,12 +27,16 @@ MANY_BLOCKS = 48
 _REFLECTED_GENERATOR = 0xA6BC
 _PAIRS = struct.Struct("<8H")
 _PAIRS_AND_CHECK = struct.Struct("<9H")
+_HEADER_PAIRS_AND_CHECK = struct.Struct("<5H")
 _CHECK = struct.Struct("<H")
 
 
 def crc16(data: bytes) -> int:
     """The check of some octets."""
     table = _table()
+    if len(data) == BLOCK_SIZE:
+        a, b, c, d, e, f, g, h = cast("tuple[int, ...]", _PAIRS.unpack(data))  # what a struct gives has no types
+        return table[table[table[table[table[table[table[table[a] ^ b] ^ c] ^ d] ^ e] ^ f] ^ g] ^ h] ^ 0xFFFF
     register = 0
     for (pair,) in struct.iter_unpack("<H", data[: len(data) & ~1]):
         register = table[register ^ pair]
@@ -41,20 +46,18 @@ def crc16(data: bytes) -> int:
     return register ^ 0xFFFF
 
 
-def is_right(wire: bytes, start: int, size: int) -> bool:
-    """Whether `size` octets from `start` on are followed by their check."""
-    stop = start + size
-    return crc16(wire[start:stop]) == wire[stop] | wire[stop + 1] << 8
+def is_header_right(wire: bytes, start: int) -> bool:
+    """Whether the eight octets from `start` on are followed by their check."""
+    table = _table()
+    a, b, c, d, check = cast("tuple[int, ...]", _HEADER_PAIRS_AND_CHECK.unpack_from(wire, start))
+    return table[table[table[table[a] ^ b] ^ c] ^ d] ^ check == 0xFFFF
 
 
 def append_checks(payloads: Sequence[bytes]) -> list[bytes]:
     """Each payload as it stands in a frame: in blocks of 16 octets, each followed by its check."""
     if sum(len(payload) for payload in payloads) >= MANY_BLOCKS * BLOCK_SIZE:
         return _append_to_many(payloads)
-    return [
-        b"".join([block + _CHECK.pack(crc16(block)) for block in _blocks_of(payload, BLOCK_SIZE)]) if payload else b""
-        for payload in payloads
-    ]
+    return [b"".join([block + _CHECK.pack(crc16(block)) for block in _blocks_of(payload)]) for payload in payloads]
 
 
 def remove_checks(wire: bytes, offsets: Sequence[int], sizes: Sequence[int]) -> list[bytes]:
@@ -73,7 +76,7 @@ def remove_checks(wire: bytes, offsets: Sequence[int], sizes: Sequence[int]) -> 
             if table[table[table[table[table[table[table[table[a] ^ b] ^ c] ^ d] ^ e] ^ f] ^ g] ^ h] ^ check != 0xFFFF:
                 return payloads
         rest = size % BLOCK_SIZE
-        if rest and not is_right(wire, tail, rest):
+        if rest and not _is_right(wire, tail, rest):
             return payloads
         blocks = [wire[start : start + BLOCK_SIZE] for start in range(offset, tail, CHECKED_SIZE)]
         blocks.append(wire[tail : tail + rest])
@@ -113,15 +116,20 @@ def _remove_from_many(wire: bytes, offsets: Sequence[int], sizes: Sequence[int])
     for offset, size in zip(offsets[:right], sizes[:right], strict=True):
         stop = start + size // BLOCK_SIZE * BLOCK_SIZE
         tail, rest = offset + size // BLOCK_SIZE * CHECKED_SIZE, size % BLOCK_SIZE
-        if rest and not is_right(wire, tail, rest):
+        if rest and not _is_right(wire, tail, rest):
             break
         payloads.append(full[start:stop] + wire[tail : tail + rest])
         start = stop
     return payloads
 
 
-def _blocks_of(data: bytes, size: int) -> list[bytes]:
-    return [data[start : start + size] for start in range(0, len(data), size)]
+def _is_right(wire: bytes, start: int, size: int) -> bool:
+    stop = start + size
+    return crc16(wire[start:stop]) == wire[stop] | wire[stop + 1] << 8
+
+
+def _blocks_of(data: bytes) -> list[bytes]:
+    return [data[start : start + BLOCK_SIZE] for start in range(0, len(data), BLOCK_SIZE)]
 
 
 def _crcs(pairs: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:

@@ -15,7 +15,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from tieline.model import LocalError
-from tieline.protocols.dnp3.crc import BLOCK_SIZE, append_checks, crc16, is_right, remove_checks
+from tieline.protocols.dnp3.crc import BLOCK_SIZE, append_checks, crc16, is_header_right, remove_checks
 
 MAX_USER_DATA = 250
 """Octets of user data that a frame may carry."""
@@ -205,7 +205,7 @@ def _find_headers(buffer: bytes, position: int, at_most: int) -> tuple[list[_Hea
         if position + _HEADER_SIZE > end:
             break
         _, length, control, destination, source = _HEADER.unpack_from(buffer, position)
-        if length < _MIN_LENGTH or not is_right(buffer, position, _HEADER.size):
+        if length < _MIN_LENGTH or not is_header_right(buffer, position):
             errors += 1
             position += len(_START)
             continue
