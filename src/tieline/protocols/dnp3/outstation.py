@@ -31,6 +31,7 @@ from tieline.protocols.dnp3.event_buffer import CLASSES, EventBuffer
 from tieline.protocols.dnp3.line import Outgoing
 from tieline.protocols.dnp3.measurements import PointType
 from tieline.protocols.dnp3.objects import object_type
+from tieline.protocols.dnp3.outstation_files import FILE_FUNCTIONS, Files, FileServer
 from tieline.protocols.dnp3.outstation_requests import Answer, OutstationRequests
 from tieline.protocols.dnp3.outstation_settings import OutstationEvent, OutstationSettings
 from tieline.protocols.dnp3.point_table import MOST_STRING
@@ -81,7 +82,14 @@ class _Awaited:
 class Outstation:
     """One association; a `Session` of a `Line`. Several of them, one for each master, share the database."""
 
-    def __init__(self, settings: OutstationSettings, database: Database, handler: CommandHandler, now: Now) -> None:
+    def __init__(
+        self,
+        settings: OutstationSettings,
+        database: Database,
+        handler: CommandHandler,
+        now: Now,
+        files: Files | None = None,
+    ) -> None:
         """Raises `LocalError` where octet strings may not fit into a response."""
         if database.table(PointType.OCTET_STRING) is not None and settings.max_fragment < MOST_STRING + _HEAD + 7:
             raise LocalError("fragments are too short for octet strings")
@@ -96,6 +104,10 @@ class Outstation:
         self._selection = Selection(database.reservations, settings.select_timeout_s)
         self._controls = ControlRequests(handler, database, self._selection, settings.max_controls)
         self._requests = OutstationRequests(settings, database, handler, self._unsolicited, self._told.append)
+        self._files: FileServer | None = None
+        if files is not None:
+            limits = settings.max_open_files, settings.file_timeout_s, settings.max_fragment
+            self._files = FileServer(files, *limits)
         self._out: list[bytes] = []
         self._is_up = False
         self._awaited: _Awaited | None = None
@@ -126,6 +138,8 @@ class Outstation:
     def restart(self, now: Now) -> None:
         """As after a start of the device: IIN1.7, the start-up response, nothing enabled. Events are kept."""
         self._forget()
+        if self._files is not None:
+            self._files.close_all()
         self._unsolicited.restart()
         self.buffer.restore()
         self._requests.has_restarted = True
@@ -266,6 +280,9 @@ class Outstation:
                 self._selection.clear()
                 return [], fault or IIN.PARAMETER_ERROR
             return self._controls.answer(request, fragment[2:], self._now)
+        if request.function in FILE_FUNCTIONS and self._files is not None:
+            blocks, iin = self._files.answer(request, self._now.monotonic_s)
+            return blocks, iin | fault
         needed_time = self.needs_time
         blocks, iin = self._requests.answer(request, self._now)
         if needed_time and not self.needs_time and self._settings.time_period_s is not None:
@@ -278,7 +295,12 @@ class Outstation:
         if self._unsolicited.holds_events:
             self._give_up_unsolicited()
         plan = ReadPlan(self._database, self.buffer)
-        plan.add(request.blocks, indications=self._indications(), utc_ms=self._now.utc_ms)
+        for block in request.blocks:
+            found = self._files.read(block, self._now.monotonic_s) if block.group == 70 and self._files is not None else None
+            if found is not None:
+                plan.add_block(found)
+            else:
+                plan.add(block, indications=self._indications(), utc_ms=self._now.utc_ms)
         plan.iin |= _fault_indications(fragment, request)
         self._respond(plan, request.control.sequence, is_first=True)
 

@@ -7,7 +7,6 @@ event before it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -57,18 +56,19 @@ class ReadPlan:
         self.iin = IIN(0)
         """What was wrong with the request."""
 
-    def add(self, blocks: Iterable[ObjectBlock], *, indications: IIN, utc_ms: int) -> None:
-        """Lines up what headers ask for; those that cannot be answered are noted in `iin`."""
-        for block in blocks:
-            if block.group == 60:
-                self.iin |= self._class(block)
-            elif block.group in {50, 80}:
-                self.iin |= self._time(block, utc_ms) if block.group == 50 else self._indications(block, indications)
-            elif block.group in POINT_TYPES:
-                kind, is_event = POINT_TYPES[block.group]
-                self.iin |= self._event(block, kind) if is_event else self._static(block, kind)
-            else:
-                self.iin |= IIN.OBJECT_UNKNOWN
+    def add(self, block: ObjectBlock, *, indications: IIN, utc_ms: int) -> None:
+        """Lines up what a header asks for; what of it cannot be answered is noted in `iin`."""
+        if block.group == 60:
+            self.iin |= self._class(block)
+        elif block.group == 50:
+            self.iin |= self._time(block, utc_ms)
+        elif block.group == 80:
+            self.iin |= self._indications(block, indications)
+        elif block.group in POINT_TYPES:
+            kind, is_event = POINT_TYPES[block.group]
+            self.iin |= self._event(block, kind) if is_event else self._static(block, kind)
+        else:
+            self.iin |= IIN.OBJECT_UNKNOWN
 
     def add_block(self, block: ObjectBlock) -> None:
         """Lines up one object."""
