@@ -5,32 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
+import random
 import tty
 
 import pytest
 
+from tests.io.heard import Heard
 from tieline.io import open_serial, open_tcp
+from tieline.io.serial_line import MAX_SERIAL_PENDING
 from tieline.model import UnavailableError
-
-
-class Heard:
-    def __init__(self) -> None:
-        self.data = b""
-        self.reasons: list[str] = []
-        self.changed = asyncio.Event()
-
-    def received(self, data: bytes) -> None:
-        self.data += data
-        self.changed.set()
-
-    def closed(self, reason: str) -> None:
-        self.reasons.append(reason)
-        self.changed.set()
-
-    async def something(self) -> None:
-        async with asyncio.timeout(10):
-            await self.changed.wait()
-        self.changed.clear()
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -99,6 +82,88 @@ async def test_a_serial_line_carries_bytes_belongs_to_one_and_says_when_it_hangs
     assert not channel.is_open
     channel.send(b"nobody")
     channel.close()
+
+
+def read_all(master: int, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        data += os.read(master, count - len(data))
+    return data
+
+
+async def test_more_than_a_serial_line_takes_at_once_leaves_in_order_as_the_line_moves():
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    channel = await open_line(Heard(), os.ttyname(slave))
+    sent = b""
+    while channel.pending == 0:
+        fragment = random.Random(len(sent)).randbytes(2400)
+        channel.send(fragment)
+        sent += fragment
+    channel.send(b"behind it")
+    sent += b"behind it"
+    data = b""
+    async with asyncio.timeout(10):
+        while len(data) < len(sent):
+            data += await asyncio.to_thread(os.read, master, 4096)
+    assert data == sent
+    assert channel.pending == 0
+    channel.send(b"and on")
+    assert read_all(master, 6) == b"and on"
+    channel.close()
+    await channel.wait_closed()
+    os.close(slave)
+    os.close(master)
+
+
+async def test_a_serial_line_that_does_not_move_is_closed_at_a_bound():
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    heard = Heard()
+    channel = await open_line(heard, os.ttyname(slave))
+    most = 0
+    for _ in range(200):
+        channel.send(bytes(2400))
+        most = max(most, channel.pending)
+    assert heard.reasons == []  # never from within
+    assert MAX_SERIAL_PENDING - 2400 < most <= MAX_SERIAL_PENDING
+    await heard.something()
+    assert ["does not move" in reason for reason in heard.reasons] == [True]
+    assert (channel.is_open, channel.pending) == (False, 0)
+    os.close(slave)
+    os.close(master)
+
+
+async def test_a_serial_line_that_hangs_up_while_much_waits_says_so_once():
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    heard = Heard()
+    channel = await open_line(heard, os.ttyname(slave))
+    for _ in range(20):
+        channel.send(bytes(2400))
+    os.close(slave)
+    os.close(master)
+    channel.send(b"nobody")
+    await heard.something()
+    await asyncio.sleep(0)
+    assert len(heard.reasons) == 1
+    assert (channel.is_open, channel.pending) == (False, 0)
+
+
+async def test_sending_on_a_serial_line_that_hung_up_unnoticed_says_so_once_and_not_from_within():
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    heard = Heard()
+    channel = await open_line(heard, os.ttyname(slave))
+    os.close(slave)
+    os.close(master)
+    channel.send(b"nobody")
+    channel.send(b"nobody")
+    assert heard.reasons == []
+    await heard.something()
+    await asyncio.sleep(0)
+    assert len(heard.reasons) == 1
+    assert not channel.is_open
 
 
 @pytest.mark.parametrize("path", ["/dev/no-such-line", "/dev/null", "/"])
