@@ -6,8 +6,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
-import nats
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error
@@ -18,6 +18,8 @@ from tieline.security.identity import Credentials
 log = structlog.get_logger()
 
 FIRST_TRY_S = 20.0
+ATTEMPT_S = 5.0
+CLOSE_TIMEOUT_S = 2.0
 _RETRY_S = 0.1
 
 
@@ -46,34 +48,67 @@ async def connected(port: int, credentials: Credentials) -> AsyncIterator[Client
         state["is_lost"] = False
         log.info("bus connection restored", role=credentials.name)
 
-    client: Client | None = None
-    deadline = asyncio.get_running_loop().time() + FIRST_TRY_S
-    while client is None:
-        try:
-            client = await nats.connect(
-                f"tls://127.0.0.1:{port}",
-                name=credentials.name,
-                tls=credentials.client_context(),
-                tls_handshake_first=True,
-                connect_timeout=5,
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=0.25,
-                ping_interval=5,
-                max_outstanding_pings=2,
-                pending_size=64 * 1024 * 1024,
-                error_cb=on_error,
-                disconnected_cb=on_disconnect,
-                reconnected_cb=on_reconnect,
-            )
-        except (OSError, Error, TimeoutError) as error:
-            if asyncio.get_running_loop().time() > deadline:
-                raise UnavailableError(f"{credentials.name} cannot reach its bus server on port {port}: {error}") from error
-            await asyncio.sleep(_RETRY_S)
+    callbacks = {"error_cb": on_error, "disconnected_cb": on_disconnect, "reconnected_cb": on_reconnect}
+    client = await _open(port, credentials, callbacks)
     try:
         yield client
     finally:
         state["is_lost"] = True
-        await client.close()
+        await _close(client)
+
+
+async def _open(port: int, credentials: Credentials, callbacks: dict[str, Any]) -> Client:
+    """A client that is connected.
+
+    Each attempt is bounded, and made with a client of its own: where a server dies during the TLS handshake, nats-py waits for ever for
+    the end of a connection that was replaced by the one with TLS.
+    """
+    options: dict[str, Any] = {
+        "tls_handshake_first": True,
+        "connect_timeout": 5,
+        "max_reconnect_attempts": -1,
+        "reconnect_time_wait": 0.25,
+        "ping_interval": 5,
+        "max_outstanding_pings": 2,
+        "pending_size": 64 * 1024 * 1024,
+        **callbacks,
+    }
+    deadline = asyncio.get_running_loop().time() + FIRST_TRY_S
+    while True:
+        client = Client()
+        is_connected = False
+        try:
+            async with asyncio.timeout(ATTEMPT_S):
+                await client.connect(
+                    f"tls://127.0.0.1:{port}", name=credentials.name, tls=credentials.client_context(), **options
+                )
+            is_connected = True
+        except (OSError, Error, TimeoutError) as error:
+            if asyncio.get_running_loop().time() > deadline:
+                reason = str(error) or "it does not answer"
+                raise UnavailableError(f"{credentials.name} cannot reach its bus server on port {port}: {reason}") from error
+        else:
+            return client
+        finally:
+            if not is_connected:
+                await _close(client)
+        await asyncio.sleep(_RETRY_S)
+
+
+async def _close(client: Client) -> None:
+    """Closes the client within a bounded time, whatever its connection is doing.
+
+    nats-py's own `close` cancels the reconnecting once, which Python 3.11 may swallow; and it may wait for ever, as described above.
+    """
+    reconnecting = client._reconnection_task  # noqa: SLF001  # there is no public way to end it
+    while reconnecting is not None and not reconnecting.done():
+        reconnecting.cancel()
+        await asyncio.wait([reconnecting], timeout=_RETRY_S)
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await client.close()
+    except (OSError, Error, TimeoutError, AttributeError) as error:  # `AttributeError`: it stopped before it had a transport
+        log.debug("bus connection not closed in order", reason=str(error) or type(error).__name__)
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
