@@ -128,7 +128,7 @@ def is_same(one: ObjectBlock, other: ObjectBlock) -> bool:
     )
 
 
-def _octets(column: np.ndarray | None) -> bytes | None:  # type: ignore[type-arg]
+def _octets(column: np.ndarray | None) -> bytes | None:
     return None if column is None else column.tobytes()
 
 
