@@ -13,7 +13,8 @@ import pytest
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusIOException
 
-from tieline.config import Device, RtuConnection, Utility, read_folder
+from tieline import simulator
+from tieline.config import ModbusDevice, RtuConnection, Utility, read_folder
 from tieline.config.field import AddressBook, NetworkPlace, SerialPlace, read_book, relocate
 from tieline.model import ConfigError, PointId, UnavailableError
 from tieline.protocols.modbus import Image, plan_reads
@@ -46,8 +47,16 @@ async def field(utility: Utility, tmp_path: Path) -> AsyncIterator[Field]:
         yield field
 
 
-def device_of(utility: Utility, path: str) -> Device:
-    return next(device for site in utility.sites for device in site.devices if device.path == path)
+def device_of(utility: Utility, path: str) -> ModbusDevice:
+    device = next(device for site in utility.sites for device in site.devices if device.path == path)
+    assert isinstance(device, ModbusDevice)
+    return device
+
+
+def modbus(field: Field, path: str) -> simulator.ModbusDevice:
+    device = field.device(path)
+    assert isinstance(device, simulator.ModbusDevice)
+    return device
 
 
 @contextlib.asynccontextmanager
@@ -69,9 +78,13 @@ async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, u
     return await reader.readexactly(length - 1)
 
 
-async def test_every_network_device_answers_with_the_values_of_the_plant(field: Field, utility: Utility, tmp_path: Path) -> None:
+async def test_every_modbus_device_on_a_network_answers_with_the_values_of_the_plant(
+    field: Field, utility: Utility, tmp_path: Path
+) -> None:
     context = Authority.open(tmp_path / "authority").credentials("edge").client_context()
     for device in (device for site in relocate(utility, field.book).sites for device in site.devices):
+        if not isinstance(device, ModbusDevice):
+            continue
         connection = device.connection
         if isinstance(connection, RtuConnection):
             continue
@@ -114,7 +127,7 @@ async def test_two_meters_share_a_serial_line(field: Field, utility: Utility) ->
 
 
 async def test_a_client_without_a_certificate_is_refused(field: Field) -> None:
-    place = field.book["northgate/rtu-2"]
+    place = field.book["northgate/tm-2"]
     assert isinstance(place, NetworkPlace)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -122,7 +135,7 @@ async def test_a_client_without_a_certificate_is_refused(field: Field) -> None:
     with pytest.raises((ssl.SSLError, OSError, asyncio.IncompleteReadError)):  # noqa: PT012
         reader, writer = await asyncio.open_connection(place.host, place.port, ssl=context)
         try:
-            await exchange(reader, writer, 1, bytes.fromhex("0400000001"))
+            await exchange(reader, writer, 5, bytes.fromhex("0400000001"))
         finally:
             writer.close()
             with contextlib.suppress(OSError):
@@ -130,10 +143,10 @@ async def test_a_client_without_a_certificate_is_refused(field: Field) -> None:
 
 
 async def test_a_breaker_is_opened_over_the_wire_and_its_feedback_follows(field: Field) -> None:
-    device = field.device("northgate/rtu-1")
-    row = device.row(device.number("f2_command"))
-    position, current = device.number("f2_position"), device.number("f2_current_a")
-    async with master(field, "northgate/rtu-1") as client:
+    device = modbus(field, "millbrook/rtu-1")
+    row = device.row(device.number("in1_command"))
+    position, current = device.number("in1_position"), device.number("in1_current_a")
+    async with master(field, "millbrook/rtu-1") as client:
         answer = await client.write_coil(row.address, value=False, device_id=1)
         assert not answer.isError()
         for _ in range(2):
@@ -148,7 +161,7 @@ async def test_a_breaker_is_opened_over_the_wire_and_its_feedback_follows(field:
 
 
 async def test_a_battery_setpoint_written_over_the_wire_is_reached(field: Field) -> None:
-    device = field.device("sunfield/bess-1")
+    device = modbus(field, "sunfield/bess-1")
     async with master(field, "sunfield/bess-1") as client:
         raw = struct.unpack(">2H", struct.pack(">i", 15_000))  # 1500 kW in steps of 0.1
         answer = await client.write_registers(0, list(reversed(raw)), device_id=1)
@@ -286,7 +299,7 @@ async def test_the_address_book_is_there_while_the_field_is(utility: Utility, tm
     async with asyncio.timeout(10):
         await ready.wait()
     book = read_book(tmp_path / "field.json")
-    assert len(book) == sum(len(site.devices) for site in utility.sites)
+    assert len(book) == sum(len(site.devices) + len(site.outstations) for site in utility.sites)
     place = book["northgate/tm-1"]
     assert isinstance(place, NetworkPlace)
     task.cancel()
@@ -349,7 +362,7 @@ async def test_without_a_grid_values_wander_between_their_limits(utility: Utilit
 
 
 async def test_a_running_field_moves_by_itself(field: Field) -> None:
-    device = field.device("sunfield/bess-1")
+    device = modbus(field, "sunfield/bess-1")
     row = device.row(device.number("frequency"))
     running = asyncio.create_task(field.run(speed=10))
     async with asyncio.timeout(10), master(field, "sunfield/bess-1") as client:

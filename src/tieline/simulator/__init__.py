@@ -1,6 +1,6 @@
 """The simulated field: real protocol servers for every device of a utility folder, driven by a physical model."""
 
-from tieline.simulator.devices import NORMAL, Behavior, ModbusDevice
+from tieline.simulator.devices import NORMAL, Behavior, Dnp3Device, ModbusDevice, SimulatedDevice
 from tieline.simulator.field import Field, simulate
 from tieline.simulator.replay import Recording, Replay, read_recording
 from tieline.simulator.scenario import QUIET, DeviceEvent, Scenario, SwitchEvent, read_scenario
@@ -10,11 +10,13 @@ __all__ = [
     "QUIET",
     "Behavior",
     "DeviceEvent",
+    "Dnp3Device",
     "Field",
     "ModbusDevice",
     "Recording",
     "Replay",
     "Scenario",
+    "SimulatedDevice",
     "SwitchEvent",
     "read_recording",
     "read_scenario",

@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,12 +21,13 @@ import numpy.typing as npt
 import structlog
 
 from tieline import config
-from tieline.config import RtuConnection, TlsConnection, Utility
-from tieline.config.field import FIELD_FILE, AddressBook, NetworkPlace, Place, SerialPlace, write_book
+from tieline.config import Utility
+from tieline.config.field import FIELD_FILE, AddressBook, write_book
 from tieline.config.quantities import quantity_of
+from tieline.io import Clock, SystemClock
 from tieline.model import ConfigError, LocalError
-from tieline.security.identity import Authority
-from tieline.simulator.devices import Behavior, ModbusDevice, SerialEndpoint, TcpEndpoint
+from tieline.simulator.devices import Behavior, Dnp3Device, ModbusDevice, SimulatedDevice
+from tieline.simulator.places import Places
 from tieline.simulator.plant import Plant
 from tieline.simulator.replay import Recording, Replay
 from tieline.simulator.scenario import DeviceEvent, Scenario, SwitchEvent
@@ -36,7 +36,6 @@ from tieline.simulator.wander import Wander
 log = structlog.get_logger(__name__)
 
 STEP_S = 0.5
-_LOOPBACK = "127.0.0.1"
 _LONGEST_PAUSE_S = 5.0
 
 
@@ -44,7 +43,7 @@ _LONGEST_PAUSE_S = 5.0
 class _Feed:
     """Which values of the plant a device shows: `values[points] = plant.flat[places] * factors`."""
 
-    device: ModbusDevice
+    device: SimulatedDevice
     points: npt.NDArray[np.intp]
     places: npt.NDArray[np.intp]
     factors: npt.NDArray[np.float64]
@@ -63,16 +62,21 @@ class Field:
         seed: int = 1,
         scenario: Scenario | None = None,
         start_s: float | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        """`data` holds the authority (`authority/`, shared with the rest of Tieline) and the address book (`field.json`)."""
+        """`data` holds the authority (`authority/`, shared with the rest of Tieline) and the address book (`field.json`).
+
+        Devices that stamp their values do so by the clock, however fast the plant's time runs.
+        """
         self._utility = utility
         self._data = data
         self._scenario = scenario or Scenario()
-        self.devices = {device.path: ModbusDevice(device) for site in utility.sites for device in _modbus(site)}
+        clock = clock or SystemClock()
+        self.devices = {section.path: _make(section, clock) for site in utility.sites for section in site.devices}
         self.plant = self._build_plant(seed, time.time() if start_s is None else start_s)
         self._feeds = self._connect(np.random.default_rng(seed))
         self._held: set[str] = set()
-        self._endpoints: dict[str, TcpEndpoint | SerialEndpoint] = {}
+        self._places = Places(utility, self.devices, data=data, clock=clock, random=np.random.default_rng(seed).random)
         self._stack = AsyncExitStack()
         self.book: AddressBook = {}
         self._events = self._check_events()
@@ -83,7 +87,8 @@ class Field:
         path = self._data / FIELD_FILE
         path.unlink(missing_ok=True)  # of one that was killed
         async with AsyncExitStack() as stack:
-            self.book = await self._serve(stack)
+            await self._places.open(stack)
+            self.book = self._places.book
             write_book(path, self.book)
             stack.callback(path.unlink, missing_ok=True)
             self._stack = stack.pop_all()
@@ -93,13 +98,13 @@ class Field:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self._stack.aclose()
 
-    def device(self, path: str) -> ModbusDevice:
+    def device(self, path: str) -> SimulatedDevice:
         """The device `site/device`. Raises `LocalError` where there is none."""
         if path not in self.devices:
             raise LocalError(f"the field has no device {path}; it has {', '.join(self.devices)}")
         return self.devices[path]
 
-    def hold(self, path: str) -> ModbusDevice:
+    def hold(self, path: str) -> SimulatedDevice:
         """The device, which from now on only shows what it is told (`publish`, `change`), whatever the plant does."""
         device = self.device(path)
         self._held.add(path)
@@ -109,12 +114,7 @@ class Field:
         """Has a device behave like that from now on."""
         device = self.device(path)
         device.behavior = behavior
-        endpoint = self._endpoints[path]
-        if isinstance(endpoint, TcpEndpoint):
-            if all(unit.behavior.manner == "gone" for unit in endpoint.units.values()):
-                await endpoint.stop()
-            else:
-                await endpoint.start()
+        await self._places.endpoints[path].follow()
         log.info("device behaves", device=path, manner=behavior.manner)
 
     def step(self, seconds: float) -> None:
@@ -213,45 +213,12 @@ class Field:
             )
         return feeds
 
-    def _operate(self, device: ModbusDevice, number: int, value: float) -> None:
+    def _operate(self, device: SimulatedDevice, number: int, value: float) -> None:
         point = device.points[number]
         quantity = quantity_of(point.quantity, point.kind)
         if self.plant is not None and point.equipment and quantity is not None:
             self.plant.operate(point.equipment, point.quantity, value * quantity.units[point.unit])
         log.info("point written", point=point.path, value=value)
-
-    async def _serve(self, stack: AsyncExitStack) -> dict[str, Place]:
-        book: dict[str, Place] = {}
-        for devices in _by_address(self._utility).values():
-            connection = devices[0].connection
-            units: dict[int, ModbusDevice] = {}
-            for device in devices:
-                other = units.setdefault(device.connection.unit, self.devices[device.path])
-                if other.path != device.path:
-                    raise ConfigError(f"{device.path} and {other.path} have the same address and unit; give each its own")
-            endpoint: TcpEndpoint | SerialEndpoint
-            if isinstance(connection, RtuConnection):
-                endpoint = SerialEndpoint(units, baud_rate=connection.baud_rate)
-            else:
-                own = _is_loopback(connection.host)
-                context = None
-                if isinstance(connection, TlsConnection):
-                    hosts = sorted({connection.host, connection.server_name or connection.host, _LOOPBACK, "localhost"})
-                    name = f"device.{devices[0].site}.{devices[0].name}"
-                    context = Authority.open(self._data / "authority").credentials(name, hosts=hosts).server_context()
-                endpoint = TcpEndpoint(
-                    units, host=connection.host if own else _LOOPBACK, port=connection.port if own else 0, context=context
-                )
-            await endpoint.start()
-            stack.push_async_callback(endpoint.stop)
-            for device in devices:
-                self._endpoints[device.path] = endpoint
-                book[device.path] = (
-                    SerialPlace(serial_port=endpoint.serial_port)
-                    if isinstance(endpoint, SerialEndpoint)
-                    else NetworkPlace(host=endpoint.host, port=endpoint.port)
-                )
-        return book
 
 
 async def simulate(
@@ -285,30 +252,11 @@ async def simulate(
             group.create_task(player.run(rows_per_s=rows_per_s, until_read=until_read), name="replay")
 
 
-def _modbus(site: config.Site) -> Iterator[config.ModbusDevice]:
-    for device in site.devices:
-        if not isinstance(device, config.ModbusDevice):
-            raise ConfigError(f"{device.path} cannot be simulated: there are no simulated devices for {device.protocol}")
-        yield device
-
-
-def _by_address(utility: Utility) -> Mapping[tuple[object, ...], Sequence[config.ModbusDevice]]:
-    """Devices that share a socket or a line. Sites may use the same names and private addresses: each means its own."""
-    found: dict[tuple[object, ...], list[config.ModbusDevice]] = {}
-    for site in utility.sites:
-        for device in _modbus(site):
-            connection = device.connection
-            if isinstance(connection, RtuConnection):
-                key: tuple[object, ...] = ("rtu", site.name, connection.serial_port)
-            else:
-                network = "" if _is_loopback(connection.host) else site.name
-                key = (connection.transport, network, connection.host, connection.port)
-            found.setdefault(key, []).append(device)
-    return found
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _make(section: config.Device, clock: Clock) -> SimulatedDevice:
+    match section:
+        case config.ModbusDevice():
+            return ModbusDevice(section)
+        case config.Dnp3Device():
+            return Dnp3Device(section, clock)
+        case _:
+            raise ConfigError(f"{section.path} cannot be simulated: there are no simulated devices for {section.protocol}")

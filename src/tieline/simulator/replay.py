@@ -18,9 +18,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tieline.config.modbus import Table
 from tieline.model import ConfigError
-from tieline.simulator.devices import ModbusDevice
+from tieline.simulator.devices import SimulatedDevice, Watch
 
 _ROW, _TIME = "row", "time"
 
@@ -69,7 +68,7 @@ class Replay:
     """A recording on its way through devices. `row` counts the rows shown so far."""
 
     def __init__(
-        self, recording: Recording, devices: Mapping[str, ModbusDevice], *, columns: Mapping[str, str] | None = None
+        self, recording: Recording, devices: Mapping[str, SimulatedDevice], *, columns: Mapping[str, str] | None = None
     ) -> None:
         """`columns` says which point (`site/device/name`) a column goes to; columns it leaves out are not replayed.
 
@@ -86,7 +85,7 @@ class Replay:
         """The devices that it plays through."""
 
     def show(self, index: int) -> None:
-        """Puts a row, counted from 0, into the registers of all its devices."""
+        """Has all its devices show a row, counted from 0."""
         self.row = index + 1
         for shown in self._shown:
             shown.show(self.row, self._recording.time_s[index], self._recording.values[index])
@@ -97,15 +96,16 @@ class Replay:
         """Shows all rows, one after another, and leaves the last.
 
         With `rows_per_s` a row stays for at least that part of a second: a replay that was held up goes on later, it leaves out
-        nothing. With `until_read` a row also stays until every polling master has read all of its registers, at least one master
-        in all. (A polling master is a connection that has done so once; it no longer counts when it ends.) Without either, rows
-        follow each other as fast as others let them.
+        nothing. With `until_read` a row also stays until every master has got all of it, and there is one. (At a Modbus device
+        that is a connection that has read all of its registers once, as long as it lasts; at a DNP3 device the master it is
+        connected with, once it has confirmed all events.) Without either, rows follow each other as fast as others let them.
         """
         loop = asyncio.get_running_loop()
         changed = asyncio.Event()
         try:
-            for shown in self._shown:
-                shown.watch(changed if until_read else None)
+            if until_read:
+                for shown in self._shown:
+                    shown.watch(changed)
             period_s = 1 / rows_per_s if rows_per_s else 0.0
             for index in range(len(self._recording)):
                 self.show(index)
@@ -118,33 +118,31 @@ class Replay:
                     await changed.wait()
         finally:
             for shown in self._shown:
-                shown.watch(None)
+                shown.end()
 
 
 class _Shown:
     """One device of a replay: its columns, and who has read the row that it shows."""
 
-    def __init__(self, device: ModbusDevice, places: list[tuple[int, int]]) -> None:
+    def __init__(self, device: SimulatedDevice, places: list[tuple[int, int]]) -> None:
         self.device = device
         self._columns = np.array([column for column, _ in places], np.intp)
         self._numbers = np.array([number for _, number in places], np.intp)
         names = {point.name: number for number, point in enumerate(device.points) if number not in set(self._numbers.tolist())}
         self._row = names.get(_ROW)
         self._time = names.get(_TIME)
-        watched = [*self._numbers.tolist(), *(number for number in (self._row, self._time) if number is not None)]
-        self._spans = frozenset((row.table, row.address, row.address + row.length) for row in map(device.row, watched))
-        self._unread: dict[object, set[tuple[Table, int, int]]] = {}
-        self._polling: set[object] = set()
-        self._changed: asyncio.Event | None = None
+        self._watched = [*self._numbers.tolist(), *(number for number in (self._row, self._time) if number is not None)]
+        self._watch: Watch | None = None
 
     @property
     def is_read(self) -> bool:
-        """Whether every polling master has read the row, and there is one."""
-        return bool(self._polling) and not any(self._unread.get(master, self._spans) for master in self._polling)
+        """Whether every master has got the row, and there is one; never where nobody watches."""
+        return self._watch is not None and self._watch.is_read
 
     def show(self, row: int, time_s: float, values: npt.NDArray[np.float64]) -> None:
-        """A row for its registers; an empty cell leaves its point as it was."""
-        self._unread.clear()
+        """A row for its points; an empty cell leaves its point as it was."""
+        if self._watch is not None:
+            self._watch.renew()
         held = self.device.values.copy()
         new = values[self._columns]
         held[self._numbers] = np.where(np.isnan(new), held[self._numbers], new)
@@ -154,29 +152,20 @@ class _Shown:
             held[self._time] = time_s
         self.device.publish(held)
 
-    def watch(self, changed: asyncio.Event | None) -> None:
-        """Sets the event whenever somebody has read all of the row, or has gone."""
-        self._changed = changed
-        self.device.on_read = self._note if changed else None
-        self.device.on_leave = self._forget if changed else None
+    def watch(self, changed: asyncio.Event) -> None:
+        """Sets the event whenever somebody has got all of the row, or has gone."""
+        self._watch = self.device.watch(self._watched, changed.set)
 
-    def _note(self, table: Table, address: int, count: int, master: object) -> None:
-        unread = self._unread.setdefault(master, set(self._spans))
-        unread -= {span for span in unread if span[0] == table and address <= span[1] and span[2] <= address + count}
-        if not unread and self._changed is not None:
-            self._polling.add(master)
-            self._changed.set()
-
-    def _forget(self, master: object) -> None:
-        self._polling.discard(master)
-        self._unread.pop(master, None)
-        if self._changed is not None:
-            self._changed.set()
+    def end(self) -> None:
+        """Watches no longer."""
+        if self._watch is not None:
+            watch, self._watch = self._watch, None
+            watch.end()
 
 
 def _map(
-    columns: tuple[str, ...], devices: Mapping[str, ModbusDevice], given: Mapping[str, str] | None
-) -> list[tuple[int, ModbusDevice, int]]:
+    columns: tuple[str, ...], devices: Mapping[str, SimulatedDevice], given: Mapping[str, str] | None
+) -> list[tuple[int, SimulatedDevice, int]]:
     paths = {point.path: (device, number) for device in devices.values() for number, point in enumerate(device.points)}
     if given is not None and (unknown := [name for name in given if name not in columns]):
         raise ConfigError(f"the recording has no column {', '.join(unknown)}; it has {', '.join(columns)}")

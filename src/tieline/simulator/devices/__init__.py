@@ -1,7 +1,34 @@
 """Protocol servers of simulated devices."""
 
 from tieline.simulator.devices.behavior import NORMAL, Behavior
+from tieline.simulator.devices.device import Column, Endpoint, SimulatedDevice, Watch
+from tieline.simulator.devices.dnp3 import Dnp3Device
+from tieline.simulator.devices.dnp3_serving import (
+    ChannelEndpoint,
+    Dnp3SerialEndpoint,
+    IdleLine,
+    Reservation,
+    UdpEndpoint,
+    is_dialed,
+)
 from tieline.simulator.devices.modbus import ModbusDevice
-from tieline.simulator.devices.serving import Endpoint, SerialEndpoint, TcpEndpoint
+from tieline.simulator.devices.serving import SerialEndpoint, TcpEndpoint
 
-__all__ = ["NORMAL", "Behavior", "Endpoint", "ModbusDevice", "SerialEndpoint", "TcpEndpoint"]
+__all__ = [
+    "NORMAL",
+    "Behavior",
+    "ChannelEndpoint",
+    "Column",
+    "Dnp3Device",
+    "Dnp3SerialEndpoint",
+    "Endpoint",
+    "IdleLine",
+    "ModbusDevice",
+    "Reservation",
+    "SerialEndpoint",
+    "SimulatedDevice",
+    "TcpEndpoint",
+    "UdpEndpoint",
+    "Watch",
+    "is_dialed",
+]

@@ -12,8 +12,9 @@ Manner = Literal["normal", "silent", "slow", "refusing", "gone"]
 class Behavior:
     """One manner and what it needs.
 
-    `silent` takes requests and never answers; `slow` answers after `delay_s`; `refusing` answers with the Modbus exception
-    `exception`; `gone` does not even listen, and existing connections break.
+    `silent` takes requests and never answers; `slow` answers after `delay_s`; `refusing` says no to everything, a Modbus device with
+    the exception `exception`, a DNP3 outstation with IIN2.0 (function code not supported) and the status LOCAL; `gone` does not even
+    listen, and existing connections break.
     """
 
     manner: Manner = "normal"

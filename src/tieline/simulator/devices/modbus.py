@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,8 @@ from tieline import config
 from tieline.config.modbus import ModbusRow, Table
 from tieline.model import LocalError, TielineError
 from tieline.simulator.devices.behavior import NORMAL, Behavior
+from tieline.simulator.devices.device import Column, WriteNote
 from tieline.simulator.devices.registers import Registers
-
-Column = npt.NDArray[np.float64]
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE, DEVICE_FAILURE = 1, 2, 3, 4
 _READS: Mapping[int, tuple[Table, int]] = {
@@ -24,11 +23,6 @@ _READS: Mapping[int, tuple[Table, int]] = {
     4: ("input_register", 125),
 }
 _ON, _OFF = 0xFF00, 0x0000
-
-ReadNote = Callable[[Table, int, int, object], None]
-"""Told of each read: table, address, count, and the connection that it came over."""
-WriteNote = Callable[[int, float], None]
-"""Told of each value that a master writes: the point's number in the device and the value in engineering units."""
 
 
 class ModbusDevice:
@@ -40,10 +34,8 @@ class ModbusDevice:
         self.points = device.points
         self.behavior: Behavior = NORMAL
         self.requests = 0
-        self.on_read: ReadNote | None = None
-        self.on_leave: Callable[[object], None] | None = None
-        """Told when a connection ends that may have read."""
         self.on_write: WriteNote | None = None
+        self._watch: _RegisterWatch | None = None
         self._rows = device.rows
         self._index = {point.name: number for number, point in enumerate(device.points)}
         self._registers = Registers(device.rows)
@@ -86,6 +78,21 @@ class ModbusDevice:
         """Where a point lies."""
         return self._rows[number]
 
+    def watch(self, numbers: Sequence[int], on_read: Callable[[], None]) -> _RegisterWatch:
+        """Looks which connections read the registers of these points from now on. One watch at a time."""
+        self._watch = _RegisterWatch(self, [self._rows[number] for number in numbers], on_read)
+        return self._watch
+
+    def unwatch(self, watch: _RegisterWatch) -> None:
+        """Ends a watch; harmless for one that another has replaced."""
+        if self._watch is watch:
+            self._watch = None
+
+    def left(self, master: object) -> None:
+        """A connection has ended that may have read."""
+        if self._watch is not None:
+            self._watch.forget(master)
+
     def answer(self, request: bytes, master: object = None) -> bytes:
         """The response to a request; any bytes have one."""
         self.requests += 1
@@ -117,8 +124,8 @@ class ModbusDevice:
         if address + count > self._registers.size[table]:
             return _exception(function, ILLEGAL_ADDRESS)
         content = self._registers.read(table, address, count)
-        if self.on_read is not None:
-            self.on_read(table, address, count, master)
+        if self._watch is not None:
+            self._watch.note(table, address, count, master)
         return bytes((function, len(content))) + content
 
     def _answer_coil(self, request: bytes) -> bytes:
@@ -183,6 +190,44 @@ class ModbusDevice:
             undo()
             return _exception(function, DEVICE_FAILURE)
         return response
+
+
+class _RegisterWatch:
+    """Who has read the registers of some points since they were new. Who has read all of them once is a polling master."""
+
+    def __init__(self, device: ModbusDevice, rows: Sequence[ModbusRow], on_read: Callable[[], None]) -> None:
+        self._device = device
+        self._spans = frozenset((row.table, row.address, row.address + row.length) for row in rows)
+        self._on_read = on_read
+        self._unread: dict[object, set[tuple[Table, int, int]]] = {}
+        self._polling: set[object] = set()
+
+    @property
+    def is_read(self) -> bool:
+        """Whether every polling master has read all of them, and there is one."""
+        return bool(self._polling) and not any(self._unread.get(master, self._spans) for master in self._polling)
+
+    def renew(self) -> None:
+        """New values are about to be published."""
+        self._unread.clear()
+
+    def end(self) -> None:
+        """Looks no longer."""
+        self._device.unwatch(self)
+
+    def note(self, table: Table, address: int, count: int, master: object) -> None:
+        """A connection has read registers."""
+        unread = self._unread.setdefault(master, set(self._spans))
+        unread -= {span for span in unread if span[0] == table and address <= span[1] and span[2] <= address + count}
+        if not unread:
+            self._polling.add(master)
+            self._on_read()
+
+    def forget(self, master: object) -> None:
+        """A connection has ended."""
+        self._polling.discard(master)
+        self._unread.pop(master, None)
+        self._on_read()
 
 
 def _find_feedback(rows: tuple[ModbusRow, ...]) -> dict[int, list[int]]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-import tty
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
-from typing import Protocol, cast
+from typing import cast
 
+from tieline.config.field import NetworkPlace, SerialPlace
 from tieline.model import UnavailableError
 from tieline.simulator.devices.modbus import ModbusDevice
+from tieline.simulator.devices.pseudo_terminal import open_pseudo_terminal
 
 Units = Mapping[int, ModbusDevice]
 """The devices that answer at one address, by unit identifier."""
@@ -23,18 +24,6 @@ _GATEWAY_TARGET_FAILED = 0x0B
 _BITS_PER_BYTE = 11  # start, eight, parity, stop
 _SILENT_BYTES = 3.5
 _ABANDONED_S = 0.2  # a real slave waits for 3.5 bytes of silence; a process is not woken that exactly
-
-
-class Endpoint(Protocol):
-    """Where devices are served."""
-
-    units: Units
-
-    async def start(self) -> None:
-        """Listens. Raises `UnavailableError` where that cannot be."""
-
-    async def stop(self) -> None:
-        """Breaks all connections and listens no more; `start` begins again at the same address."""
 
 
 class TcpEndpoint:
@@ -48,6 +37,23 @@ class TcpEndpoint:
         self._context = context
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
+
+    @property
+    def devices(self) -> tuple[ModbusDevice, ...]:
+        """Who answers there."""
+        return tuple(self.units.values())
+
+    @property
+    def place(self) -> NetworkPlace:
+        """The socket, once started."""
+        return NetworkPlace(host=self.host, port=self.port)
+
+    async def follow(self) -> None:
+        """Listens as long as a device is there."""
+        if all(device.behavior.manner == "gone" for device in self.devices):
+            await self.stop()
+        else:
+            await self.start()
 
     async def start(self) -> None:
         """Listens; port 0 finds a free one."""
@@ -91,8 +97,7 @@ class _Connection(asyncio.Protocol):
         self._transport = None
         self._register.discard(self)
         for device in self._units.values():
-            if device.on_leave is not None:
-                device.on_leave(self)
+            device.left(self)
 
     def abort(self) -> None:
         """Breaks the connection without a word."""
@@ -147,19 +152,24 @@ class SerialEndpoint:
         self._last_byte_s = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    @property
+    def devices(self) -> tuple[ModbusDevice, ...]:
+        """Who answers there."""
+        return tuple(self.units.values())
+
+    @property
+    def place(self) -> SerialPlace:
+        """The line, once started."""
+        return SerialPlace(serial_port=self.serial_port)
+
+    async def follow(self) -> None:
+        """Nothing to do: a line stays where it is when a device on it is gone."""
+
     async def start(self) -> None:
         """Opens the line."""
         if self._loop is not None:
             return
-        try:
-            self._far, self._near = os.openpty()
-        except OSError as error:
-            names = ", ".join(device.path for device in self.units.values())
-            reason = (error.strerror or str(error)).lower()
-            raise UnavailableError(f"{names} cannot be served: no pseudo-terminal can be had: {reason}") from error
-        tty.setraw(self._near)  # held open: without anybody at the near end the far end would report errors
-        os.set_blocking(self._far, False)
-        self.serial_port = os.ttyname(self._near)
+        self._far, self._near, self.serial_port = open_pseudo_terminal(", ".join(device.path for device in self.devices))
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._far, self._receive)
 
