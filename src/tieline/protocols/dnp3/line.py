@@ -34,7 +34,7 @@ class Session(Protocol):
 
     @property
     def is_busy(self) -> bool:
-        """Whether it waits for a response: on a shared medium nobody else may begin a request."""
+        """Whether it waits for a response: on a shared medium nobody else may begin a request. False while the link is down."""
         ...
 
     def link_up(self, now: Now) -> None:
