@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -44,15 +44,13 @@ class Server:
 
     @classmethod
     @asynccontextmanager
-    async def running(
-        cls, name: str, folder: Path, configuration: Configuration, *, on_restart: Callable[[], None] = lambda: None
-    ) -> AsyncIterator[Server]:
+    async def running(cls, name: str, folder: Path, configuration: Configuration) -> AsyncIterator[Server]:
         """The server, ready for clients, until the block is left. Raises `UnavailableError` where it does not start."""
         server = cls(name, folder, configuration)
         try:
             await server._start()
             # Not a task group: it would wrap whatever leaves the caller's block into a group of its own.
-            keeper = asyncio.create_task(server._keep(on_restart), name=f"keep nats-server {name}")
+            keeper = asyncio.create_task(server._keep(), name=f"keep nats-server {name}")
             try:
                 yield server
             finally:
@@ -138,7 +136,7 @@ class Server:
                 return int(urls[0].rsplit(":", 1)[1])
             await asyncio.sleep(POLL_S)
 
-    async def _keep(self, on_restart: Callable[[], None]) -> None:
+    async def _keep(self) -> None:
         """Starts the server again whenever it ends, at once the first time and then more and more slowly."""
         loop = asyncio.get_running_loop()
         wait_s = 0.0
@@ -157,7 +155,6 @@ class Server:
                     await stop(self._process)
                 continue
             self.restarts += 1
-            on_restart()
 
 
 def _program() -> str:

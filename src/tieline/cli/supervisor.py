@@ -35,7 +35,6 @@ class Child:
     name: str
     arguments: Sequence[str]
     log_file: Path | None = None
-    restarts: int = 0
     process: Process | None = field(default=None, repr=False)
 
     async def start(self) -> None:
@@ -63,7 +62,6 @@ class Child:
             wait_s = 0.0 if loop.time() - started > _IS_STABLE_AFTER_S else min(2 * wait_s + 0.25, _MOST_WAIT_S)
             log.warning("process ended", child=self.name, code=code, restart_in_s=wait_s)
             await asyncio.sleep(wait_s)
-            self.restarts += 1
             await self.start()
 
     async def stop(self) -> None:
