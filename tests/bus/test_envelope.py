@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from tieline.bus import DeviceHealth, Health, decode_batch, decode_health, encode_batch, encode_health
 from tieline.bus.configuration import MAX_PAYLOAD
-from tieline.bus.envelope import MOST_SAMPLES
+from tieline.config.site import MOST_BATCH_SAMPLES
 from tieline.model import Batch, Event, RemoteError, Samples, Severity
 
 lengths = st.shared(st.integers(0, 30), key="length")
@@ -88,7 +88,7 @@ def test_numbers_that_the_historian_could_not_store_are_refused(incarnation: int
 
 
 def test_the_largest_batch_fits_the_payload_limit() -> None:
-    samples = Samples.of(np.arange(MOST_SAMPLES), np.arange(MOST_SAMPLES), np.arange(MOST_SAMPLES))
+    samples = Samples.of(np.arange(MOST_BATCH_SAMPLES), np.arange(MOST_BATCH_SAMPLES), np.arange(MOST_BATCH_SAMPLES))
     assert len(encode_batch(Batch(site="a" * 64, incarnation=2**63 - 1, sequence=2**40, samples=samples))) < MAX_PAYLOAD / 2
 
 

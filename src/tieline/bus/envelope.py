@@ -15,8 +15,6 @@ import numpy.typing as npt
 from tieline.model import Batch, Event, RemoteError, Samples, Severity
 
 VERSION = 1
-MOST_SAMPLES = 50_000
-"""Samples in one batch at the most; with 22 bytes each it stays well below the server's payload limit."""
 
 
 _Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]

@@ -11,6 +11,9 @@ from tieline.config.fields import PositiveSeconds, Strict
 from tieline.config.modbus import ModbusSection
 from tieline.config.outstation import OutstationSection
 
+MOST_BATCH_SAMPLES = 50_000
+"""Samples in one batch at the most; with 22 bytes each it stays well below the bus's payload limit."""
+
 
 class ReportingSection(Strict):
     """When samples go up, unless a point says otherwise, and how they are batched."""
@@ -18,7 +21,9 @@ class ReportingSection(Strict):
     deadband: float = Field(default=0.0, ge=0, allow_inf_nan=False, description="for analog points that state none")
     max_silence_s: PositiveSeconds = Field(default=60.0, description="an unchanged value is repeated after this time")
     batch_age_s: float = Field(default=0.05, ge=0.01, le=10, description="a sample waits this long for company at the most")
-    batch_samples: int = Field(default=10_000, ge=1, le=50_000, description="a batch is sent at this size at the latest")
+    batch_samples: int = Field(
+        default=10_000, ge=1, le=MOST_BATCH_SAMPLES, description="a batch is sent at this size at the latest"
+    )
     memory_samples: int = Field(default=1_000_000, ge=1_000, description="samples held in memory when the site's stream is down")
     spool_mb: int = Field(default=2_048, ge=16, description="disk for the site's stream while the center is unreachable")
 
