@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
@@ -44,9 +45,9 @@ class Equipment(Strict):
     description: str = ""
 
     @property
+    @abstractmethod
     def nodes(self) -> tuple[str, ...]:
         """The nodes that its terminals are connected to; the one it is measured at comes first."""
-        raise NotImplementedError
 
 
 class Node(Equipment):
