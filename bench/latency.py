@@ -20,9 +20,9 @@ import uvloop
 from websockets.asyncio.client import connect
 
 from bench.result import Result, show
-from bench.topology import free_port, utility_toml
+from bench.topology import utility_toml
 from tieline.bus import connected
-from tieline.cli.run import every_role, hmi_answers, open_authority
+from tieline.cli.run import every_role, free_port, hmi_answers, open_authority
 from tieline.cli.supervisor import Supervisor
 from tieline.config import read_folder
 from tieline.model import Samples

@@ -9,7 +9,6 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
@@ -22,6 +21,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 
+from tieline.cli.run import free_port
 from tieline.model import Samples
 
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
@@ -276,14 +276,6 @@ def _when_up(kind: type[VictoriaMetrics | InfluxDB], port: int, process: subproc
             peer.close()
         time.sleep(0.1)
     raise RuntimeError(f"{kind.program} does not come up")
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def close_enough(ours: dict[Any, Any], theirs: dict[Any, Any]) -> bool:

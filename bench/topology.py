@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from nats.aio.client import Client
 
 from tieline.bus import Server, connected, streams, subjects
 from tieline.bus.configuration import for_center, for_dmz, for_site
+from tieline.cli.run import free_port
 from tieline.config import ConduitSection, DmzSection, RetentionSection, Site, Utility, ZoneSection
 from tieline.config.site import ReportingSection
 from tieline.config.utility import CenterSection
@@ -66,13 +66,6 @@ def utility_toml(name: str, *sites: str) -> str:
     for source in ("stations", "center"):
         text += f'[[conduits]]\nsource = "{source}"\ntarget = "dmz"\nreason = "telemetry"\n'
     return text
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager

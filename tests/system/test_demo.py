@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.topology import free_port
 from tests.system.processes import Processes, eventually, processes_with, run
+from tieline.cli.run import free_port
 from tieline.historian import FILE_NAME, Historian, open_asker
 from tieline.security.identity import Authority
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.topology import free_port, utility_toml
+from bench.topology import utility_toml
 from tests.system.processes import Processes, eventually
+from tieline.cli.run import free_port
 from tieline.historian import query
 from tieline.model import UnavailableError
 
