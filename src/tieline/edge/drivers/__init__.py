@@ -6,7 +6,10 @@ import ssl
 from collections.abc import Callable, Sequence
 
 from tieline.config import ModbusDevice, Site, TlsFiles
+from tieline.config.dnp3 import Dnp3Device
+from tieline.edge.dnp3 import StationChannels
 from tieline.edge.driver import Driver
+from tieline.edge.drivers.dnp3 import dnp3_drivers
 from tieline.edge.drivers.modbus import modbus_drivers
 from tieline.io import Clock
 from tieline.model import ConfigError, Event, Samples
@@ -19,11 +22,22 @@ def make_drivers(
     *,
     clock: Clock,
     tls: Callable[[TlsFiles], ssl.SSLContext] | None = None,
+    channels: StationChannels | None = None,
 ) -> Sequence[Driver]:
-    """A driver for each device of a site. Raises `ConfigError` for a device of a protocol that there is no driver for."""
-    modbus = []
+    """A driver for each device of a site. Raises `ConfigError` for a device of a protocol that there is no driver for.
+
+    `channels` is given where DNP3 devices may share them with outstations of the site.
+    """
+    modbus, dnp3 = [], []
     for device in site.devices:
-        if not isinstance(device, ModbusDevice):
-            raise ConfigError(f"{device.path} cannot be read: there is no driver for {device.protocol}")
-        modbus.append(device)
-    return modbus_drivers(modbus, on_samples=on_samples, on_event=on_event, clock=clock, tls=tls)
+        match device:
+            case ModbusDevice():
+                modbus.append(device)
+            case Dnp3Device():
+                dnp3.append(device)
+            case _:
+                raise ConfigError(f"{device.path} cannot be read: there is no driver for {device.protocol}")
+    return [
+        *modbus_drivers(modbus, on_samples=on_samples, on_event=on_event, clock=clock, tls=tls),
+        *dnp3_drivers(dnp3, on_samples=on_samples, on_event=on_event, clock=clock, tls=tls, channels=channels),
+    ]
