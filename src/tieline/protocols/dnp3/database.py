@@ -8,7 +8,6 @@ outstation, not to an association: what one master assigns holds for all (clause
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,7 @@ from tieline.protocols.dnp3.application import IIN
 from tieline.protocols.dnp3.event_buffer import EventBuffer
 from tieline.protocols.dnp3.event_encoding import EventColumns
 from tieline.protocols.dnp3.measurements import Flag, PointType
-from tieline.protocols.dnp3.point_table import MOST_STRING, Integers, Points, PointTable, check_deadbands
+from tieline.protocols.dnp3.point_table import MOST_STRING, Integers, Points, PointTable, check_deadbands, spread
 from tieline.protocols.dnp3.selection import Reservations
 
 FREEZES = {PointType.COUNTER: PointType.FROZEN_COUNTER, PointType.ANALOG_INPUT: PointType.FROZEN_ANALOG_INPUT}
@@ -26,7 +25,6 @@ FREEZES = {PointType.COUNTER: PointType.FROZEN_COUNTER, PointType.ANALOG_INPUT: 
 _LOCAL_INDICATIONS = IIN.LOCAL_CONTROL | IIN.DEVICE_TROUBLE | IIN.CONFIG_CORRUPT | IIN.ALREADY_EXECUTING
 
 Values = float | Sequence[float] | npt.NDArray[np.float64]
-_Number = TypeVar("_Number", np.float64, np.int64)
 Numbers = int | Sequence[int] | npt.NDArray[np.integer]
 
 
@@ -229,15 +227,8 @@ class Database:
 
 
 def _reals(given: Values, count: int) -> npt.NDArray[np.float64]:
-    return _spread(np.asarray(given, np.float64), count)
+    return spread(np.asarray(given, np.float64), count)
 
 
 def _integers(given: Numbers, count: int) -> Integers:
-    return _spread(np.asarray(given, np.int64), count)
-
-
-def _spread(given: npt.NDArray[_Number], count: int) -> npt.NDArray[_Number]:
-    """One entry a point, where one number was given for all."""
-    if given.shape not in {(), (1,), (count,)}:
-        raise LocalError(f"{count} points are named, {len(given)} entries are given")
-    return np.broadcast_to(given, count)
+    return spread(np.asarray(given, np.int64), count)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from tieline.model import LocalError
 from tieline.protocols.dnp3.measurements import EVENT_VARIATIONS, NO_TIME, STATIC_VARIATIONS, Flag, PointType
 
+_Number = TypeVar("_Number", np.float64, np.int64)
 Integers = npt.NDArray[np.int64]
 Settings = int | Sequence[int] | npt.NDArray[np.integer]
 """One number for all points, or one for each."""
@@ -60,7 +62,7 @@ class PointTable:
         statics, events = STATIC_VARIATIONS.get(kind, (0,)), EVENT_VARIATIONS.get(kind, (0,))
         self.static_variation = _variations(kind, points.static_variation, order, statics)
         self.event_variation = _variations(kind, points.event_variation, order, events)
-        deadband = np.array(np.broadcast_to(np.asarray(points.deadband, np.float64), count))[order]
+        deadband = spread(np.asarray(points.deadband, np.float64), count)[order]
         check_deadbands(deadband)
         self.deadband = deadband
         self.value = np.zeros(count)
@@ -125,10 +127,17 @@ def check_deadbands(deadband: npt.NDArray[np.float64]) -> None:
         raise LocalError("a deadband is a number that is not negative")
 
 
+def spread(given: npt.NDArray[_Number], count: int) -> npt.NDArray[_Number]:
+    """One entry a point, where one number may be given for all. Raises `LocalError` where there are more or fewer."""
+    if given.shape not in {(), (1,), (count,)}:
+        raise LocalError(f"{count} points are named, {given.size} entries are given")
+    return np.broadcast_to(given, count)
+
+
 def _column(
     kind: PointType, name: str, given: Settings, order: npt.NDArray[np.intp], allowed: Sequence[int]
 ) -> npt.NDArray[np.uint8]:
-    numbers = np.broadcast_to(np.asarray(given), len(order))
+    numbers = spread(np.asarray(given, np.int64), len(order))
     if not np.isin(numbers, allowed).all():
         raise LocalError(f"a {name} of {kind.name} is one of {', '.join(map(str, sorted(allowed)))}")
     return numbers[order].astype(np.uint8)
