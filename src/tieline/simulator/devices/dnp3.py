@@ -83,6 +83,7 @@ class Dnp3Device:
         self.ahead_us = 0
         """By how much the device's clock is ahead of ours: what its master wrote."""
         self._watch: _EventWatch | None = None
+        self._is_published = False
         self._store(with_events=False)
 
     def __len__(self) -> int:
@@ -109,9 +110,10 @@ class Dnp3Device:
         return self._rows[number]
 
     def publish(self, values: Column) -> None:
-        """New values for all points, in their order, all at one time; beyond their deadbands they are events."""
+        """New values for all points, in their order, all at one time; beyond their deadbands they are events, but for the first."""
         self._values[:] = values
-        self._store()
+        self._store(with_events=self._is_published)
+        self._is_published = True
 
     def change(self, values: Mapping[str, float]) -> None:
         """New values for some points. It costs as much as `publish`: change many at once."""

@@ -161,6 +161,7 @@ class _LineEndpoint:
         self._clock = clock
         self._datagrams = datagrams
         self._runner: LineRunner | None = None
+        self._channel: Channel | None = None
 
     async def start(self) -> None:
         """Opens the line."""
@@ -171,20 +172,44 @@ class _LineEndpoint:
         for device in self.devices:
             runner.add(_station_of(device))
             device.on_change = runner.wake
-        runner.expect()
-        runner.attach(await self._open(runner))
+        heard = _FirstWord(runner)
+        heard.channel = self._channel = await self._open(heard)
         self._runner = runner
 
     async def stop(self) -> None:
         """Closes the line."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            for device in self.devices:
-                device.on_change = None
-            runner.stop()
+        if self._runner is None or self._channel is None:
+            return
+        for device in self.devices:
+            device.on_change = None
+        self._runner.stop()
+        self._channel.close()
+        await self._channel.wait_closed()
+        self._runner = self._channel = None
 
     @abstractmethod
     async def _open(self, receiver: Receiver) -> Channel: ...
+
+
+class _FirstWord:
+    """Gives a line its channel when somebody has spoken: before that there is nobody who could be told anything."""
+
+    def __init__(self, runner: LineRunner) -> None:
+        self.channel: Channel | None = None
+        self._runner = runner
+        self._is_attached = False
+        runner.expect()
+
+    def received(self, data: bytes) -> None:
+        """Bytes came."""
+        if not self._is_attached and self.channel is not None:
+            self._is_attached = True
+            self._runner.attach(self.channel)
+        self._runner.received(data)
+
+    def closed(self, reason: str) -> None:
+        """The channel ended."""
+        self._runner.closed(reason)
 
 
 class UdpEndpoint(_LineEndpoint):
