@@ -71,6 +71,20 @@ def test_an_invalid_value_is_not_called_out_of_range() -> None:
     assert reporting.select(Samples.of(1, 1, 500, int(Quality.INVALID))).quality.tolist() == [int(Quality.INVALID)]
 
 
+def test_a_value_reported_behind_a_newer_one_is_said_again_as_soon_as_it_is_the_newest() -> None:
+    reporting = ExceptionReporting([point(1)])
+    told = [(10 * S, 0.0), (8 * S, 1.0), (9 * S, 1.0), (11 * S, 1.0), (12 * S, 1.0)]
+    reported = [len(reporting.select(Samples.of(1, at, value))) for at, value in told]
+    assert reported == [1, 1, 0, 1, 0]
+
+
+def test_limits_can_be_applied_without_choosing() -> None:
+    reporting = ExceptionReporting([point(1, low=0, high=100), point(2)])
+    qualified = reporting.qualify(Samples.of([2, 1, 1], 1, [500, 101, 50]))
+    assert [bool(quality & Quality.OUT_OF_RANGE) for quality in qualified.quality.tolist()] == [False, True, False]
+    assert len(reporting.qualify(Samples.empty())) == 0
+
+
 def test_not_a_number_is_reported_when_it_comes_and_when_it_goes() -> None:
     reporting = ExceptionReporting([point(1, deadband=1.0)])
     reported = [len(reporting.select(Samples.of(1, at, v))) for at, v in enumerate([1.0, math.nan, math.nan, 1.0])]
@@ -100,6 +114,7 @@ def test_columns_give_what_a_loop_over_samples_gives(batches: list[list[tuple[in
     points = {number: point(number, deadband=number / 2, silence_s=15.0, low=-4, high=4) for number in order}
     reporting = ExceptionReporting([points[number] for number in order])
     last: dict[int, tuple[int, float, int]] = {}
+    latest: dict[int, int] = {}
     for batch in batches:
         expected = []
         for number, at, value, quality in batch:
@@ -115,11 +130,13 @@ def test_columns_give_what_a_loop_over_samples_gives(batches: list[list[tuple[in
                     or math.isnan(value) != math.isnan(was)
                     or quality & STATUS != was_quality
                     or not 0 <= at - was_at < told.reporting.max_silence_s * S
+                    or was_at < latest[number] <= at
                 )
             else:
                 is_new = True
             if is_new:
                 last[number] = (at, value, quality & STATUS)
+                latest[number] = max(at, latest.get(number, at))
                 expected.append((number, at, value, quality))
         columns = [np.array(column) for column in zip(*batch, strict=True)] if batch else [np.empty(0)] * 4
         reported = reporting.select(Samples.of(*columns))

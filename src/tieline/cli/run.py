@@ -158,6 +158,8 @@ def _relocated(utility: Utility, data: Path) -> Utility:
 async def _site(utility: Utility, data: Path, name: str, dmz: str) -> None:
     from tieline.bus import Server, connected, subjects
     from tieline.bus.configuration import for_site
+    from tieline.edge.dnp3 import StationChannels
+    from tieline.edge.dnp3.presenting import make_outstations
     from tieline.edge.drivers import make_drivers
     from tieline.edge.gateway import Gateway
 
@@ -171,12 +173,14 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str) -> None:
         return device_context(utility.folder, connection, credentials)
 
     clock = SystemClock()
-    make = partial(make_drivers, site, clock=clock, tls=tls)
+    channels = StationChannels(clock=clock, random=random.random, tls=tls)
+    make = partial(make_drivers, site, clock=clock, tls=tls, channels=channels)
+    present = partial(make_outstations, site, channels=channels, clock=clock)
     async with (
         Server.running(f"edge-{name}", place / "bus", configuration) as server,
         connected(server.port, credentials) as client,
     ):
-        await Gateway(site, client, make, clock=clock, rng=random.SystemRandom()).run()
+        await Gateway(site, client, make, present, clock=clock, rng=random.SystemRandom()).run()
 
 
 async def _dmz(utility: Utility, data: Path, address: str) -> None:

@@ -3,6 +3,9 @@
 A sample is reported when it is the point's first, when its value has moved beyond the deadband since the last *reported* value, when
 the IEC 61850-7-3 part of its quality has changed (a change between a number and NaN counts as one), or when nothing was
 reported of the point for its maximum silence. Before that, a value outside the point's limits becomes questionable, out of range.
+
+Devices stamp their events themselves, and a clock may be behind. A live picture shows what has the latest time; so where the sample
+reported last has not, the next one that has is reported, whatever it says.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ class ExceptionReporting:
         self._value = np.full(len(ordered), np.nan)
         self._quality = np.zeros(len(ordered), dtype=np.uint16)
         self._time = np.full(len(ordered), _NEVER, dtype=np.int64)
+        self._latest = self._time.copy()
 
     def select(self, samples: Samples) -> Samples:
         """The samples worth reporting, in their order, with limits applied. Every point has to be one of those given at the start."""
@@ -41,13 +45,17 @@ class ExceptionReporting:
         index = np.searchsorted(self._ids, samples.point)
         if np.any(index == len(self._ids)) or np.any(self._ids[index] != samples.point):
             raise ValueError("samples of a point that this site does not have")
-        samples = self._qualify(samples, index)
+        samples = self._with_limits(samples, index)
         chosen = np.zeros(len(samples), dtype=np.bool_)
         for turn in _turns(index):
             chosen[turn] = self._choose(index[turn], samples.time[turn], samples.value[turn], samples.quality[turn])
         return samples if chosen.all() else samples.take(chosen)
 
-    def _qualify(self, samples: Samples, index: npt.NDArray[np.intp]) -> Samples:
+    def qualify(self, samples: Samples) -> Samples:
+        """The samples with limits applied, all of them; `select` does it too, and harmlessly again."""
+        return self._with_limits(samples, np.minimum(np.searchsorted(self._ids, samples.point), len(self._ids) - 1))
+
+    def _with_limits(self, samples: Samples, index: npt.NDArray[np.intp]) -> Samples:
         beyond = (samples.value < self._low[index]) | (samples.value > self._high[index])
         beyond &= (samples.quality & VALIDITY) == 0
         if not beyond.any():
@@ -71,13 +79,16 @@ class ExceptionReporting:
         silence = np.where(is_first, 0, time - np.where(is_first, 0, last))
         # A clock that stepped back (negative silence) reports too: the old stamp no longer says anything.
         silent = (silence >= self._silence_us[index]) | (silence < 0)
+        latest = self._latest[index]
+        is_behind = (last < latest) & (time >= latest)
         chosen: npt.NDArray[np.bool_] = (
-            is_first | moved | silent | (status != self._quality[index]) | (np.isnan(value) != np.isnan(held))
+            is_first | moved | silent | is_behind | (status != self._quality[index]) | (np.isnan(value) != np.isnan(held))
         )
         where = index[chosen]
         self._value[where] = value[chosen]
         self._quality[where] = status[chosen]
         self._time[where] = time[chosen]
+        self._latest[where] = np.maximum(latest[chosen], time[chosen])
         return chosen
 
 

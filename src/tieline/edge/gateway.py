@@ -1,6 +1,7 @@
 """A site's gateway: devices are read, what is new is reported, batches go to the site's stream.
 
     drivers -> ExceptionReporting -> Outbox -> the site's stream (JetStream on local disk) -> the center takes it from there
+        `-> outstations that the site presents to SCADA masters of others
 
 Drivers hand over columns synchronously on the event loop; nothing between a driver and the outbox waits. Every second the gateway
 says how it is; that report is not stored, so that silence at the center means what it says.
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import structlog
 from nats.aio.client import Client
@@ -34,10 +36,35 @@ MakeDrivers = Callable[[Callable[[Samples], None], Callable[[Event], None]], Seq
 """Makes the site's drivers, given where samples and events go."""
 
 
+class Presenter(Protocol):
+    """Shows the site's points to somebody else."""
+
+    def take(self, samples: Samples) -> None:
+        """Samples of any points, with limits applied; synchronous, and never blocks."""
+        ...
+
+    async def run(self) -> None:
+        """Serves until cancelled; whatever others do becomes events, never an error."""
+        ...
+
+
+MakePresenters = Callable[[Callable[[Event], None]], Sequence[Presenter]]
+"""Makes what presents the site's points, given where events go."""
+
+
 class Gateway:
     """One site's gateway, connected to the bus server beside it. `run` it."""
 
-    def __init__(self, site: Site, client: Client, make_drivers: MakeDrivers, *, clock: Clock, rng: random.Random) -> None:
+    def __init__(
+        self,
+        site: Site,
+        client: Client,
+        make_drivers: MakeDrivers,
+        make_presenters: MakePresenters = lambda _: (),
+        *,
+        clock: Clock,
+        rng: random.Random,
+    ) -> None:
         self._site = site
         self._client = client
         self._clock = clock
@@ -50,6 +77,7 @@ class Gateway:
             memory_samples=site.reporting.memory_samples,
             rng=rng,
         )
+        self._presenters = make_presenters(self._outbox.add_event)
         self._drivers = make_drivers(self._take, self._outbox.add_event)
 
     async def run(self) -> None:
@@ -61,6 +89,8 @@ class Gateway:
             async with asyncio.TaskGroup() as tasks:
                 for driver in self._drivers:
                     tasks.create_task(driver.run(), name=f"drive {driver.device.path}")
+                for presenter in self._presenters:
+                    tasks.create_task(presenter.run(), name=f"present {self._site.name}")
                 tasks.create_task(self._report_health(), name=f"health of {self._site.name}")
                 tasks.create_task(_fail_with(publisher), name="watch publisher")
         finally:
@@ -69,6 +99,10 @@ class Gateway:
             publisher.cancel()
 
     def _take(self, samples: Samples) -> None:
+        if self._presenters:
+            samples = self._reporting.qualify(samples)
+            for presenter in self._presenters:
+                presenter.take(samples)
         reported = self._reporting.select(samples)
         self._outbox.add(reported)
         for event in self._states.of(reported):

@@ -4,7 +4,7 @@ from tieline.io.backoff import Backoff
 from tieline.io.channel import Channel, Receiver
 from tieline.io.clock import Clock, SystemClock
 from tieline.io.serial_line import open_serial
-from tieline.io.tcp import Accept, AcceptedReceiver, Listener, listen_tcp, open_tcp
+from tieline.io.tcp import Accept, AcceptedReceiver, Listener, listen_tcp, open_tcp, peer_names
 from tieline.io.ticker import Ticker
 from tieline.io.udp import UdpChannel, open_udp
 
@@ -23,4 +23,5 @@ __all__ = [
     "open_serial",
     "open_tcp",
     "open_udp",
+    "peer_names",
 ]

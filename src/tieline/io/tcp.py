@@ -76,6 +76,16 @@ class _StreamChannel(asyncio.Protocol):
     async def wait_closed(self) -> None:
         await self._ended.wait()
 
+    @property
+    def peer_names(self) -> frozenset[str]:
+        certificate = None if self._transport is None else self._transport.get_extra_info("peercert")
+        return frozenset(str(name).lower() for _, name in (certificate or {}).get("subjectAltName", ()))
+
+
+def peer_names(channel: Channel) -> frozenset[str]:
+    """The names and addresses in the certificate that the peer of a TLS connection has shown; empty where there is none."""
+    return channel.peer_names if isinstance(channel, _StreamChannel) else frozenset()
+
 
 async def open_tcp(
     host: str,

@@ -26,7 +26,7 @@ from tieline.edge.dnp3.channels import StationChannel, TlsContext, make_context
 from tieline.edge.dnp3.line_runner import LineRunner
 from tieline.edge.dnp3.stations import Station
 from tieline.edge.dnp3.watching import WatchedDeframer
-from tieline.io import Backoff, Channel, Clock, listen_tcp
+from tieline.io import Backoff, Channel, Clock, listen_tcp, peer_names
 from tieline.model import LocalError, UnavailableError
 from tieline.protocols.dnp3.frame import SELF_ADDRESS, LinkFrame, PrimaryFunction, encode_frame, is_broadcast, primary_control
 from tieline.protocols.dnp3.line import Line
@@ -186,6 +186,10 @@ class ListeningChannel(StationChannel):
         host = normal_address(host)
         if not self.candidates(host):
             log.warning("connection refused", channel=self.name, peer=host)
+            return None
+        wanted = self.place.peer_name if isinstance(self.place, Dnp3TlsServer) else None
+        if wanted is not None and wanted.lower() not in peer_names(channel):
+            log.warning("connection refused", channel=self.name, peer=host, certificate=sorted(peer_names(channel)))
             return None
         strangers = [connection for connection in self.connections if not connection.runner.stations]
         if len(strangers) >= MOST_STRANGERS:
