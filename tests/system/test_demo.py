@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -13,9 +14,14 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from py1815.master import Master, Tasks
+from py1815.master.store import Store
 
 from tests.system.processes import Processes, eventually, processes_with, run
+from tieline.cli.example import example_folder
 from tieline.cli.run import free_port
+from tieline.config import read_folder
+from tieline.config.field import NetworkPlace, read_book
 from tieline.historian import FILE_NAME, Historian, open_asker
 from tieline.security.identity import Authority
 
@@ -64,13 +70,21 @@ def all_values(port: int) -> dict[str, tuple[object, object]]:
     return {value["path"]: (value["value"], value["time"]) for value in values}
 
 
+def unreported() -> set[str]:
+    """The commands of DNP3 devices: what becomes of them other points report."""
+    devices = [device for site in read_folder(example_folder()).sites for device in site.devices if device.protocol == "dnp3"]
+    return {point.path for device in devices for point in device.points if point.kind.is_writable}
+
+
 def test_the_demo_runs_stops_cleanly_and_keeps_its_data(tmp_path: Path, processes: Processes) -> None:
     data, port = tmp_path / "data", free_port()
     demo = start_demo(processes, data, port)
     eventually(lambda: links(port) == ["up"] * 3)
     # Every site, at once: joining one to the center's stream must not undo the joining of another.
     eventually(lambda: len(sites_stored(data)) == 3, within_s=20)
-    eventually(lambda: all(value is not None for value, _ in all_values(port).values()))
+    commands = unreported()
+    assert len(commands) == 21
+    eventually(lambda: {path for path, (value, _) in all_values(port).items() if value is None} == commands)
     before = all_values(port)
     eventually(lambda: sum(now != before[path] for path, now in all_values(port).items()) > 50)
     first = count(data)
@@ -86,6 +100,31 @@ def test_the_demo_runs_stops_cleanly_and_keeps_its_data(tmp_path: Path, processe
 
     start_demo(processes, data, port)
     eventually(lambda: count(data) > kept)
+
+
+async def test_the_demo_presents_a_station_to_a_scada_system_that_is_there_already(tmp_path: Path, processes: Processes) -> None:
+    data, port = tmp_path / "data", free_port()
+    start_demo(processes, data, port)
+    eventually(lambda: links(port) == ["up"] * 3)
+    place = read_book(data / "field.json")["northgate/control-room"]
+    assert isinstance(place, NetworkPlace)
+    tasks = Tasks(enable_unsolicited=(1, 2, 3))
+    async with Master() as master:
+        station = await master.add(
+            "northgate", host=place.host, port=place.port, outstation_address=20, master_address=100, tasks=tasks, wait=20.0
+        )
+
+        def is_plausible(store: Store) -> bool:
+            voltage, oil = store.analog_input(6), store.analog_input(12)  # of the RTU, and of the transformer's monitor
+            return None not in {voltage, oil} and 12_000 < voltage.value < 14_000 and 100 < oil.value < 1_000
+
+        async def read() -> None:
+            while not is_plausible(station.store):
+                await station.read(analog_inputs=[6, 12])
+
+        await asyncio.wait_for(read(), 60)
+        received = station.store.events_received
+        assert await station.wait_for(lambda store: store.events_received > received + 5, 60)
 
 
 def test_a_demo_that_is_killed_leaves_no_process_behind(tmp_path: Path, processes: Processes) -> None:
