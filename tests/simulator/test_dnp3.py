@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -146,6 +147,17 @@ async def test_outputs_take_the_operation_of_the_list_and_their_status_follows(f
         assert written[5:] == [("switch", 1), ("target", 20.5)]
         assert await seen(master, PointType.BINARY_OUTPUT, 0, True)
         assert await seen(master, PointType.ANALOG_OUTPUT, 0, 205)
+
+
+async def test_what_was_written_stays_while_everything_else_wanders(utility: Utility, tmp_path: Path) -> None:
+    async with Field(utility, data=tmp_path / "data") as field:
+        device = field.device("field/rtu")
+        async with master_of(field) as master:
+            assert (await master.operate(analog_outputs={0: 205})).accepted is True
+            level = device.values[device.number("level")]
+            await field.play(10.0)
+        assert device.values[device.number("wanted")] == 20.5
+        assert device.values[device.number("level")] != level
 
 
 @pytest.mark.parametrize(
@@ -397,6 +409,29 @@ async def test_an_outstation_that_the_gateway_is_has_an_address_that_is_held_for
         writer.close()
         server.close()
         await server.wait_closed()
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_an_outstation_of_the_gateway_has_a_place_on_every_transport(tmp_path: Path, transport: str) -> None:
+    folder = tmp_path / "folder"
+    write_folder(folder)
+    site = folder / "sites/field/site.toml"
+    upward = (
+        f'[[outstations]]\nname = "upward"\noutstation = 20\nmasters = [2]\n[outstations.connection]\n{TRANSPORTS[transport]}'
+    )
+    site.write_text(site.read_text() + upward.replace("10.9.9.", "10.8.8."))
+    (folder / "sites/field/outstations").mkdir()
+    (folder / "sites/field/outstations/upward.csv").write_text("point,group,index\nrtu/door,1,0\n")
+    utility = read_folder(folder)
+    async with Field(utility, data=tmp_path / "data") as field:
+        place = field.book["field/upward"]
+        assert place != field.book["field/rtu"]
+        assert relocate(utility, field.book).site("field").outstations[0].connection.transport == transport
+        if isinstance(place, SerialPlace):
+            line = os.open(place.serial_port, os.O_RDWR | os.O_NOCTTY)
+            for _ in range(64):  # more than a line holds that nobody reads
+                await asyncio.get_running_loop().run_in_executor(None, os.write, line, bytes(1024))
+            os.close(line)
 
 
 def test_the_example_has_an_rtu_as_a_real_point_list_has_it() -> None:

@@ -199,7 +199,7 @@ class Field:
                     points.append(number)
                     places.append(self.plant.locate(point.equipment, point.quantity, point.phase, point.kind))
                     factors.append(1 / quantity.units[point.unit])
-                elif not point.kind.is_writable:
+                elif not point.kind.is_writable and number not in device.feedback:
                     others.append(number)
             feeds.append(
                 _Feed(

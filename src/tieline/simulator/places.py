@@ -91,7 +91,7 @@ class Places:
     def _dnp3(self, stack: AsyncExitStack) -> Iterator[Endpoint]:
         for sections in self._by_channel(config.Dnp3Device, _dnp3_key):
             connection = sections[0].connection
-            devices = [device for device in map(self._find_dnp3, sections) if device is not None]
+            devices = [self._find_dnp3(section) for section in sections]
             names = ", ".join(device.path for device in devices)
             _check_addresses(sections)
             if isinstance(connection, Dnp3Serial):
@@ -112,9 +112,10 @@ class Places:
                 devices, at=at, dials=is_dialed(connection), clock=self._clock, random=self._random, context=context
             )
 
-    def _find_dnp3(self, section: config.Dnp3Device) -> Dnp3Device | None:
+    def _find_dnp3(self, section: config.Dnp3Device) -> Dnp3Device:
         device = self._devices[section.path]
-        return device if isinstance(device, Dnp3Device) else None
+        assert isinstance(device, Dnp3Device)
+        return device
 
     def _by_channel(self, kind: type[S], key: Callable[[S], _Key]) -> Iterator[Sequence[S]]:
         found: dict[_Key, list[S]] = {}

@@ -52,6 +52,11 @@ class SimulatedDevice(Protocol):
         ...
 
     @property
+    def feedback(self) -> frozenset[int]:
+        """The numbers of points that report what was written to others."""
+        ...
+
+    @property
     def values(self) -> Column:
         """What the points stand at, in engineering units; they change with `publish` and `change`."""
         ...

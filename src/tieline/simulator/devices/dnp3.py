@@ -31,7 +31,8 @@ from tieline.simulator.devices.manners import Mannered
 _SOURCES = {frozen: source for source, frozen in FREEZES.items()}
 _TIME_PERIOD_S = 3_600.0
 _RESTART_S = 1
-_FEEDBACK = {12: 10, 41: 40}
+_STATUS_OF = {12: 10, 41: 40}
+"""The group that reports the outputs of a group."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +70,12 @@ class Dnp3Device:
         self._rows = device.rows
         self._index = {point.name: number for number, point in enumerate(device.points)}
         self._places = {(row.group, row.index): number for number, row in enumerate(device.rows)}
+        self._feedback = {
+            number: self._places[status]
+            for number, row in enumerate(device.rows)
+            if (status := (_STATUS_OF.get(row.group, -1), row.index)) in self._places
+        }
+        self.feedback = frozenset(self._feedback.values())
         self._values: Column = np.zeros(len(device.rows))
         self._cleared = np.zeros(len(device.rows))
         self._flags = np.full(len(device.rows), int(Flag.ONLINE), np.uint8)
@@ -165,11 +172,9 @@ class Dnp3Device:
 
     def command(self, number: int, value: float) -> None:
         """Does what a master has asked an output to do; what reports the same output shows it at once."""
-        row = self._rows[number]
         self._values[number] = value
-        feedback = self._places.get((_FEEDBACK[row.group], row.index))
-        if feedback is not None:
-            self._values[feedback] = value
+        if number in self._feedback:
+            self._values[self._feedback[number]] = value
         if self.on_write is not None:
             self.on_write(number, value)
         self._store()

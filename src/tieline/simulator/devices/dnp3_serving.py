@@ -126,7 +126,9 @@ class ChannelEndpoint:
             device.on_change = None
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
 
     async def follow(self) -> None:
         """Serves as long as a device is there."""

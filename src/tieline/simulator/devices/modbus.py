@@ -47,6 +47,7 @@ class ModbusDevice:
             for address in range(row.address, row.address + row.length):
                 self._open[row.table].setdefault(address, []).append(number)
         self._feedback = _find_feedback(device.rows)
+        self.feedback = frozenset(number for numbers in self._feedback.values() for number in numbers)
         self._registers.write_points(self._values)
 
     def __len__(self) -> int:
