@@ -35,7 +35,7 @@ class Duty:
 class Entry:
     """A duty with its state."""
 
-    __slots__ = ("due_s", "duty", "is_refused", "is_running", "not_before_s", "wait_s")
+    __slots__ = ("due_s", "duty", "is_refused", "is_reported", "is_running", "is_stale", "not_before_s", "wait_s")
 
     def __init__(self, duty: Duty) -> None:
         self.duty = duty
@@ -47,7 +47,10 @@ class Entry:
         self.not_before_s = 0.0
         self.wait_s = 0.0
         self.is_refused = False
+        self.is_reported = False
         self.is_running = False
+        self.is_stale = False
+        """The outstation has restarted while it ran: it is done once more."""
 
 
 class Agenda:
@@ -80,6 +83,7 @@ class Agenda:
         at_s = max(now_s, clearing.not_before_s)
         for entry in self._entries:
             entry.is_refused = False
+            entry.is_stale = entry.is_running
             if entry.duty.at_restart:
                 entry.due_s = at_s
             elif entry.due_s is None and entry.duty.period_s:
@@ -126,6 +130,9 @@ class Agenda:
     def done(self, entry: Entry, now_s: float, *, paced: bool = True) -> None:
         """A duty was done; `paced`: asked for again soon, it waits."""
         self._plan(entry, now_s)
+        if entry.is_stale and entry.duty.at_restart:
+            entry.due_s = now_s
+        entry.is_stale = False
         if paced:
             self._pace(entry, now_s)
 
@@ -138,6 +145,12 @@ class Agenda:
         """A duty is left out until the next start."""
         entry.is_refused = True
         entry.due_s = None
+
+    def refuse_once(self, entry: Entry, now_s: float) -> bool:
+        """A duty is refused, and goes on at its period all the same; whether that is news."""
+        is_news, entry.is_reported = not entry.is_reported, True
+        self._plan(entry, now_s)
+        return is_news
 
     def skip(self, entry: Entry, now_s: float) -> None:
         """A duty that must not be repeated has failed: the next time is its period's."""

@@ -66,6 +66,7 @@ _MOST_WAITING = 256
 _LASTING = (
     IIN.NEED_TIME | IIN.LOCAL_CONTROL | IIN.DEVICE_TROUBLE | IIN.DEVICE_RESTART | IIN.EVENT_BUFFER_OVERFLOW | IIN.CONFIG_CORRUPT
 )
+_POLLS = {Rank.INTEGRITY, Rank.POLL_EVENTS}
 _CLASS_BITS = {1: IIN.CLASS_1_EVENTS, 2: IIN.CLASS_2_EVENTS, 3: IIN.CLASS_3_EVENTS}
 
 
@@ -104,8 +105,6 @@ class Association:
         """The restart, if one is indicated, was before the start-up sequence began."""
         self._iin = IIN(0)
         self._unsolicited_classes: frozenset[int] = frozenset()
-        self._in_doubt: int | None = None
-        """The last fragment of the response that is coming in, as `Repeats` counts, where it waits for a confirmation."""
         self._last_response = b""
         self._last_unsolicited = b""
         self._looked_s = float("-inf")
@@ -138,6 +137,7 @@ class Association:
     def link_down(self, now: Now) -> None:
         """The channel is gone: nothing is outstanding any more, and every request of the application has its result."""
         self._is_up = False
+        self._repeats.link_lost()
         self._confirmations.clear()
         exchange, self._exchange = self._exchange, None
         tasks, self._tasks = self._tasks, []
@@ -265,7 +265,10 @@ class Association:
         self.counters.timeouts += 1
         task = exchange.task
         self._exchange = None
-        may_repeat = task.request.is_repeatable and not self._agenda.is_held and not exchange.fragments
+        if exchange.is_too_long(now):
+            self._advance(task, exchange.reply(Fate.BROKEN, now), now)
+            return
+        may_repeat = task.request.is_repeatable and not self._agenda.is_held
         if may_repeat and task.attempts <= self.settings.retries:
             return  # it is still among the tasks, and its request the next to leave
         self._agenda.silent(now.monotonic_s)
@@ -303,6 +306,10 @@ class Association:
                 self._note_duty(rank)
             case Outcome.REFUSED if not result.iin & REQUEST_REFUSED:
                 self._agenda.postpone(entry, now_s)  # it is busy with another request
+            case Outcome.REFUSED if rank in _POLLS and entry.duty.period_s:
+                # It may be refused only as long as there is nothing to report.
+                if self._agenda.refuse_once(entry, now_s):
+                    self._events.append(DutyRefused(rank, result))
             case Outcome.REFUSED:
                 self._agenda.refuse(entry)
                 self._events.append(DutyRefused(rank, result))
@@ -330,24 +337,20 @@ class Association:
         if exchange is None or not exchange.expects(control):
             self._take_stray(control, octets)
             return
-        if exchange.fragments and self._in_doubt is not None:
-            self._repeats.confirmed(self._in_doubt)
         self._hear(is_answer=True)
         exchange.accept(fragment, now)
         self._last_response = octets
-        mark = self._repeats.mark
         if exchange.task.request.function is Function.READ:
             self._deliver(fragment, exchange, now)
         else:
             exchange.add(list(fragment.blocks))
-        self._in_doubt = mark if control.confirm and self._repeats.mark > mark else None
         if control.confirm:
             self._confirm(control)
         is_integrity = exchange.task.rank is Rank.INTEGRITY
         if control.final:
             self._exchange = None
             if is_integrity:
-                self._repeats.settled_before(exchange.mark)
+                self._repeats.all_read(exchange.mark)
             self._advance(exchange.task, exchange.reply(Fate.ANSWERED, now), now)
         elif exchange.fragments >= self.settings.most_fragments:
             self._exchange = None

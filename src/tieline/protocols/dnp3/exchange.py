@@ -75,6 +75,10 @@ class Exchange:
         self._blocks: list[ObjectBlock] = []
         self._points = 0
 
+    def is_too_long(self, now: Now) -> bool:
+        """Whether the response has taken more time than any may."""
+        return now.monotonic_s >= self._limit_s
+
     def expects(self, control: Control) -> bool:
         """Whether a fragment is the next of the response."""
         return not control.unsolicited and control.sequence == self._sequence and control.first == self._is_first

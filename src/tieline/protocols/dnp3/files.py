@@ -58,14 +58,13 @@ class FileAccess:
 
 def read_file(name: str, *, most_octets: int, max_fragment: int, request_id: int, access: FileAccess | None = None) -> Steps:
     """The steps of reading a file. Raises `LocalError` for a name or a limit that cannot be."""
-    octets = name.encode()
-    if not 1 <= len(octets) <= 255:
-        raise LocalError(f"a file's name has 1 to 255 octets, not {len(octets)}")
+    if not 1 <= len(_octets(name)) <= 255:
+        raise LocalError("a file's name has 1 to 255 octets")
     if most_octets < 1:
         raise LocalError("a file has at least one octet to be read")
-    if access is not None and max(len(access.user.encode()), len(access.password.encode())) > 255:
+    if access is not None and max(len(_octets(access.user)), len(_octets(access.password))) > 255:
         raise LocalError("user and password have 255 octets at the most")
-    return _read_file(octets, most_octets, max_fragment - _BLOCK_OVERHEAD, request_id & 0xFFFF, access)
+    return _read_file(_octets(name), most_octets, max_fragment - _BLOCK_OVERHEAD, request_id & 0xFFFF, access)
 
 
 def _read_file(name: bytes, most_octets: int, block_octets: int, request_id: int, access: FileAccess | None) -> Steps:
@@ -138,12 +137,19 @@ def _refused(why: str, reply: Reply) -> Result:
     return Result(outcome=Outcome.REFUSED, why=why, iin=reply.iin)
 
 
+def _octets(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise LocalError("a name holds what is no character") from error
+
+
 def _words(status: int) -> str:
     return FILE_STATUS.get(status, f"status {status}")
 
 
 def _authentication(access: FileAccess) -> Blocks:
-    user, password = access.user.encode(), access.password.encode()
+    user, password = _octets(access.user), _octets(access.password)
     start = _AUTHENTICATION.size
     head = _AUTHENTICATION.pack(start, len(user), start + len(user), len(password), 0)
     return (ObjectBlock.free(70, 2, head + user + password),)

@@ -50,7 +50,7 @@ class Master(Association):
     ) -> int:
         """Operates outputs, given as index and command. What could not leave within this time (the setting's) is not sent at all."""
         blocks = command_blocks(commands)
-        if within_s is not None and within_s <= 0:
+        if within_s is not None and not within_s > 0:
             raise LocalError(f"a command needs time to be sent, not {within_s} s")
         return self._begin(Rank.COMMAND, operate(blocks, mode), now, within_s or self.settings.command_lifetime_s)
 

@@ -1,69 +1,78 @@
 """Events that come a second time, because the confirmation of the first was lost.
 
 Theory of operation. An outstation keeps what it has sent until it is confirmed. When the link drops, a datagram is lost or a timer of
-the outstation runs out, the master does not know whether a confirmation has arrived: every fragment with events is *in doubt* once it
-has been delivered. The outstation then reports the same events again, maybe under another sequence number, cut into other fragments,
-among new ones, or among those of other classes when they first came unsolicited and are now polled.
+the outstation runs out, the master does not know whether its confirmation has arrived. If it has not, the outstation reports the same
+events again: maybe under another sequence number, cut into other fragments, among new ones, or among those of other classes when they
+first came unsolicited and are now polled. A network may bring old fragments late, and twice.
 
-One thing stays: a point belongs to one class, and events of one point come in the order in which they happened. If the confirmation
-was lost, the next events of a point are those in doubt, in that order, or, where the outstation's buffer has overflowed, the last of
-them. So the last fragments with events are remembered. When a fragment comes in that has an event which is the same in every respect
-(type, index, value, flags, time) as one in doubt, its events are compared point by point: as long as they go on as those in doubt do,
-they are dropped; the first event of a point that does not ends the doubt about that point, because it is newer.
+One thing stays: a point belongs to one class, and the events of a point come in the order in which they happened. So the events of the
+last fragments are remembered as they were delivered. Events *with time* that come in are compared with them point by point, in every
+respect (type, index, value, flags, time): those that go on in the order of what was delivered are repetitions; the first that does not,
+and all of the point behind it, are new. An outstation whose buffer has overflowed may leave out some in between. As a rule there is
+nothing to compare: events later than all that were delivered are new, which two looks at the times tell.
 
-Doubt ends for certain when the outstation goes on with the next fragment of a response, which it does only when the last was confirmed
-(clause 4.3.2). It very probably ends when another READ of all classes has been answered. Probability is enough for events without
-time, where remembering costs: two equal ones of a point may be two events. Events with time are remembered longer, because no two of a
-point are the same; that also recognizes fragments which a network delays and doubles.
+Events *without time* have nothing that tells one from the next like it: a contact that pulses between any two polls brings the same
+two events for ever. Here a repetition is only believed where there is reason to: the link was lost, and the event is among those of the
+last fragments before, whose confirmations may have been lost with it. The first event of a point that does not go on with them ends
+that, and so does a READ of all classes. Where there is no such reason they are delivered again rather than lost.
 
-Limits. Of two events of a point that are the same in every respect, one right after the other, the second is taken for a repetition while
-the first is in doubt. With times that means twice in one millisecond without another state between; without times, twice the same value
-(a counter frozen twice). An outstation that answers with another variation than at first (a poll for events without time) repeats what
-cannot be recognized. What was forgotten after sixteen more fragments is delivered again.
+Limits. Of two events of a point that are the same in every respect, in the same millisecond and without another state between, the second
+is taken for a repetition. An outstation that answers with another variation than at first (a poll for events without time) repeats what
+cannot be recognized. What was delivered more than thirty-two fragments ago is delivered again.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from itertools import compress
+from itertools import compress, islice
 
 import numpy as np
 import numpy.typing as npt
 
 from tieline.protocols.dnp3.measurements import NO_TIME, Measurements
 
-_MOST_BATCHES = 16
-_ALWAYS = np.iinfo(np.int64).min
+_MOST_BATCHES = 32
+_BATCHES_LOST_WITH_THE_LINK = 2
+"""An outstation waits for one confirmation of a response and one of an unsolicited response."""
 _POINT_OCTETS = 5
 _EVENT = np.dtype([("kind", "u1"), ("index", "<u4"), ("flags", "u1"), ("time", "<i8"), ("value", "<f8")])
 
+_Past = dict[bytes, list[bytes]]
+"""The events of each point, in their order."""
+
 
 class _Batch:
-    """The events of one fragment that are in doubt."""
+    """The new events of one fragment; looked at one by one only when it must be."""
 
-    __slots__ = ("keys", "newest_us", "number", "points", "timed", "untimed")
+    __slots__ = ("_by_point", "events", "newest_us", "number")
 
-    def __init__(self, number: int, timed: list[bytes], untimed: list[bytes], newest_us: int) -> None:
+    def __init__(self, number: int, events: list[Measurements]) -> None:
         self.number = number
-        self.newest_us = newest_us
-        self.keep(timed, untimed)
+        self.events = events
+        self.newest_us = max(int(each.time_us.max()) for each in events)
+        self._by_point: _Past | None = None
 
-    def keep(self, timed: list[bytes], untimed: list[bytes]) -> None:
-        self.timed, self.untimed = timed, untimed
-        self.keys = frozenset(timed + untimed)
-        self.points = frozenset(key[:_POINT_OCTETS] for key in untimed)
+    @property
+    def by_point(self) -> _Past:
+        """Those with time."""
+        if self._by_point is None:
+            self._by_point = _collect(each for each in self.events if _is_timed(each))
+        return self._by_point
 
 
 class Repeats:
-    """The events in doubt."""
+    """What was delivered last."""
 
     def __init__(self) -> None:
         self.dropped = 0
         """Events that came a second time and were not passed on."""
-        self._batches: deque[_Batch] = deque()
+        self._batches: deque[_Batch] = deque(maxlen=_MOST_BATCHES)
+        self._newest_us = NO_TIME
         self._number = 0
-        self._newest_us = _ALWAYS
+        self._settled = 0
+        self._doubted: _Past = {}
+        """Events without time whose confirmation may have been lost with the link."""
 
     @property
     def mark(self) -> int:
@@ -71,82 +80,92 @@ class Repeats:
         return self._number
 
     def pass_new(self, measurements: Sequence[Measurements]) -> list[Measurements]:
-        """The measurements without events that were delivered before; the events are in doubt from now on."""
+        """The measurements without the events that were delivered before."""
         events = [each for each in measurements if each.is_event]
         if not events:
             return list(measurements)
-        columns = [_keys(each) for each in events]
-        oldest_us = min(int(each.time_us.min()) for each in events)
-        dropped: list[list[bool]] | None = None
-        # Events with later times than all in doubt are new: the usual case, decided without a look at each.
-        if self._batches and (oldest_us <= self._newest_us or any(batch.untimed for batch in self._batches)):
-            dropped = self._compare(columns)
-        self._remember(events, columns)
-        if dropped is None:
-            return list(measurements)
-        self.dropped += sum(map(sum, dropped))
-        masks = iter(dropped)
-        passed = [_without(each, next(masks)) if each.is_event else each for each in measurements]
-        return [each for each in passed if len(each)]
+        passed = list(measurements)
+        if any(self._may_repeat(each) for each in events):
+            passed = self._without_repeats(measurements)
+            events = [each for each in passed if each.is_event]
+        if events:
+            self._batches.append(_Batch(self._number, events))
+            self._number += 1
+            self._newest_us = max(batch.newest_us for batch in self._batches)
+        return passed
 
-    def confirmed(self, number: int) -> None:
-        """The outstation has the confirmation of the fragment that was the batch of this number."""
-        self._keep(batch for batch in self._batches if batch.number != number)
+    def link_lost(self) -> None:
+        """The confirmations of the last fragments may not have arrived."""
+        last = islice(reversed(self._batches), _BATCHES_LOST_WITH_THE_LINK)
+        batches = [batch for batch in last if batch.number >= self._settled]
+        untimed = (each for batch in reversed(batches) for each in batch.events if not _is_timed(each))
+        self._doubted = _collect(untimed)
 
-    def settled_before(self, mark: int) -> None:
-        """The outstation has been asked for all events since, so that what came before the mark is no longer in its buffer."""
-        for batch in self._batches:
-            if batch.number < mark and batch.untimed:
-                batch.keep(batch.timed, [])
-        self._keep(batch for batch in self._batches if batch.keys)
+    def all_read(self, mark: int) -> None:
+        """Since the mark the outstation was asked for all its events: what came before is no longer in its buffer."""
+        self._settled = mark
+        self._doubted.clear()
 
-    def _compare(self, columns: list[list[bytes]]) -> list[list[bool]] | None:
-        dropped: list[list[bool]] | None = None
-        for batch in self._batches:
-            if all(batch.keys.isdisjoint(keys) for keys in columns):
-                if batch.untimed and any(not batch.points.isdisjoint(_points(keys)) for keys in columns):
-                    batch.keep(batch.timed, [])
+    def _may_repeat(self, events: Measurements) -> bool:
+        if _is_timed(events):
+            return bool(events.time_us.min() <= self._newest_us)
+        return bool(self._doubted)
+
+    def _without_repeats(self, measurements: Sequence[Measurements]) -> list[Measurements]:
+        past: _Past = {}
+        places: dict[bytes, int] = {}
+        doubted_places: dict[bytes, int] = {}
+        passed: list[Measurements] = []
+        for each in measurements:
+            if not each.is_event:
+                passed.append(each)
                 continue
-            if dropped is None:
-                dropped = [[False] * len(keys) for keys in columns]
-            _match(batch, columns, dropped)
-        self._keep(batch for batch in self._batches if batch.keys)
-        return dropped
-
-    def _keep(self, batches: Iterable[_Batch]) -> None:
-        self._batches = deque(batches, maxlen=_MOST_BATCHES)
-        self._newest_us = max((batch.newest_us for batch in self._batches), default=_ALWAYS)
-
-    def _remember(self, events: list[Measurements], columns: list[list[bytes]]) -> None:
-        timed: list[bytes] = []
-        untimed: list[bytes] = []
-        newest_us = _ALWAYS
-        for each, keys in zip(events, columns, strict=True):
-            last_us = int(each.time_us.max())
-            newest_us = max(newest_us, last_us)
-            (untimed if last_us == NO_TIME else timed).extend(keys)
-        self._keep((*self._batches, _Batch(self._number, timed, untimed, newest_us)))
-        self._number += 1
-
-
-def _match(batch: _Batch, columns: list[list[bytes]], dropped: list[list[bool]]) -> None:
-    """Marks what repeats the batch, point by point, and takes out of the batch what is no longer in doubt."""
-    waiting: dict[bytes, deque[bytes]] = {}
-    for key in (*batch.timed, *batch.untimed):
-        waiting.setdefault(key[:_POINT_OCTETS], deque()).append(key)
-    for keys, marks in zip(columns, dropped, strict=True):
-        for place, key in enumerate(keys):
-            queue = waiting.get(key[:_POINT_OCTETS])
-            if not queue:
-                continue
-            if key in queue:
-                while queue.popleft() != key:
-                    pass  # the outstation's buffer has overflowed and lost these
-                marks[place] = True
+            keys = _keys(each)
+            if _is_timed(each):
+                self._recall(keys, past)
+                repeated = _follow(keys, past, places)
             else:
-                queue.clear()
-    left = {key for queue in waiting.values() for key in queue}
-    batch.keep([key for key in batch.timed if key in left], [key for key in batch.untimed if key in left])
+                repeated = _follow(keys, self._doubted, doubted_places)
+            self.dropped += sum(repeated)
+            rest = _without(each, repeated)
+            if len(rest):
+                passed.append(rest)
+        for point, place in doubted_places.items():
+            self._doubted[point] = self._doubted.get(point, [])[place:]
+        return passed
+
+    def _recall(self, keys: list[bytes], past: _Past) -> None:
+        """Puts together what was delivered of these points."""
+        for point in {key[:_POINT_OCTETS] for key in keys} - past.keys():
+            past[point] = [key for batch in self._batches for key in batch.by_point.get(point, ())]
+
+
+def _follow(keys: list[bytes], past: _Past, places: dict[bytes, int]) -> list[bool]:
+    """Whether each event goes on in the order of the past of its point; `places` says how far each point has come."""
+    found: list[bool] = []
+    for key in keys:
+        point = key[:_POINT_OCTETS]
+        known = past.get(point, [])
+        try:
+            places[point] = known.index(key, places.get(point, 0)) + 1
+        except ValueError:
+            places[point] = len(known)  # it is new, and so is all that follows
+            found.append(False)
+        else:
+            found.append(True)
+    return found
+
+
+def _is_timed(events: Measurements) -> bool:
+    return bool(events.time_us[0] != NO_TIME)
+
+
+def _collect(events: Iterable[Measurements]) -> _Past:
+    found: _Past = {}
+    for each in events:
+        for key in _keys(each):
+            found.setdefault(key[:_POINT_OCTETS], []).append(key)
+    return found
 
 
 def _keys(events: Measurements) -> list[bytes]:
@@ -162,14 +181,10 @@ def _keys(events: Measurements) -> list[bytes]:
     return keys
 
 
-def _points(keys: list[bytes]) -> list[bytes]:
-    return [key[:_POINT_OCTETS] for key in keys]
-
-
-def _without(events: Measurements, marks: list[bool]) -> Measurements:
-    if not any(marks):
+def _without(events: Measurements, repeated: list[bool]) -> Measurements:
+    if not any(repeated):
         return events
-    kept: npt.NDArray[np.bool_] = ~np.array(marks)
+    kept: npt.NDArray[np.bool_] = ~np.array(repeated)
     return Measurements(
         events.kind,
         events.is_event,
