@@ -381,6 +381,23 @@ def test_a_repeated_read_gets_the_same_octets_while_they_are_not_confirmed():
     assert [seen.value for seen in measurements([parse_fragment(fresh)], is_event=True)] == [99]
 
 
+def test_a_response_that_could_not_leave_yet_is_not_late():
+    one = with_events()
+    one.outstation.receive(one.request(Function.READ, *EVENTS), one.now)
+    assert one.outstation.next_deadline() is None
+    (response,) = one.after(60.0)
+    assert one.outstation.next_deadline() == one.now.monotonic_s + 5.0
+    one.confirm(response)
+    assert len(one.outstation.buffer) == 0
+
+
+def test_a_new_request_takes_the_place_of_a_response_that_could_not_leave_yet():
+    one = with_events()
+    one.outstation.receive(one.request(Function.READ, *EVENTS), one.now)
+    assert one.ask(Function.DELAY_MEASURE).control.confirm is False
+    assert len(measurements(one.read(*EVENTS))) == 6
+
+
 def test_a_read_that_is_repeated_in_the_middle_of_its_response_begins_again():
     one = with_events(max_fragment=270)
     request = one.request(Function.READ, *INTEGRITY)

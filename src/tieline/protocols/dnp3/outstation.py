@@ -72,11 +72,12 @@ class _Awaited:
 
     fragment: bytes
     sequence: int
-    until_s: float
     plan: ReadPlan | None
     """What follows it."""
     is_first: bool
     tells_broadcast: bool
+    until_s: float = 0.0
+    """For how long, once it was taken."""
 
 
 class Outstation:
@@ -108,7 +109,7 @@ class Outstation:
         if files is not None:
             limits = settings.max_open_files, settings.file_timeout_s, settings.max_fragment
             self._files = FileServer(files, *limits)
-        self._out: list[bytes] = []
+        self._out: bytes | None = None
         self._is_up = False
         self._awaited: _Awaited | None = None
         self._deferred: tuple[bytes, Fragment] | None = None
@@ -194,7 +195,7 @@ class Outstation:
         self._requests.freezes.tick(now)
         if self._needs_time_at is not None and now.monotonic_s >= self._needs_time_at:
             self.request_time(now)
-        if self._awaited is not None and now.monotonic_s >= self._awaited.until_s:
+        if self._awaited is not None and self._out is None and now.monotonic_s >= self._awaited.until_s:
             self._abandon()
         if self._unsolicited.timed_out(now.monotonic_s):
             if self._unsolicited.is_exhausted:
@@ -206,7 +207,8 @@ class Outstation:
         """When `tick` has something to do."""
         found = [self._needs_time_at, self._requests.freezes.next_deadline(self._now)]
         if self._is_up:
-            found.append(self._awaited.until_s if self._awaited is not None else None)
+            if self._awaited is not None and self._out is None:
+                found.append(self._awaited.until_s)
             found.append(self._unsolicited.next_deadline(self._now.monotonic_s))
         return min((time for time in found if time is not None), default=None)
 
@@ -214,7 +216,11 @@ class Outstation:
         """Responses, and an unsolicited one if that may begin now."""
         self._now = now
         self._unsolicited.notice(now.monotonic_s)
-        out, self._out = self._out, []
+        out: list[bytes] = []
+        if self._out is not None:
+            out, self._out = [self._out], None
+            if self._awaited is not None:  # it leaves now, and not before is its confirmation waited for
+                self._awaited.until_s = now.monotonic_s + self._settings.confirm_timeout_s
         if may_begin and self._is_up and self._awaited is None and self._unsolicited.is_due(now.monotonic_s):
             out.append(self._unsolicited_fragment())
         return [Outgoing(fragment) for fragment in out]
@@ -253,11 +259,9 @@ class Outstation:
             awaited = self._awaited
             if awaited is None or not awaited.is_first:
                 return False
-            awaited.until_s = self._now.monotonic_s + self._settings.confirm_timeout_s
-            self._out.append(awaited.fragment)
-            return True
-        if self._last_response is not None:
-            self._out.append(self._last_response)
+            self._out = awaited.fragment
+        elif self._last_response is not None:
+            self._out = self._last_response
         return True
 
     def _begin(self, fragment: bytes, request: Fragment) -> None:
@@ -313,11 +317,10 @@ class Outstation:
         must_confirm = has_events or not is_final or self._broadcast == MUST_CONFIRM
         control = Control(first=is_first, final=is_final, confirm=must_confirm, sequence=sequence)
         fragment = encode_fragment(control, Function.RESPONSE, (), self._indications() | iin) + octets
-        self._out.append(fragment)
+        self._out = fragment
         tells_broadcast = self._broadcast is not None
         if must_confirm:
-            until_s = self._now.monotonic_s + self._settings.confirm_timeout_s
-            self._awaited = _Awaited(fragment, sequence, until_s, plan, is_first, tells_broadcast)
+            self._awaited = _Awaited(fragment, sequence, plan, is_first, tells_broadcast)
         self._broadcast_told(must_confirm)
         return fragment
 
@@ -359,8 +362,8 @@ class Outstation:
             self._begin(*deferred)
 
     def _abandon(self) -> None:
-        """Nobody confirms the response any more; its events are queued again."""
-        awaited, self._awaited = self._awaited, None
+        """Nobody waits for the response any more; its events are queued again."""
+        awaited, self._awaited, self._out = self._awaited, None, None
         if awaited is not None and awaited.plan is not None:
             self.buffer.restore()
 
@@ -372,7 +375,6 @@ class Outstation:
         self._abandon()
         self._deferred = None
         self._last_request, self._last_response = b"", None
-        self._out = []
         self._selection.clear()
 
     def _indications(self) -> IIN:
