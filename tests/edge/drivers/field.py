@@ -83,6 +83,12 @@ class Field:
             words = [event.text for event in self.events], [driver.health for driver in self.drivers]
             raise AssertionError(f"did not come true within {NO_LIMIT_S:g} s; {words}") from None
 
+    async def until_polled(self, condition: Callable[[], object]) -> None:
+        """As `until`, for what is true of something that tells nobody."""
+        async with asyncio.timeout(NO_LIMIT_S):
+            while not condition():
+                await asyncio.sleep(0.01)
+
     async def cycles_more(self, count: int) -> None:
         target = len(self.cycles) + count
         await self.until(lambda: len(self.cycles) >= target)

@@ -44,6 +44,7 @@ class DialedChannel(StationChannel):
         is_stream = not is_udp and not isinstance(connection, Dnp3Serial)
         self._runner = LineRunner(line, name=name, clock=clock, is_stream=is_stream, on_end=self._on_end)
         self._ended: asyncio.Future[str] | None = None
+        self._channel: Channel | None = None
 
     def wake(self, station: Station) -> None:  # noqa: ARG002 - all stations are on the one line
         """Sends what was asked for."""
@@ -72,6 +73,8 @@ class DialedChannel(StationChannel):
                 await asyncio.sleep(self._backoff.next_wait())
         finally:
             self._runner.stop()
+            if self._channel is not None:
+                await self._channel.wait_closed()
 
     async def _once(self) -> None:
         """One connection, from opening it to its end."""
@@ -79,7 +82,7 @@ class DialedChannel(StationChannel):
         self._runner.expect()
         before = self._deframer.frames
         try:
-            channel = await self._open()
+            self._channel = channel = await self._open()
         except UnavailableError as error:
             self._runner.detach(str(error))
             return

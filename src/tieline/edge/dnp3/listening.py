@@ -62,6 +62,7 @@ class ListeningChannel(StationChannel):
         self.place = connection
         self.connections: list[_Connection] = []
         """Oldest first."""
+        self.is_listening = False
         self._tls = tls
         self._backoff = Backoff(random)
         self._waiting: dict[Station, LineRunner] = {}
@@ -144,8 +145,11 @@ class ListeningChannel(StationChannel):
                         station.owner.on_channel(str(error))
                 await asyncio.sleep(self._backoff.next_wait())
         finally:
-            for connection in tuple(self.connections):
+            connections = tuple(self.connections)
+            for connection in connections:
                 connection.close()
+            for connection in connections:
+                await connection.channel.wait_closed()
 
     async def _listen(self) -> None:
         await self._resolve()
@@ -154,12 +158,15 @@ class ListeningChannel(StationChannel):
         listener = await listen_tcp(place.host, place.port, self._accept, tls=context)
         log.info("listening", channel=self.name, host=place.host, port=place.port)
         self._backoff.reset()
+        self.is_listening = True
         try:
             while True:
                 await asyncio.sleep(RESOLVE_S)
                 await self._resolve()
         finally:
+            self.is_listening = False
             listener.close()
+            await listener.wait_closed()
 
     def _context(self, place: Dnp3TlsServer) -> ssl.SSLContext:
         """A context that is asked for its certificate anew in each handshake; who vouches for peers is read once."""
@@ -208,7 +215,7 @@ class _Connection:
         self.number = number
         """Greater than that of every older one."""
         self._owner = owner
-        self._channel = channel
+        self.channel = channel
         line = Line()
         line.deframer = WatchedDeframer(self._look)
         self.runner = owner.make_runner(line, is_stream=True, on_end=self._on_end)
@@ -218,7 +225,7 @@ class _Connection:
 
     def start(self) -> None:
         """The channel is open."""
-        self.runner.attach(self._channel)
+        self.runner.attach(self.channel)
         self._ask()
 
     def received(self, data: bytes) -> None:
@@ -253,7 +260,7 @@ class _Connection:
         control = primary_control(PrimaryFunction.REQUEST_LINK_STATUS, is_from_master=True)
         for station in self._owner.candidates(self.host):
             if station.link.is_master:
-                self._channel.send(encode_frame(control, station.link.remote, station.link.local))
+                self.channel.send(encode_frame(control, station.link.remote, station.link.local))
         self._timer = asyncio.get_running_loop().call_later(ASK_S, self._ask)
 
     def _look(self, frame: LinkFrame) -> None:
