@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import historian, latency, modbus, pipeline, web
+from bench import dnp3, historian, latency, modbus, pipeline, web
 from bench.result import Result, show, write
 
 FILE = Path("bench-results") / "results.json"
@@ -16,7 +16,10 @@ def main() -> None:
     """Runs the parts that are named, or all."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "parts", nargs="*", metavar="PART", help="a Modbus, b pipeline, c latency, d historian, e web; all if none is named"
+        "parts",
+        nargs="*",
+        metavar="PART",
+        help="a Modbus, b pipeline, c latency, d historian, e web, f DNP3; all if none is named",
     )
     parser.add_argument("--rows", type=int, default=15_000_000, help="rows for the historian and its peers")
     asked = parser.parse_args()
@@ -26,6 +29,7 @@ def main() -> None:
         "c": latency.run,
         "d": lambda: historian.run(asked.rows),
         "e": web.run,
+        "f": dnp3.run,
     }
     unknown = set(asked.parts) - set(parts)
     if unknown:
