@@ -17,7 +17,8 @@ from tieline.protocols.dnp3.tasks import Blocks, Outcome, Reply, Request, Result
 
 _READ_MODE = 1
 _LAST_BLOCK = 1 << 31
-_MOST_BLOCKS = 65_536
+_SMALL_BLOCK = 64
+"""Octets of a block; there are no more blocks than would be needed if they were as small."""
 _BLOCK_OVERHEAD = 4 + 4 + 2 + 8
 """Octets of a fragment besides the data of a block: its header, the object's header, the length, the handle and the block's number."""
 
@@ -97,7 +98,8 @@ def _read_file(name: bytes, most_octets: int, block_octets: int, request_id: int
 def _read_blocks(handle: int, most_octets: int) -> Steps:
     parts: list[bytes] = []
     octets = 0
-    for number in range(_MOST_BLOCKS):
+    most_blocks = _SMALL_BLOCK + most_octets // _SMALL_BLOCK
+    for number in range(most_blocks):
         asked = ObjectBlock.free(70, 5, _TRANSPORT.pack(handle, number))
         reply = yield Request(Function.READ, (asked,), is_repeatable=True)
         answer = _object(reply, 5, _TRANSPORT.size)
@@ -114,7 +116,7 @@ def _read_blocks(handle: int, most_octets: int) -> Steps:
         parts.append(data)
         if is_last:
             return Result(outcome=Outcome.DONE, iin=reply.iin, content=b"".join(parts))
-    return _refused(f"the file has more than {_MOST_BLOCKS} blocks", reply)
+    return _refused(f"the file has more than {most_blocks} blocks", reply)
 
 
 def _object(reply: Reply, variation: int, least: int) -> bytes | Result:
