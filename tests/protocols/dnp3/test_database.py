@@ -177,6 +177,30 @@ def test_a_freeze_with_clear_lets_counters_begin_again_without_an_event_for_it()
     assert database.update(CT, [0, 1], [10, 1], ONLINE, T0_US) == 1
 
 
+def test_a_freeze_without_frozen_points_only_clears():
+    database = Database({CT: Points(index=[0])})
+    database.update(CT, 0, 5, ONLINE, T0_US)
+    assert database.freeze(CT, None, T0_US, clear=True) == 0
+    assert database.table(CT).value.tolist() == [0]
+
+
+def test_commands_are_noted_only_where_that_is_configured():
+    kind = PointType.BINARY_OUTPUT_COMMAND
+    buffer = EventBuffer()
+    database = Database({kind: Points(index=[1, 2], event_class=[1, 0])})
+    database.attach(buffer)
+    database.record_commands(kind, [1, 2, 3], 1.0, 0, T0_US)
+    database.record_commands(PointType.ANALOG_OUTPUT_COMMAND, 1, 1.0, 0, T0_US)
+    assert len(buffer) == 1
+
+
+def test_a_type_may_have_no_points():
+    database = Database({AI: Points(index=[])})
+    assert database.update(AI, [], [], ONLINE, T0_US) == 0
+    with pytest.raises(LocalError):
+        database.update(AI, 0, 1.0, ONLINE, T0_US)
+
+
 def test_what_cannot_be_frozen_is_refused():
     database = Database({BI: Points(index=[0])})
     for kind in (BI, CT):

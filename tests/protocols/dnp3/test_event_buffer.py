@@ -241,6 +241,43 @@ def test_the_buffer_counts_right_under_overflow_by_chance():
     assert len(buffer) == sum(map(len, held.values()))
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_sent_while_others_arrive_and_make_way_is_confirmed_or_comes_back(seed):
+    rng = random.Random(seed)
+    capacity = {1: 40, 2: 25, 3: 10}
+    buffer = EventBuffer(tuple(capacity.values()))
+    held, sent, number = [], set(), 0
+    for _ in range(3_000):
+        for _ in range(rng.randrange(4)):
+            event_class = rng.randrange(1, 4)
+            put(buffer, rng.choice([BI, AI]), [number], event_class=event_class)
+            held.append((event_class, number))
+            of_class = [row for row in held if row[0] == event_class]
+            if len(of_class) > capacity[event_class]:
+                held.remove(of_class[0])
+            number += 1
+        match rng.randrange(6):
+            case 0:
+                buffer.select_classes(rng.sample([1, 2, 3], rng.randrange(1, 4)), rng.choice([None, 3, 30]))
+            case 1 | 2:
+                sent |= {index for _, index in indexes([written(buffer, rng.choice([30, 200]))])}
+            case 3:
+                buffer.unselect()
+            case 4:
+                assert buffer.confirm() == sum(row[1] in sent for row in held)
+                held = [row for row in held if row[1] not in sent]
+                sent = set()
+            case _:
+                buffer.restore()
+                sent = set()
+        waiting = [row for row in held if row[1] not in sent]
+        assert [buffer.waiting(each) for each in (1, 2, 3)] == [sum(row[0] == each for row in waiting) for each in (1, 2, 3)]
+        assert buffer.has_sent == (len(held) > len(waiting))
+    buffer.restore()
+    buffer.select_classes({1, 2, 3})
+    assert [index for _, index in indexes(drain(buffer))] == [row[1] for row in held]
+
+
 @pytest.mark.parametrize(
     ("kind", "variation"), [(kind, variation) for kind, variations in EVENT_VARIATIONS.items() for variation in variations]
 )

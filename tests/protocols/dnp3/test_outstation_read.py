@@ -244,6 +244,12 @@ def test_the_time_and_the_indications_can_be_read():
     assert np.flatnonzero(every.states).tolist() == [7]
 
 
+def test_single_objects_are_split_into_fragments_too():
+    one = Bench(Database({AI: Points(index=[1])}), settings=silent(max_fragment=249))
+    fragments = one.read(*[ObjectBlock.limited(50, 1, 1)] * 30)
+    assert [len(fragment.blocks) for fragment in fragments] == [24, 6]
+
+
 def test_deadbands_can_be_read():
     one = bench()
     (response,) = one.read(ObjectBlock.range(34, 1, 300, 301))

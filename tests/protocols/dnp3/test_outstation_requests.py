@@ -494,6 +494,29 @@ def test_a_broadcast_that_must_be_confirmed_asks_for_that_in_any_response():
     assert parse_fragment(one.send(one.request(Function.DELAY_MEASURE))[0]).iin == IIN.DEVICE_RESTART
 
 
+def test_a_confirmation_of_what_was_sent_before_a_broadcast_says_nothing_about_it():
+    one = bench(unsolicited_allowed=True)
+    one.ask(Function.ENABLE_UNSOLICITED, CLASS_1)
+    one.update(BI, 1, 1)
+    (unsolicited,) = one.take()
+    broadcast(one, MUST_CONFIRM, Function.WRITE, time_block(T0_US))
+    one.confirm(unsolicited)
+    (response,) = one.send(one.request(Function.DELAY_MEASURE))
+    broadcast(one, MUST_CONFIRM, Function.WRITE, time_block(0))
+    one.confirm(response)
+    assert parse_fragment(one.send(one.request(Function.DELAY_MEASURE))[0]).iin & IIN.BROADCAST
+
+
+def test_a_broadcast_that_arrives_twice_is_carried_out_once_and_again_after_another_request():
+    one = bench()
+    for _ in range(2):
+        broadcast(one, NEED_NOT_CONFIRM, Function.FREEZE_CLEAR_NO_RESPONSE, ObjectBlock.all(20))
+    assert len(one.outstation.events()) == 1
+    one.ask(Function.DELAY_MEASURE)
+    broadcast(one, NEED_NOT_CONFIRM, Function.FREEZE_CLEAR_NO_RESPONSE, ObjectBlock.all(20))
+    assert len(one.outstation.events()) == 1
+
+
 def test_a_broadcast_does_not_disturb_a_response_that_waits():
     one = bench()
     one.update(BI, 1, 1)

@@ -17,6 +17,7 @@ from tieline.protocols.dnp3.event_encoding import EventColumns, encode_events
 
 _FREE, _QUEUED, _SELECTED, _SENT = range(4)
 _FIRST_ROWS = 1_024
+_LOOK_AHEAD = 2_048
 CLASSES = (1, 2, 3)
 
 
@@ -31,6 +32,9 @@ class EventBuffer:
         self._most_rows = 2 * sum(capacity)
         self._allocate(min(_FIRST_ROWS, self._most_rows))
         self._start = self._end = 0
+        self._selected = 0
+        self._selected_from = 0
+        self._sent_at = slice(0, 0)
         self._held = np.zeros(4, np.int64)
         self._waiting = np.zeros(4, np.int64)
         self._overflown = self._overflow_told = False
@@ -53,7 +57,7 @@ class EventBuffer:
     @property
     def has_selected(self) -> bool:
         """Whether selected events wait to be written."""
-        return bool((self._state[self._start : self._end] == _SELECTED).any())
+        return self._selected > 0
 
     @property
     def has_sent(self) -> bool:
@@ -105,7 +109,7 @@ class EventBuffer:
 
     def write(self, room: int, *, is_synchronized: bool) -> bytes:
         """The blocks of as many selected events as fit into so many octets; they count as sent."""
-        rows = self._rows(_SELECTED)[: max(room // 2, 0)]
+        rows = self._next_selected(max(room // 2, 0))
         columns = EventColumns(
             self._group[rows],
             np.where(self._asked[rows] > 0, self._asked[rows], self._variation[rows]),
@@ -116,8 +120,17 @@ class EventBuffer:
             self._text[rows],
         )
         octets, count = encode_events(columns, room, is_synchronized=is_synchronized)
-        self._state[rows[:count]] = _SENT
-        self._waiting -= np.bincount(self._class[rows[:count]], minlength=4)
+        if count:
+            rows = rows[:count]
+            first, last = int(rows[0]), int(rows[-1])
+            sent_at = self._sent_at
+            self._sent_at = (
+                slice(min(first, sent_at.start), max(last + 1, sent_at.stop)) if self.has_sent else slice(first, last + 1)
+            )
+            self._selected_from = last + 1
+            self._selected -= count
+            self._state[rows] = _SENT
+            self._waiting -= np.bincount(self._class[rows], minlength=4)
         return octets
 
     def note_overflow_told(self) -> None:
@@ -126,7 +139,8 @@ class EventBuffer:
 
     def confirm(self) -> int:
         """What was sent has arrived: it is forgotten. Gives how many events that were."""
-        rows = self._rows(_SENT)
+        sent_at = self._sent_at
+        rows = np.flatnonzero(self._state[sent_at] == _SENT) + sent_at.start
         self._forget(rows)
         self._advance()
         if self._overflow_told and all(self._held[number] < self._capacity[number] for number in CLASSES):
@@ -135,9 +149,11 @@ class EventBuffer:
 
     def unselect(self) -> None:
         """What was selected and not written is queued again."""
-        rows = self._rows(_SELECTED)
-        self._state[rows] = _QUEUED
-        self._asked[rows] = 0
+        if self._selected:
+            rows = np.flatnonzero(self._state[self._selected_from : self._end] == _SELECTED) + self._selected_from
+            self._state[rows] = _QUEUED
+            self._asked[rows] = 0
+            self._selected = 0
 
     def restore(self) -> None:
         """What was sent or selected is queued again."""
@@ -145,17 +161,31 @@ class EventBuffer:
         state = self._state[rows]
         state[state != _FREE] = _QUEUED
         self._asked[rows] = 0
+        self._selected = 0
         self._waiting[:] = self._held
 
-    def _queued(self) -> npt.NDArray[np.int64]:
-        return self._rows(_QUEUED)
+    def _queued(self) -> npt.NDArray[np.intp]:
+        return np.flatnonzero(self._state[self._start : self._end] == _QUEUED) + self._start
 
-    def _rows(self, state: int) -> npt.NDArray[np.int64]:
-        return np.flatnonzero(self._state[self._start : self._end] == state) + self._start
+    def _next_selected(self, limit: int) -> npt.NDArray[np.intp]:
+        """The first selected rows; looks no further than it must, because a fragment is short and the buffer may be long."""
+        found: list[npt.NDArray[np.intp]] = []
+        limit = min(limit, self._selected)
+        at = max(self._selected_from, self._start)
+        while limit and at < self._end:
+            rows = np.flatnonzero(self._state[at : min(at + _LOOK_AHEAD, self._end)] == _SELECTED)[:limit] + at
+            found.append(rows)
+            limit -= len(rows)
+            at += _LOOK_AHEAD
+        return found[0] if len(found) == 1 else np.concatenate([np.zeros(0, np.intp), *found])
 
-    def _select(self, rows: npt.NDArray[np.int64], variation: int) -> int:
-        self._state[rows] = _SELECTED
-        self._asked[rows] = variation
+    def _select(self, rows: npt.NDArray[np.intp], variation: int) -> int:
+        if len(rows):
+            first = int(rows[0])
+            self._selected_from = min(first, self._selected_from) if self._selected else first
+            self._selected += len(rows)
+            self._state[rows] = _SELECTED
+            self._asked[rows] = variation
         return len(rows)
 
     def _drop_oldest(self, event_class: int, count: int) -> int:
@@ -165,10 +195,11 @@ class EventBuffer:
         self._advance()
         return len(rows)
 
-    def _forget(self, rows: npt.NDArray[np.int64]) -> None:
-        classes = self._class[rows]
+    def _forget(self, rows: npt.NDArray[np.intp]) -> None:
+        classes, states = self._class[rows], self._state[rows]
+        self._selected -= int(np.count_nonzero(states == _SELECTED))
         self._held -= np.bincount(classes, minlength=4)
-        self._waiting -= np.bincount(classes[self._state[rows] != _SENT], minlength=4)
+        self._waiting -= np.bincount(classes[states != _SENT], minlength=4)
         self._state[rows] = _FREE
         self._text[rows] = None
 
@@ -192,6 +223,7 @@ class EventBuffer:
         for old, new in zip(before, self._columns(), strict=True):
             new[: len(rows)] = old[rows]
         self._start, self._end = 0, len(rows)
+        self._selected_from, self._sent_at = 0, slice(0, len(rows))
 
     def _columns(self) -> tuple[npt.NDArray[np.generic] | npt.NDArray[np.object_], ...]:
         return (

@@ -33,7 +33,8 @@ def _sizes() -> npt.NDArray[np.int64]:
 
 
 _SIZES = _sizes()
-_RELATIVE = ((2, 3), (4, 3))
+_IS_RELATIVE = np.zeros((256, 256), np.bool_)
+_IS_RELATIVE[[2, 4], 3] = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +57,7 @@ class EventColumns:
         """The first so many."""
         return self.at(slice(count))
 
-    def at(self, rows: npt.NDArray[np.int64] | slice) -> EventColumns:
+    def at(self, rows: npt.NDArray[np.intp] | slice) -> EventColumns:
         """Those in these rows."""
         return EventColumns(
             self.group[rows],
@@ -80,36 +81,29 @@ def encode_events(events: EventColumns, room: int, *, is_synchronized: bool) -> 
         return b"", 0
     events, sizes = events.first(count), sizes[:count]
     keys = events.group.astype(np.int64) << 8 | events.variation
-    common = _common_times(events, keys)
-    kinds = np.unique(keys)
-    prefixes = np.ones(count, np.int64)
-    octets: dict[int, bytes] = {}
-    for key in kinds.tolist():
-        rows = np.flatnonzero(keys == key)
-        prefix = 1 if int(events.index[rows].max()) <= 0xFF else 2
-        prefixes[rows] = prefix
-        octets[key] = _objects(events.at(rows), common[rows], prefix)
-    breaks = np.flatnonzero((np.diff(keys) != 0) | (np.diff(common) != 0)) + 1
-    used = dict.fromkeys(octets, 0)
+    common = _common_times(events)
+    changes = keys[1:] != keys[:-1]
+    kinds = np.unique(keys).tolist() if changes.any() else [int(keys[0])]
+    objects = {key: _objects(events, common, None if len(kinds) == 1 else np.flatnonzero(keys == key)) for key in kinds}
+    starts = np.append(0, np.flatnonzero(changes | (common[1:] != common[:-1])) + 1)
+    runs = keys[starts].tolist(), common[starts].tolist(), sizes[starts].tolist(), np.append(starts[1:], count).tolist()
+    used = dict.fromkeys(kinds, 0)
     out: list[bytes] = []
     current = -1
     start = 0
-    for end in (*breaks.tolist(), count):
-        key, time_ms, prefix = int(keys[start]), int(common[start]), int(prefixes[start])
-        step = int(sizes[start]) + prefix
+    for key, time_ms, size, end in zip(*runs, strict=True):
+        prefix, octets = objects[key]
+        step = size + prefix
         head = 3 + prefix
-        most = 0xFF if prefix == 1 else 0xFFFF
-        before = b""
-        if time_ms not in {-1, current}:
-            before = _common_time(time_ms, is_synchronized)
+        before = b"" if time_ms in {-1, current} else _common_time(time_ms, is_synchronized)
         while start < end:
-            number = min(end - start, most, (room - len(before) - head) // step)
+            number = min(end - start, 0xFF if prefix == 1 else 0xFFFF, (room - len(before) - head) // step)
             if number <= 0:
                 return b"".join(out), start
             at = used[key]
             used[key] = at + number * step
             header = bytes((key >> 8, key & 0xFF, 0x17 if prefix == 1 else 0x28)) + number.to_bytes(prefix, "little")
-            out += (before, header, octets[key][at : used[key]])
+            out += (before, header, octets[at : used[key]])
             room -= len(before) + head + number * step
             start += number
             if before:
@@ -117,10 +111,10 @@ def encode_events(events: EventColumns, room: int, *, is_synchronized: bool) -> 
     return b"".join(out), count
 
 
-def _common_times(events: EventColumns, keys: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _common_times(events: EventColumns) -> npt.NDArray[np.int64]:
     """For each event whose time is relative, the time in milliseconds that it counts from; -1 for others."""
-    common = np.full(len(keys), -1, np.int64)
-    rows = np.flatnonzero(np.isin(keys, [group << 8 | variation for group, variation in _RELATIVE]))
+    common = np.full(len(events), -1, np.int64)
+    rows = np.flatnonzero(_IS_RELATIVE[events.group, events.variation])
     times = np.maximum(events.time_us[rows] // 1_000, 0)
     at = 0
     while at < len(rows):
@@ -141,17 +135,20 @@ def _common_time(time_ms: int, is_synchronized: bool) -> bytes:
     return encode_block(ObjectBlock.counted(51, variation, records))
 
 
-def _objects(events: EventColumns, common_ms: npt.NDArray[np.int64], prefix: int) -> bytes:
-    """Events of one type, each behind its index."""
+def _objects(events: EventColumns, common_ms: npt.NDArray[np.int64], rows: npt.NDArray[np.intp] | None) -> tuple[int, bytes]:
+    """Events of one type (those in some rows, or all), each behind its index; and how many octets an index has."""
+    if rows is not None:
+        events, common_ms = events.at(rows), common_ms[rows]
+    prefix = 1 if int(events.index.max()) <= 0xFF else 2
     if events.group[0] == STRING_EVENTS:
         pairs = zip(events.index.tolist(), events.text.tolist(), strict=True)
-        return b"".join(index.to_bytes(prefix, "little") + text for index, text in pairs)
+        return prefix, b"".join(index.to_bytes(prefix, "little") + text for index, text in pairs)
     kind = object_type(int(events.group[0]), int(events.variation[0]))
     assert kind is not None
     time_us = events.time_us
     if kind.has_relative_time:
         time_us = np.maximum(time_us, 0) - common_ms * 1_000
-    return _prefixed(kind, events, time_us, prefix)
+    return prefix, _prefixed(kind, events, time_us, prefix)
 
 
 def _prefixed(kind: ObjectType, events: EventColumns, time_us: npt.NDArray[np.int64], prefix: int) -> bytes:

@@ -116,6 +116,8 @@ class Outstation:
         self._last_request = b""
         self._last_response: bytes | None = None
         self._broadcast: int | None = None
+        self._last_broadcast = b""
+        self._unsolicited_tells_broadcast = False
         self._needs_time_at: float | None = None
         if settings.time_period_s is not None:
             self.request_time(now)
@@ -230,7 +232,8 @@ class Outstation:
             if self._unsolicited.pending is None or not self._unsolicited.confirmed(control.sequence):
                 return
             self.buffer.confirm()
-            self._broadcast_confirmed()
+            if self._unsolicited_tells_broadcast:
+                self._broadcast = None
             self._answer_deferred()
             return
         awaited = self._awaited
@@ -238,13 +241,14 @@ class Outstation:
             return
         self._awaited = None
         if awaited.tells_broadcast:
-            self._broadcast_confirmed()
+            self._broadcast = None
         if awaited.plan is not None:
             self.buffer.confirm()
             if not awaited.plan.is_done:
                 self._respond(awaited.plan, (awaited.sequence + 1) % 16, is_first=False)
 
     def _take_request(self, fragment: bytes, request: Fragment) -> None:
+        self._last_broadcast = b""
         if fragment == self._last_request and self._repeat(request):
             return
         self._deferred = None
@@ -321,7 +325,7 @@ class Outstation:
         tells_broadcast = self._broadcast is not None
         if must_confirm:
             self._awaited = _Awaited(fragment, sequence, plan, is_first, tells_broadcast)
-        self._broadcast_told(must_confirm)
+        self._broadcast_told(is_confirmed=must_confirm)
         return fragment
 
     def _unsolicited_fragment(self) -> bytes:
@@ -335,7 +339,8 @@ class Outstation:
                 self.buffer.unselect()
             control = Control(confirm=True, unsolicited=True, sequence=unsolicited.sequence)
             fragment = encode_fragment(control, Function.UNSOLICITED_RESPONSE, (), self._indications()) + octets
-            self._broadcast_told(True)
+            self._unsolicited_tells_broadcast = self._broadcast is not None
+            self._broadcast_told(is_confirmed=True)
         unsolicited.sent(fragment, self._now.monotonic_s)
         return fragment
 
@@ -344,17 +349,19 @@ class Outstation:
             return
         if request.function == Function.CONFIRM or request.control.unsolicited:
             return
-        self._broadcast = address
+        if fragment == self._last_broadcast:  # the network doubled it
+            return
+        self._broadcast, self._last_broadcast = address, fragment
+        self._unsolicited_tells_broadcast = False
+        if self._awaited is not None:
+            self._awaited.tells_broadcast = False
         if request.function in _FOR_ALL:
             self._carry_out(fragment, request)
 
-    def _broadcast_told(self, is_confirmed: bool) -> None:
+    def _broadcast_told(self, *, is_confirmed: bool) -> None:
         """A response says that a broadcast came: that is enough unless it must be, or is anyway, confirmed."""
         if self._broadcast == NEED_NOT_CONFIRM or (self._broadcast == MAY_CONFIRM and not is_confirmed):
             self._broadcast = None
-
-    def _broadcast_confirmed(self) -> None:
-        self._broadcast = None
 
     def _answer_deferred(self) -> None:
         deferred, self._deferred = self._deferred, None
