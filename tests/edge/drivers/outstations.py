@@ -27,10 +27,14 @@ from tieline.model import Reporting
 from tieline.protocols.dnp3.commands import Command, CommandStatus
 from tieline.protocols.dnp3.control_requests import OperateMode
 from tieline.protocols.dnp3.database import Database
+from tieline.protocols.dnp3.master import Master
+from tieline.protocols.dnp3.master_events import MasterEvent, StartedUp, TaskDone
+from tieline.protocols.dnp3.master_settings import MasterSettings, TimeSynchronization
 from tieline.protocols.dnp3.measurements import POINT_TYPES, Flag, PointType
 from tieline.protocols.dnp3.outstation import Outstation
 from tieline.protocols.dnp3.outstation_settings import OutstationEvent, OutstationSettings
 from tieline.protocols.dnp3.point_table import Points
+from tieline.protocols.dnp3.tasks import Result
 from tieline.protocols.dnp3.timing import Now
 
 from .field import Field
@@ -184,6 +188,54 @@ class Rtu:
 
     def _now(self) -> Now:
         return Now(self.clock.monotonic(), self.clock.now_us())
+
+
+class Asking:
+    """A master that a test asks directly."""
+
+    def __init__(self, place: Dnp3Connection, *, address: int = 1) -> None:
+        clock = SystemClock()
+        self.session = Master(MasterSettings(timeout_s=2.0, time_synchronization=TimeSynchronization.OFF))
+        self.station = make_station(place, local=address, remote=10, is_master=True, session=self.session, owner=self)
+        self.channel = StationChannels(clock=clock, random=lambda: 0.0).of(place)
+        self._clock = clock
+        self._told: list[MasterEvent] = []
+        self._changed = asyncio.Event()
+
+    def on_activity(self, now: Now) -> None:
+        self._told += self.session.events()
+        self._changed.set()
+
+    def on_channel(self, reason: str | None) -> None:
+        pass
+
+    async def until(self, kind: type[MasterEvent]) -> None:
+        async with asyncio.timeout(10):
+            while not any(isinstance(event, kind) for event in self._told):
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def ask(self, begin: Callable[[Now], int]) -> Result:
+        """What came of a request."""
+        number = begin(Now(self._clock.monotonic(), self._clock.now_us()))
+        self.channel.wake(self.station)
+        async with asyncio.timeout(10):
+            while True:
+                for event in self._told:
+                    if isinstance(event, TaskDone) and event.request == number:
+                        return event.result
+                self._changed.clear()
+                await self._changed.wait()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.channel.run(self.station))
+        try:
+            await self.until(StartedUp)
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager

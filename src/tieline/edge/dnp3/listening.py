@@ -57,9 +57,11 @@ class ListeningChannel(StationChannel):
         clock: Clock,
         tls: TlsContext | None,
         random: Callable[[], float],
+        identify_s: float = IDENTIFY_S,
     ) -> None:
         super().__init__(connection, name=name, clock=clock)
         self.place = connection
+        self.identify_s = identify_s
         self.connections: list[_Connection] = []
         """Oldest first."""
         self.is_listening = False
@@ -253,15 +255,16 @@ class _Connection:
         self._timer = None
         if self.runner.stations:
             return
-        if self._asked_s >= IDENTIFY_S:
+        if self._asked_s >= self._owner.identify_s:
             self.close("nobody that is known here is behind it")
             return
-        self._asked_s += ASK_S
+        wait_s = min(ASK_S, self._owner.identify_s)
+        self._asked_s += wait_s
         control = primary_control(PrimaryFunction.REQUEST_LINK_STATUS, is_from_master=True)
         for station in self._owner.candidates(self.host):
             if station.link.is_master:
                 self.channel.send(encode_frame(control, station.link.remote, station.link.local))
-        self._timer = asyncio.get_running_loop().call_later(ASK_S, self._ask)
+        self._timer = asyncio.get_running_loop().call_later(wait_s, self._ask)
 
     def _look(self, frame: LinkFrame) -> None:
         """A right frame came; where it is for a station that is not here yet, that station comes."""
