@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 
@@ -169,6 +170,10 @@ class OurOutstation(_OnChannel):
         self.said += self.session.events()
         self.watch.poke()
 
+    def is_listening(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
     def heard(self, kind: type[_Event]) -> list[_Event]:
         return [event for event in self.said if isinstance(event, kind)]
 
@@ -186,4 +191,5 @@ async def our_outstation(database: Database, watch: Watch, **settings: Any) -> A
     """Our outstation, running and listening."""
     outstation = OurOutstation(database, watch, **settings)
     async with outstation._running():
+        await watch.until(outstation.is_listening)
         yield outstation

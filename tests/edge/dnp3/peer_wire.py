@@ -33,10 +33,13 @@ class Watch:
 
 
 def split_frames(data: bytearray) -> list[bytes]:
-    """Takes whole link frames off the front of octets that are nothing but frames."""
+    """Takes whole link frames off the front of octets; what cannot be one is taken whole."""
     frames = []
     while len(data) >= 10:
-        assert data[:2] == b"\x05\x64", f"no frame begins with {data[:10].hex()}"
+        if data[:2] != b"\x05\x64":
+            frames.append(bytes(data))
+            data.clear()
+            break
         payload = data[2] - 5
         length = 10 + payload + 2 * -(-payload // 16)
         if len(data) < length:
@@ -44,6 +47,12 @@ def split_frames(data: bytearray) -> list[bytes]:
         frames.append(bytes(data[:length]))
         del data[:length]
     return frames
+
+
+def payload_of(frame: bytes) -> bytes:
+    """What a frame carries behind the transport octet, without the checks of its blocks."""
+    blocks = frame[10:]
+    return b"".join(blocks[at : at + 18][:-2] for at in range(0, len(blocks), 18))[1:]
 
 
 @dataclass

@@ -189,12 +189,39 @@ def test_classes_that_are_disabled_are_not_sent_any_more():
     assert len(one.to_deadline()) == 1
 
 
-def test_disabling_takes_a_pending_fragment_back():
+def test_disabling_awaits_the_confirmation_that_may_be_under_way():
     one = enabled()
     one.update(BI, 1, 1)
     (octets,) = one.take()
     one.ask(Function.DISABLE_UNSOLICITED, *EVENTS)
+    assert one.send(one.request(Function.READ, CLASS_1)) == []
+    (response,) = one.confirm(octets)
+    assert measurements([parse_fragment(response)]) == []
+    assert len(one.outstation.buffer) == 0
+
+
+def test_a_fragment_that_is_not_confirmed_is_given_up_once_it_is_disabled():
+    one = enabled()
+    one.update(BI, 1, 1)
+    (octets,) = one.take()
+    one.ask(Function.DISABLE_UNSOLICITED, *EVENTS)
+    assert one.to_deadline() == []
+    assert one.after(100.0) == []
     assert one.confirm(octets) == []
+    assert [seen.index for seen in measurements(one.read(CLASS_1))] == [1]
+
+
+@pytest.mark.parametrize("has_timed_out", [False, True])
+def test_a_disabled_fragment_is_not_sent_again_by_the_next_link(has_timed_out):
+    one = enabled()
+    one.update(BI, 1, 1)
+    one.take()
+    if has_timed_out:
+        one.to_deadline()
+    one.ask(Function.DISABLE_UNSOLICITED, *EVENTS)
+    one.outstation.link_down(one.now)
+    one.outstation.link_up(one.now)
+    assert one.after(100.0) == []
     assert [seen.index for seen in measurements(one.read(CLASS_1))] == [1]
 
 

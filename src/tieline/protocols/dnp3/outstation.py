@@ -173,6 +173,8 @@ class Outstation:
         self._is_up = False
         self._forget()
         self._unsolicited.link_down()
+        if self._unsolicited.is_unwanted:
+            self._give_up_unsolicited()
 
     def receive(self, fragment: bytes, now: Now, *, broadcast: int | None = None) -> None:
         """A fragment from the master; whatever makes no sense is not answered."""
@@ -296,7 +298,9 @@ class Outstation:
         if needed_time and not self.needs_time and self._settings.time_period_s is not None:
             self._needs_time_at = self._now.monotonic_s + self._settings.time_period_s
         if request.function == Function.DISABLE_UNSOLICITED and self._unsolicited.holds_events:
-            self._give_up_unsolicited()
+            self._unsolicited.is_unwanted = True
+            if not self._unsolicited.is_confirming:
+                self._give_up_unsolicited()
         return blocks, iin | fault
 
     def _read(self, fragment: bytes, request: Fragment) -> None:

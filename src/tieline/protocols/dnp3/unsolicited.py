@@ -8,6 +8,9 @@ that the master enabled go out by themselves, one fragment at a time:
 
 While confirming a READ must wait. While pausing it is answered, and the fragment given up if events were in it, because these may be
 part of the answer; what is sent later is new. A confirmation counts in both states. The fragment outlives a lost link.
+
+A master that disables classes may have the fragment before it already, and its confirmation under way: that is awaited like any other,
+for what was confirmed is not told again. If it does not come, the fragment is given up.
 """
 
 from __future__ import annotations
@@ -35,6 +38,8 @@ class Unsolicited:
         self._confirm_until: float | None = None
         self._repeat_at: float | None = None
         self._repeats = 0
+        self.is_unwanted = False
+        """Whether the master has disabled classes since the fragment that is pending was sent: it is not repeated."""
         self._since: dict[int, float] = {}
         self._quiet_until: float | None = None
 
@@ -97,7 +102,8 @@ class Unsolicited:
     def is_exhausted(self) -> bool:
         """Whether the pending fragment was repeated as often as it may be, and timed out again."""
         retries = self._settings.unsolicited_retries
-        return self.holds_events and not self.is_confirming and retries is not None and self._repeats >= retries
+        is_last = self.is_unwanted or (retries is not None and self._repeats >= retries)
+        return self.holds_events and not self.is_confirming and is_last
 
     def give_up(self) -> None:
         """Nobody will confirm the fragment that is pending; what follows is new, after the pause that was begun."""
@@ -143,3 +149,4 @@ class Unsolicited:
         self.pending = self._confirm_until = self._repeat_at = None
         self.sequence = (self.sequence + 1) % 16
         self._repeats = 0
+        self.is_unwanted = False
