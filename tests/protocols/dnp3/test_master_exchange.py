@@ -234,6 +234,20 @@ def test_numbers_behind_a_length_each_are_told_not_taken() -> None:
     assert rig.values() == []
 
 
+def test_a_range_may_reach_beyond_what_a_request_could_name() -> None:
+    rig, number = reading()
+    rig.hear(bytes.fromhex("c1 81 00 00 01 01 02 ff ff ff ff ff ff ff ff 01"))
+    assert rig.values() == [(1, 0xFFFFFFFF, 1.0)]
+    assert rig.result(number).points == 1
+
+
+def test_a_header_without_points_is_no_measurement() -> None:
+    rig, number = reading()
+    rig.hear("c1 81 00 00 02 01 17 00")
+    assert rig.result(number).points == 0
+    assert rig.logged(Measured) == []
+
+
 def test_fragments_that_are_none_or_too_long_are_told() -> None:
     rig, _ = reading(max_fragment=300)
     for octets in (b"", b"\xc1", b"\xc1\x81\x00", response(1, [ObjectBlock.free(70, 5, bytes(300))])):

@@ -69,6 +69,14 @@ def test_a_user_is_authenticated_before() -> None:
     assert rig.result(number).content == b""
 
 
+def test_a_user_cannot_be_authenticated_where_that_is_not_known() -> None:
+    rig = Rig.started()
+    number = rig.master.read_file("a", rig.now, access=FileAccess(user="jo", password="pass"))
+    answer(rig, iin=IIN.NO_FUNCTION_CODE_SUPPORT)
+    assert rig.result(number).outcome is Outcome.REFUSED
+    assert rig.sent() == []
+
+
 def test_a_user_who_is_not_let_in_reads_nothing() -> None:
     rig = Rig.started()
     number = rig.master.read_file("a", rig.now, access=FileAccess(user="jo", password="wrong"))

@@ -72,6 +72,31 @@ def test_a_contact_without_times_that_pulses_between_polls_is_not_taken_for_a_re
     assert repeats.dropped == 0
 
 
+def contact(*rows: Row) -> Measurements:
+    return events(*rows, kind=PointType.BINARY_INPUT)
+
+
+def test_a_contact_that_bounces_under_one_stamp_is_not_taken_for_a_repetition() -> None:
+    repeats = Repeats()
+    bounces = [(1, float(number % 2), 10) for number in range(6)]
+    assert [each for bounce in bounces for each in passed(repeats, contact(bounce))] == bounces
+    assert passed(repeats, contact(bounces[-1])) == []
+    assert passed(repeats, contact((1, 0.0, 10), (1, 0.0, 11))) == [(1, 0.0, 10), (1, 0.0, 11)]
+
+
+def test_a_contact_that_bounced_within_a_fragment_is_recognized_when_all_of_it_comes_again() -> None:
+    repeats = Repeats()
+    bounces = contact((1, 1.0, 9), (1, 0.0, 10), (1, 1.0, 10))
+    repeats.pass_new([bounces])
+    assert passed(repeats, bounces, contact((1, 0.0, 12))) == [(1, 0.0, 12)]
+
+
+def test_events_stamped_with_nothing_are_delivered_rather_than_lost() -> None:
+    repeats = Repeats()
+    for _ in range(3):
+        assert len(passed(repeats, contact((1, 1.0, 0), (1, 0.0, 0)))) == 2
+
+
 def test_a_fragment_that_comes_late_and_again_after_newer_ones_is_dropped() -> None:
     repeats = Repeats()
     part = events((1, 5.0, 10), (2, 6.0, 11))
@@ -320,7 +345,7 @@ def test_over_a_link_that_loses_delays_doubles_and_drops_every_event_comes_once_
             line.append((rig.seconds + chance.random(), octets))
 
     while rig.seconds < 20_000 and (outstation.left or any(outstation.buffers.values())):
-        outstation.make_events(round(rig.seconds * 1000))
+        outstation.make_events(1_700_000_000_000 + round(rig.seconds * 1000))
         for line, hear in ((to_master, rig.hear), (to_outstation, None)):
             for item in [item for item in line if item[0] <= rig.seconds]:
                 line.remove(item)

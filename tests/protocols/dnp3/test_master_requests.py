@@ -9,6 +9,7 @@ import pytest
 from tieline.model import LocalError
 from tieline.protocols.dnp3.application import ObjectBlock
 from tieline.protocols.dnp3.commands import AnalogCommand, BinaryCommand, CommandStatus, Operation, TripClose
+from tieline.protocols.dnp3.files import FileAccess
 from tieline.protocols.dnp3.master import Master
 from tieline.protocols.dnp3.master_events import TaskDone
 from tieline.protocols.dnp3.master_settings import ClassAssignment, MasterSettings, TimeSynchronization
@@ -149,6 +150,7 @@ def test_a_broadcast_leaves_to_its_address() -> None:
         lambda m, now: m.read_file("x" * 256, now),
         lambda m, now: m.read_file("\udc80", now),
         lambda m, now: m.read_file("x", now, most_octets=0),
+        lambda m, now: m.read_file("x", now, access=FileAccess(user="x" * 256, password="")),
         lambda m, now: m.broadcast_time(1, now),
         lambda m, now: m.broadcast_freeze(0x10000, now),
     ],

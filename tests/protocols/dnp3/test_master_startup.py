@@ -389,6 +389,27 @@ def test_settings_too_many_for_one_request_are_sent_in_several() -> None:
     assert found == [21, 22, 22, 22, 2, 2, 2, 2, 1]
 
 
+def test_the_first_of_several_requests_that_is_refused_ends_them() -> None:
+    rig = Rig(MasterSettings(deadbands=tuple((index, 1.0) for index in range(100))))
+    rig.reply("c0 81 00 00")
+    (refused,) = rig.reply("c0 81 00 02")
+    assert isinstance(refused, DutyRefused)
+    assert refused.duty is Rank.WRITE_DEADBANDS
+    assert rig.sent()[0].endswith(INTEGRITY)
+
+
+def test_a_restart_may_change_what_was_refused_at_its_period() -> None:
+    rig = Rig.started(freeze=FreezePlan(period_s=10.0))
+    rig.wait_for_deadline()
+    rig.reply("c0 81 00 01")
+    assert rig.master.next_deadline() is None
+    rig.hear("f0 82 80 00")
+    for _ in range(2):
+        rig.reply("c0 81 00 00")
+    rig.wait_for_deadline()
+    assert (rig.seconds, functions(rig.sent())) == (20.0, [7])
+
+
 def test_a_restart_while_a_duty_is_under_way_repeats_the_duty() -> None:
     rig = Rig()
     rig.reply("c0 81 00 00")

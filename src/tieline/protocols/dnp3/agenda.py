@@ -58,6 +58,7 @@ class Agenda:
 
     def __init__(self, duties: list[Duty], first_backoff_s: float, longest_backoff_s: float) -> None:
         self._entries = [Entry(duty) for duty in sorted(duties, key=lambda duty: duty.rank)]
+        self._by_rank = {rank: [entry for entry in self._entries if entry.duty.rank is rank] for rank in Rank}
         self._first_s, self._longest_s = first_backoff_s, longest_backoff_s
         self._hold_s = 0.0
         self._backoff_s = 0.0
@@ -176,7 +177,7 @@ class Agenda:
         return min((time for time in times if time > after_s), default=None)
 
     def _of(self, rank: Rank) -> list[Entry]:
-        return [entry for entry in self._entries if entry.duty.rank is rank]
+        return self._by_rank[rank]
 
     def _entry(self, rank: Rank) -> Entry:
         return self._of(rank)[0]

@@ -291,7 +291,8 @@ class Association:
             self._tasks.remove(task)
         if task.entry is not None:
             self._end_duty(task.entry, result, now)
-        elif task.number is not None:
+        else:
+            assert task.number is not None
             if task.is_restart and result.delay_ms:
                 self._agenda.hold(now.monotonic_s, result.delay_ms / 1_000)
             self._events.append(TaskDone(task.number, result))
@@ -432,7 +433,7 @@ class Association:
             self._agenda.calm(Rank.INTEGRITY)
         elif self.settings.integrity_on_overflow and not is_integrity and not self._agenda.waits(Rank.INTEGRITY, now_s):
             self._agenda.ask(Rank.INTEGRITY, now_s)
-        if self._classes_to_scan():
+        if iin & EVENTS_WAITING and self._classes_to_scan():
             self._agenda.ask(Rank.SCAN_EVENTS, now_s)
         elif not iin & EVENTS_WAITING:
             self._agenda.calm(Rank.SCAN_EVENTS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tieline.model import LocalError
 from tieline.protocols.dnp3.application import Fragment, ObjectBlock
 from tieline.protocols.dnp3.measurements import POINT_TYPES, CommonTime, Measurements, PointType, common_time, decode
 
@@ -41,7 +40,4 @@ def content_of(fragment: Fragment) -> Content:
 def _decode(block: ObjectBlock, common: CommonTime | None) -> Measurements | None:
     if (block.strings is not None) != (POINT_TYPES[block.group][0] is PointType.OCTET_STRING):
         return None  # a length before each object, where the objects have one size
-    try:
-        return decode(block, common)
-    except LocalError:
-        return None  # more packed points than there are indexes
+    return decode(block, common)

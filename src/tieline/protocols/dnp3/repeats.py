@@ -11,14 +11,17 @@ respect (type, index, value, flags, time): those that go on in the order of what
 and all of the point behind it, are new. An outstation whose buffer has overflowed may leave out some in between. As a rule there is
 nothing to compare: events later than all that were delivered are new, which two looks at the times tell.
 
-Events *without time* have nothing that tells one from the next like it: a contact that pulses between any two polls brings the same
-two events for ever. Here a repetition is only believed where there is reason to: the link was lost, and the event is among those of the
-last fragments before, whose confirmations may have been lost with it. The first event of a point that does not go on with them ends
-that, and so does a READ of all classes. Where there is no such reason they are delivered again rather than lost.
+Stamps may be coarse, and a contact may bounce: of two states that alternate under one stamp the first, when it comes alone, is a third
+event and not a repetition, for a repetition would go on to the end.
 
-Limits. Of two events of a point that are the same in every respect, in the same millisecond and without another state between, the second
-is taken for a repetition. An outstation that answers with another variation than at first (a poll for events without time) repeats what
-cannot be recognized. What was delivered more than thirty-two fragments ago is delivered again.
+Events *without time*, or with one of 0, have nothing that tells one from the next like it: a contact that pulses between any two polls
+brings the same two events for ever. Here a repetition is only believed where there is reason to: the link was lost, and the event is
+among those of the last fragments before, whose confirmations may have been lost with it. The first event of a point that does not go on
+with them ends that, and so does a READ of all classes. Where there is no such reason they are delivered again rather than lost.
+
+Limits. Of two events of a point that are the same in every respect, stamp included, and have no other between them, the second is taken
+for a repetition; so are two numbers that alternate under one stamp. An outstation that answers with another variation than at first (a
+poll for events without time) repeats what cannot be recognized. What was delivered more than thirty-two fragments ago is delivered again.
 """
 
 from __future__ import annotations
@@ -30,12 +33,14 @@ from itertools import compress, islice
 import numpy as np
 import numpy.typing as npt
 
-from tieline.protocols.dnp3.measurements import NO_TIME, Measurements
+from tieline.protocols.dnp3.measurements import NO_TIME, Measurements, PointType
 
 _MOST_BATCHES = 32
 _BATCHES_LOST_WITH_THE_LINK = 2
 """An outstation waits for one confirmation of a response and one of an unsolicited response."""
 _POINT_OCTETS = 5
+_TIME = slice(6, 14)
+_ALTERNATING = {PointType.BINARY_INPUT, PointType.DOUBLE_BIT_BINARY_INPUT, PointType.BINARY_OUTPUT_STATUS}
 _EVENT = np.dtype([("kind", "u1"), ("index", "<u4"), ("flags", "u1"), ("time", "<i8"), ("value", "<f8")])
 
 _Past = dict[bytes, list[bytes]]
@@ -115,23 +120,30 @@ class Repeats:
         past: _Past = {}
         places: dict[bytes, int] = {}
         doubted_places: dict[bytes, int] = {}
-        passed: list[Measurements] = []
+        columns: list[tuple[Measurements, list[bytes], list[bool]]] = []
         for each in measurements:
             if not each.is_event:
-                passed.append(each)
+                columns.append((each, [], []))
                 continue
             keys = _keys(each)
             if _is_timed(each):
                 self._recall(keys, past)
-                repeated = _follow(keys, past, places)
+                columns.append((each, keys, _follow(keys, past, places)))
             else:
-                repeated = _follow(keys, self._doubted, doubted_places)
+                columns.append((each, keys, _follow(keys, self._doubted, doubted_places)))
+        for point, place in doubted_places.items():
+            if place < 0:
+                self._doubted.pop(point, None)
+            else:
+                self._doubted[point] = self._doubted[point][place:]
+        passed: list[Measurements] = []
+        alternating = [(keys, repeated) for each, keys, repeated in columns if each.kind in _ALTERNATING]
+        _believe_alternation(alternating, past)
+        for each, _, repeated in columns:
             self.dropped += sum(repeated)
             rest = _without(each, repeated)
             if len(rest):
                 passed.append(rest)
-        for point, place in doubted_places.items():
-            self._doubted[point] = self._doubted.get(point, [])[place:]
         return passed
 
     def _recall(self, keys: list[bytes], past: _Past) -> None:
@@ -141,23 +153,49 @@ class Repeats:
 
 
 def _follow(keys: list[bytes], past: _Past, places: dict[bytes, int]) -> list[bool]:
-    """Whether each event goes on in the order of the past of its point; `places` says how far each point has come."""
+    """Whether each event goes on in the order of the past of its point.
+
+    `places` says how far each point has come: how many of its past are behind it, and their complement once there was a new one.
+    """
     found: list[bool] = []
     for key in keys:
         point = key[:_POINT_OCTETS]
-        known = past.get(point, [])
-        try:
-            places[point] = known.index(key, places.get(point, 0)) + 1
-        except ValueError:
-            places[point] = len(known)  # it is new, and so is all that follows
-            found.append(False)
-        else:
-            found.append(True)
+        known, place = past.get(point, []), places.get(point, 0)
+        is_known = False
+        if place >= 0:
+            try:
+                place = known.index(key, place) + 1
+                is_known = True
+            except ValueError:
+                place = ~place  # it is new, and so is all that follows
+            places[point] = place
+        found.append(is_known)
     return found
 
 
+def _believe_alternation(columns: list[tuple[list[bytes], list[bool]]], past: _Past) -> None:
+    """Of events with the newest stamp of their point, takes for repeated only the first that are the last of its past."""
+    newest: dict[bytes, list[tuple[list[bool], int, bytes]]] = {}
+    for keys, repeated in columns:
+        for number, key in enumerate(keys):
+            known = past.get(key[:_POINT_OCTETS])
+            if known and key[_TIME] == known[-1][_TIME]:
+                newest.setdefault(key[:_POINT_OCTETS], []).append((repeated, number, key))
+    for point, events in newest.items():
+        repeated, number, _ = events[0]
+        if not repeated[number]:
+            continue  # there was a new one before them
+        found = [key for _, _, key in events]
+        known = [key for key in past[point] if key[_TIME] == found[0][_TIME]]
+        sizes = range(min(len(found), len(known)), 0, -1)
+        size = next((size for size in sizes if found[:size] == known[-size:]), 0)
+        for place, (repeated, number, _) in enumerate(events):
+            repeated[number] = place < size
+
+
 def _is_timed(events: Measurements) -> bool:
-    return bool(events.time_us[0] != NO_TIME)
+    """Some outstations without a clock stamp with 0."""
+    return bool(events.time_us.min() > 0)
 
 
 def _collect(events: Iterable[Measurements]) -> _Past:
