@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 
@@ -12,7 +11,8 @@ from pydantic import TypeAdapter
 
 from tieline.cli.run import free_port
 from tieline.config.dnp3 import Dnp3Connection
-from tieline.edge.dnp3 import Station, StationChannel, make_station, open_station_channel
+from tieline.edge.dnp3 import make_station, open_station_channel
+from tieline.edge.dnp3.listening import ListeningChannel
 from tieline.io import SystemClock
 from tieline.protocols.dnp3.commands import AnalogCommand, BinaryCommand, CommandStatus
 from tieline.protocols.dnp3.control_requests import OperateMode
@@ -43,8 +43,8 @@ class _OnChannel:
         self.clock = SystemClock()
         is_master = isinstance(session, Master)
         read = _CONNECTION.validate_python({"host": "127.0.0.1"} | connection)
-        self.station: Station = make_station(read, local=local, remote=remote, is_master=is_master, session=session, owner=self)
-        self.channel: StationChannel = open_station_channel(read, name="test", clock=self.clock, random=lambda: 0.0)
+        self.station = make_station(read, local=local, remote=remote, is_master=is_master, session=session, owner=self)
+        self.channel = open_station_channel(read, name="test", clock=self.clock, random=lambda: 0.0)
         self.reasons: list[str | None] = []
 
     def now(self) -> Now:
@@ -170,12 +170,11 @@ class OurOutstation(_OnChannel):
         self.said += self.session.events()
         self.watch.poke()
 
-    def is_listening(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
     def heard(self, kind: type[_Event]) -> list[_Event]:
         return [event for event in self.said if isinstance(event, kind)]
+
+    def is_listening(self) -> bool:
+        return isinstance(self.channel, ListeningChannel) and self.channel.is_listening
 
     def change(self, kind: PointType, index: int, value: float, flags: int = 1) -> None:
         """A point changes, and the master may be told."""
