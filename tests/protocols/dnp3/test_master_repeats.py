@@ -91,6 +91,14 @@ def test_a_contact_that_bounced_within_a_fragment_is_recognized_when_all_of_it_c
     assert passed(repeats, bounces, contact((1, 0.0, 12))) == [(1, 0.0, 12)]
 
 
+def test_a_contact_that_bounced_across_two_fragments_is_not_taken_for_a_repetition() -> None:
+    repeats = Repeats()
+    repeats.pass_new([events((7, 5.0, 10)), contact((1, 1.0, 10), (1, 0.0, 10))])
+    more = contact((1, 1.0, 10), (1, 0.0, 10), (2, 1.0, 10))
+    assert passed(repeats, more) == rows([more])
+    assert passed(repeats, more, contact((2, 0.0, 11))) == [(2, 0.0, 11)]
+
+
 def test_events_stamped_with_nothing_are_delivered_rather_than_lost() -> None:
     repeats = Repeats()
     for _ in range(3):

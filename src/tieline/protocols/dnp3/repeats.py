@@ -11,8 +11,8 @@ respect (type, index, value, flags, time): those that go on in the order of what
 and all of the point behind it, are new. An outstation whose buffer has overflowed may leave out some in between. As a rule there is
 nothing to compare: events later than all that were delivered are new, which two looks at the times tell.
 
-Stamps may be coarse, and a contact may bounce: of two states that alternate under one stamp the first, when it comes alone, is a third
-event and not a repetition, for a repetition would go on to the end.
+Stamps may be coarse, and a contact may bounce. States that alternate under one stamp and come again are a repetition only when they go
+on to the last of them, and when something else of that fragment has come again too, or there was nothing else.
 
 Events *without time*, or with one of 0, have nothing that tells one from the next like it: a contact that pulses between any two polls
 brings the same two events for ever. Here a repetition is only believed where there is reason to: the link was lost, and the event is
@@ -43,6 +43,8 @@ _TIME = slice(6, 14)
 _ALTERNATING = {PointType.BINARY_INPUT, PointType.DOUBLE_BIT_BINARY_INPUT, PointType.BINARY_OUTPUT_STATUS}
 _EVENT = np.dtype([("kind", "u1"), ("index", "<u4"), ("flags", "u1"), ("time", "<i8"), ("value", "<f8")])
 
+_Column = tuple[Measurements, list[bytes], list[bool]]
+"""Measurements, the events among them, and whether each was delivered before."""
 _Past = dict[bytes, list[bytes]]
 """The events of each point, in their order."""
 
@@ -120,7 +122,7 @@ class Repeats:
         past: _Past = {}
         places: dict[bytes, int] = {}
         doubted_places: dict[bytes, int] = {}
-        columns: list[tuple[Measurements, list[bytes], list[bool]]] = []
+        columns: list[_Column] = []
         for each in measurements:
             if not each.is_event:
                 columns.append((each, [], []))
@@ -137,8 +139,7 @@ class Repeats:
             else:
                 self._doubted[point] = self._doubted[point][place:]
         passed: list[Measurements] = []
-        alternating = [(keys, repeated) for each, keys, repeated in columns if each.kind in _ALTERNATING]
-        _believe_alternation(alternating, past)
+        self._believe_alternation(columns, past)
         for each, _, repeated in columns:
             self.dropped += sum(repeated)
             rest = _without(each, repeated)
@@ -146,10 +147,43 @@ class Repeats:
                 passed.append(rest)
         return passed
 
+    def _believe_alternation(self, columns: list[_Column], past: _Past) -> None:
+        """Takes events for new that come again under the stamp of others of their point, unless the fragment shows that they do not."""
+        open_places: dict[bytes, list[tuple[list[bool], int, bytes]]] = {}
+        is_repetition = False
+        for each, keys, repeated in columns:
+            for number, key in enumerate(keys):
+                if not repeated[number]:
+                    continue
+                point = key[:_POINT_OCTETS]
+                if each.kind in _ALTERNATING and len(_last(past.get(point, []), key)) > 1:
+                    open_places.setdefault(point, []).append((repeated, number, key))
+                else:
+                    is_repetition = True
+        if not open_places:
+            return
+        found = {key for _, keys, repeated in columns for key in compress(keys, repeated)}
+        for point, events in open_places.items():
+            last, again = _last(past[point], events[0][2]), [key for _, _, key in events]
+            sizes = range(min(len(again), len(last)), 0, -1)
+            size = next((size for size in sizes if again[:size] == last[-size:]), 0)
+            batch = next(batch for batch in reversed(self._batches) if point in batch.by_point)
+            if not is_repetition and not found.issuperset(key for keys in batch.by_point.values() for key in keys):
+                size = 0  # a repetition would hold the rest of that fragment too
+            for place, (repeated, number, _) in enumerate(events):
+                repeated[number] = place < size
+
     def _recall(self, keys: list[bytes], past: _Past) -> None:
         """Puts together what was delivered of these points."""
         for point in {key[:_POINT_OCTETS] for key in keys} - past.keys():
             past[point] = [key for batch in self._batches for key in batch.by_point.get(point, ())]
+
+
+def _last(known: list[bytes], key: bytes) -> list[bytes]:
+    """The events with the newest stamp of a point, where that is the stamp of this one."""
+    if not known or known[-1][_TIME] != key[_TIME]:
+        return []
+    return [each for each in known if each[_TIME] == key[_TIME]]
 
 
 def _follow(keys: list[bytes], past: _Past, places: dict[bytes, int]) -> list[bool]:
@@ -171,26 +205,6 @@ def _follow(keys: list[bytes], past: _Past, places: dict[bytes, int]) -> list[bo
             places[point] = place
         found.append(is_known)
     return found
-
-
-def _believe_alternation(columns: list[tuple[list[bytes], list[bool]]], past: _Past) -> None:
-    """Of events with the newest stamp of their point, takes for repeated only the first that are the last of its past."""
-    newest: dict[bytes, list[tuple[list[bool], int, bytes]]] = {}
-    for keys, repeated in columns:
-        for number, key in enumerate(keys):
-            known = past.get(key[:_POINT_OCTETS])
-            if known and key[_TIME] == known[-1][_TIME]:
-                newest.setdefault(key[:_POINT_OCTETS], []).append((repeated, number, key))
-    for point, events in newest.items():
-        repeated, number, _ = events[0]
-        if not repeated[number]:
-            continue  # there was a new one before them
-        found = [key for _, _, key in events]
-        known = [key for key in past[point] if key[_TIME] == found[0][_TIME]]
-        sizes = range(min(len(found), len(known)), 0, -1)
-        size = next((size for size in sizes if found[:size] == known[-size:]), 0)
-        for place, (repeated, number, _) in enumerate(events):
-            repeated[number] = place < size
 
 
 def _is_timed(events: Measurements) -> bool:
