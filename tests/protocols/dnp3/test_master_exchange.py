@@ -51,6 +51,16 @@ def test_a_response_of_many_fragments_is_delivered_and_confirmed_piece_by_piece(
     assert not rig.master.is_busy
 
 
+def test_the_next_request_has_the_number_behind_the_last_fragment() -> None:
+    rig, _ = reading()
+    for octets in ("a1 81 00 00", "22 81 00 00", "63 81 00 00"):
+        rig.hear(octets)
+    rig.master.scan_events(frozenset({1}), rig.now)
+    assert rig.sent() == ["c1 00", "c2 00", "c3 00", "c4 01 3c 02 06"], (
+        "a confirmation that is late is not taken for that of the next"
+    )
+
+
 WRONG = {
     "another sequence number": "c2 81 00 00 " + ANALOG_0,
     "no first fragment": "41 81 00 00 " + ANALOG_0,

@@ -340,6 +340,8 @@ class Association:
             return
         self._hear(is_answer=True)
         exchange.accept(fragment, now)
+        # The next request goes on behind the last fragment: with its number it could take that one's confirmation for its own.
+        self._sequence = (control.sequence + 1) & 0x0F
         self._last_response = octets
         if exchange.task.request.function is Function.READ:
             self._deliver(fragment, exchange, now)
