@@ -286,7 +286,7 @@ async def test_a_peer_that_does_not_read_at_all_is_given_up_and_a_slow_one_is_no
     assert talker.reasons == [None, "the peer does not read what is sent to it"]
 
 
-async def test_a_mistake_of_ours_costs_the_channel_and_nothing_else(capsys):
+async def test_a_mistake_of_ours_costs_the_channel_and_nothing_else():
     runner, talker, ends = make_runner()
     wire = Wire()
     runner.attach(wire)
@@ -295,7 +295,6 @@ async def test_a_mistake_of_ours_costs_the_channel_and_nothing_else(capsys):
     assert not wire.is_open
     assert len(ends) == 1
     assert "a mistake of ours" in ends[0]
-    assert "line failed" in capsys.readouterr().out
     talker.fails = False
     runner.attach(again := Wire())
     talker.to_say.append(b"hello")

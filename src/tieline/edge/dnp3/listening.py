@@ -43,6 +43,8 @@ MOST_STRANGERS = 32
 RESOLVE_S = 60.0
 """How often the names among `peer_hosts` are looked up."""
 
+_MOST_LOGGED = 64  # hosts of which a refusal is logged, each once
+
 log = structlog.get_logger()
 
 
@@ -71,6 +73,7 @@ class ListeningChannel(StationChannel):
         """A line that is never open for each station, so that its session sees the time without a connection too."""
         self._holders: dict[Station, _Connection] = {}
         self._addresses: dict[str, frozenset[str]] = {}
+        self._refused_hosts: set[str] = set()
 
     def wake(self, station: Station) -> None:
         """Sends what was asked for."""
@@ -143,8 +146,8 @@ class ListeningChannel(StationChannel):
                 try:
                     await self._listen()
                 except UnavailableError as error:
-                    for station in tuple(self._waiting):
-                        station.owner.on_channel(str(error))
+                    for runner in tuple(self._waiting.values()):
+                        runner.detach(str(error))
                 await asyncio.sleep(self._backoff.next_wait())
         finally:
             connections = tuple(self.connections)
@@ -193,12 +196,10 @@ class ListeningChannel(StationChannel):
     def _accept(self, channel: Channel, host: str) -> _Connection | None:
         """A connection came: None refuses it."""
         host = normal_address(host)
-        if not self.candidates(host):
-            log.warning("connection refused", channel=self.name, peer=host)
-            return None
-        wanted = self.place.peer_name if isinstance(self.place, Dnp3TlsServer) else None
-        if wanted is not None and wanted.lower() not in peer_names(channel):
-            log.warning("connection refused", channel=self.name, peer=host, certificate=sorted(peer_names(channel)))
+        if not self.candidates(host) or not self._bears_name(channel):
+            if host not in self._refused_hosts and len(self._refused_hosts) < _MOST_LOGGED:
+                self._refused_hosts.add(host)
+                log.warning("connection refused", channel=self.name, peer=host, certificate=sorted(peer_names(channel)))
             return None
         strangers = [connection for connection in self.connections if not connection.runner.stations]
         if len(strangers) >= MOST_STRANGERS:
@@ -207,6 +208,10 @@ class ListeningChannel(StationChannel):
         connection = _Connection(self, channel, host, number)
         self.connections.append(connection)
         return connection
+
+    def _bears_name(self, channel: Channel) -> bool:
+        wanted = self.place.peer_name if isinstance(self.place, Dnp3TlsServer) else None
+        return wanted is None or wanted.lower() in peer_names(channel)
 
 
 class _Connection:

@@ -44,6 +44,7 @@ from tieline.protocols.dnp3.master_events import (
     Unanswered,
     Unreadable,
 )
+from tieline.protocols.dnp3.measurements import PointType
 from tieline.protocols.dnp3.operating import OperateMode
 from tieline.protocols.dnp3.tasks import Outcome, Rank, Result
 from tieline.protocols.dnp3.timing import Now
@@ -111,9 +112,12 @@ class Dnp3Driver:
         silences = [point.reporting.max_silence_s for point in self._points.points]
         self._refresh_s = min(5.0, max(TICK_S, min(silences, default=5.0) / 2))
         self._commands: dict[int, asyncio.Future[Result]] = {}
-        self._missing_read: int | None = None
+        self._left_out: tuple[PointType, ...] = ()
+        self._reads: dict[int, bool] = {}
+        """Reads of what class 0 leaves out, by request; true where what does not come is missing."""
         self._unlisted_told = 0
         self._missing_told: frozenset[str] = frozenset()
+        self._refusals: set[tuple[Rank, str]] = set()
         self._indications = IIN(0)
         self._takes_time = False
         self._is_up = False
@@ -225,19 +229,24 @@ class Dnp3Driver:
             self._is_lost = False
             self._report("device_restored", Severity.INFO, f"{self.device.path} answers again")
         self._tell_unlisted()
-        if kinds := self._points.missing_kinds():
-            # Class 0 need not hold everything (clause 10.1 leaves it to the device): what it left out is asked for by name.
-            self._missing_read = self._master.read([ObjectBlock.all(kind.static) for kind in kinds], now)
-            self._channel.wake(self._station)
+        self._left_out = self._points.missing_kinds()
+        self._read_left_out(now, is_first=True)
+
+    def _read_left_out(self, now: Now, *, is_first: bool = False) -> None:
+        """Asks by name for what class 0 does not hold; what belongs to it is for the device to say."""
+        if self._left_out:
+            blocks = [ObjectBlock.all(kind.static) for kind in self._left_out]
+            number = self._ask(lambda: self._master.read(blocks, now))
+            if number is not None:
+                self._reads[number] = is_first
+                self._channel.wake(self._station)
 
     def _end(self, request: int, result: Result, now: Now) -> None:
         waiting = self._commands.get(request)
         if waiting is not None and not waiting.done():
             waiting.set_result(result)
-        elif request == self._missing_read:
-            self._missing_read = None
-            if result.outcome in {Outcome.DONE, Outcome.REFUSED}:
-                self._give_up_missing(now)
+        elif self._reads.pop(request, False) and result.outcome in {Outcome.DONE, Outcome.REFUSED}:
+            self._give_up_missing(now)
 
     def _give_up_missing(self, now: Now) -> None:
         missing = frozenset(point.name for point in self._points.missing())
@@ -265,10 +274,15 @@ class Dnp3Driver:
 
     def _refuse(self, duty: Rank, result: Result, now: Now) -> None:
         self._refused += 1
-        words = DUTIES.get(duty, duty.name.lower())
-        self._report("request_refused", Severity.WARNING, f"{self.device.path} refuses {words}: {result.why}")
+        if (duty, result.why) not in self._refusals:
+            self._refusals.add((duty, result.why))
+            self._tell_refusal(duty, result)
         if duty is Rank.INTEGRITY and not self._has_started:
             self._started(now)
+
+    def _tell_refusal(self, duty: Rank, result: Result) -> None:
+        words = DUTIES.get(duty, duty.name.lower())
+        self._report("request_refused", Severity.WARNING, f"{self.device.path} refuses {words}: {result.why}")
 
     # Whether it is there
 
@@ -303,6 +317,8 @@ class Dnp3Driver:
 
     async def _keep_time(self) -> None:
         next_refresh = self._clock.monotonic()
+        integrity_s = self.device.polls.integrity_s or float("inf")
+        next_read = self._clock.monotonic() + integrity_s
         offset_s = self._offset_s()
         while True:
             await asyncio.sleep(TICK_S)
@@ -315,6 +331,10 @@ class Dnp3Driver:
             if self._clock.monotonic() >= next_refresh:
                 next_refresh = self._clock.monotonic() + self._refresh_s
                 self._refresh()
+            if self._clock.monotonic() >= next_read:
+                next_read = self._clock.monotonic() + integrity_s
+                if self._is_up and self._has_started:
+                    self._read_left_out(self._now())
 
     def _refresh(self) -> None:
         now_us = self._clock.now_us()
@@ -327,8 +347,16 @@ class Dnp3Driver:
         log.warning("clock stepped", device=self.device.path, step_s=round(step_s, 3))
         self._points.clock_stepped(self._clock.now_us())
         if self._is_up and self._takes_time and self.device.time_synchronization != "off":
-            self._master.synchronize_time(self._now())
+            self._ask(lambda: self._master.synchronize_time(self._now()))
             self._channel.wake(self._station)
+
+    def _ask(self, begin: Callable[[], int]) -> int | None:
+        """Begins a request of our own; None where too many wait already."""
+        try:
+            return begin()
+        except LocalError as error:
+            log.warning("request not made", device=self.device.path, reason=str(error))
+            return None
 
     def _offset_s(self) -> float:
         return self._clock.now_us() / 1e6 - self._clock.monotonic()
