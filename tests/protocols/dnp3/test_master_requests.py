@@ -239,6 +239,7 @@ def test_what_the_answer_to_an_operate_means(answer, outcome, found) -> None:
             rig.reply(answer)
         result = rig.result(number)
         assert (result.outcome, result.statuses) == (outcome, found)
+        assert not result.was_only_selected
         assert bool(result.why) == (outcome is not Outcome.DONE)
         rig.wait(100.0)
         assert rig.sent() == [], "an operate is never repeated"
@@ -256,6 +257,7 @@ def test_nothing_is_operated_unless_the_select_was_answered_as_it_was_sent(answe
     result = rig.result(number)
     assert result.outcome is (Outcome.NOT_SENT if outcome is Outcome.UNCONFIRMED else Outcome.REFUSED)
     assert result.statuses == found
+    assert result.was_only_selected
     rig.wait(100.0)
     assert rig.sent() == []
 

@@ -8,7 +8,7 @@ happened, after an operate anything may have.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from tieline.model import LocalError
@@ -49,10 +49,9 @@ def operate(blocks: Blocks, mode: OperateMode) -> Steps:
 def _select_before_operate(blocks: Blocks) -> Steps:
     reply = yield Request(Function.SELECT, blocks)
     result = _judge(reply, blocks)
-    if result.outcome is Outcome.UNCONFIRMED:
-        return Result(outcome=Outcome.NOT_SENT, why=f"select: {result.why}", iin=result.iin, statuses=result.statuses)
     if result.outcome is not Outcome.DONE:
-        return result
+        outcome = Outcome.NOT_SENT if result.outcome is Outcome.UNCONFIRMED else result.outcome
+        return replace(result, outcome=outcome, why=f"select: {result.why}", was_only_selected=True)
     reply = yield Request(Function.OPERATE, blocks)
     return _judge(reply, blocks)
 

@@ -62,7 +62,8 @@ class Outcome(Enum):
     DONE = "done"
     """Answered as asked; of commands: every status is SUCCESS."""
     REFUSED = "refused"
-    """The outstation said no: see the indications or the statuses; of several commands some may have been carried out."""
+    """The outstation said no: see the indications or the statuses; of several commands some may have been carried out, unless
+    `was_only_selected`."""
     NOT_SENT = "not sent"
     """Nothing can have happened: it did not leave, or only its select did."""
     UNCONFIRMED = "unconfirmed"
@@ -82,6 +83,8 @@ class Result:
     """Of the last answer."""
     statuses: tuple[CommandStatus, ...] = ()
     """Of commands, in their order, as far as the answer went."""
+    was_only_selected: bool = False
+    """Of commands: there was no operate, so that a status of SUCCESS means selected and nothing has moved."""
     delay_ms: int | None = None
     """Of a restart: when the outstation is back. Of a delay measurement or a synchronization: the time a fragment travels."""
     content: bytes = b""
