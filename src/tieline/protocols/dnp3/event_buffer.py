@@ -7,7 +7,7 @@ master is told (IIN2.3).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ _FREE, _QUEUED, _SELECTED, _SENT = range(4)
 _FIRST_ROWS = 1_024
 _LOOK_AHEAD = 2_048
 CLASSES = (1, 2, 3)
+SMALLEST_EVENT = 2
+"""Octets that an event takes at the least: its flags behind its index."""
 
 
 class EventBuffer:
@@ -99,17 +101,19 @@ class EventBuffer:
 
     def select_classes(self, classes: Collection[int], limit: int | None = None) -> int:
         """Selects the oldest events of classes, each in its own variation; gives how many."""
-        rows = self._queued()
-        return self._select(rows[np.isin(self._class[rows], list(classes))][:limit], 0)
+        is_asked = np.zeros(4, np.bool_)
+        is_asked[list(classes)] = True
+        return self._select(self._queued(is_asked, self._class, limit), 0)
 
     def select_group(self, group: int, variation: int = 0, limit: int | None = None) -> int:
         """Selects the oldest events of a group, to be sent as that variation (0: each in its own); gives how many."""
-        rows = self._queued()
-        return self._select(rows[self._group[rows] == group][:limit], variation)
+        is_asked = np.zeros(256, np.bool_)
+        is_asked[group] = True
+        return self._select(self._queued(is_asked, self._group, limit), variation)
 
     def write(self, room: int, *, is_synchronized: bool) -> bytes:
         """The blocks of as many selected events as fit into so many octets; they count as sent."""
-        rows = self._next_selected(max(room // 2, 0))
+        rows = self._next_selected(max(room // SMALLEST_EVENT, 0))
         columns = EventColumns(
             self._group[rows],
             np.where(self._asked[rows] > 0, self._asked[rows], self._variation[rows]),
@@ -150,7 +154,7 @@ class EventBuffer:
     def unselect(self) -> None:
         """What was selected and not written is queued again."""
         if self._selected:
-            rows = np.flatnonzero(self._state[self._selected_from : self._end] == _SELECTED) + self._selected_from
+            rows = self._next_selected(self._selected)
             self._state[rows] = _QUEUED
             self._asked[rows] = 0
             self._selected = 0
@@ -164,19 +168,24 @@ class EventBuffer:
         self._selected = 0
         self._waiting[:] = self._held
 
-    def _queued(self) -> npt.NDArray[np.intp]:
-        return np.flatnonzero(self._state[self._start : self._end] == _QUEUED) + self._start
+    def _queued(self, is_asked: npt.NDArray[np.bool_], column: npt.NDArray[np.uint8], limit: int | None) -> npt.NDArray[np.intp]:
+        """The first queued rows in which a column has one of the numbers that are asked for."""
+        return self._first(self._start, limit, lambda at: (self._state[at] == _QUEUED) & is_asked[column[at]])
 
     def _next_selected(self, limit: int) -> npt.NDArray[np.intp]:
-        """The first selected rows; looks no further than it must, because a fragment is short and the buffer may be long."""
+        start = max(self._selected_from, self._start)
+        return self._first(start, min(limit, self._selected), lambda at: self._state[at] == _SELECTED)
+
+    def _first(self, start: int, limit: int | None, test: Callable[[slice], npt.NDArray[np.bool_]]) -> npt.NDArray[np.intp]:
+        """The first rows that pass; looks no further than it must, because a fragment is short and the buffer may be long."""
+        if limit is None:
+            return np.flatnonzero(test(slice(start, self._end))) + start
         found: list[npt.NDArray[np.intp]] = []
-        limit = min(limit, self._selected)
-        at = max(self._selected_from, self._start)
-        while limit and at < self._end:
-            rows = np.flatnonzero(self._state[at : min(at + _LOOK_AHEAD, self._end)] == _SELECTED)[:limit] + at
+        while limit and start < self._end:
+            rows = np.flatnonzero(test(slice(start, min(start + _LOOK_AHEAD, self._end))))[:limit] + start
             found.append(rows)
             limit -= len(rows)
-            at += _LOOK_AHEAD
+            start += _LOOK_AHEAD
         return found[0] if len(found) == 1 else np.concatenate([np.zeros(0, np.intp), *found])
 
     def _select(self, rows: npt.NDArray[np.intp], variation: int) -> int:

@@ -27,7 +27,7 @@ from tieline.protocols.dnp3.application import (
 from tieline.protocols.dnp3.control_requests import CommandHandler, ControlRequests
 from tieline.protocols.dnp3.database import Database
 from tieline.protocols.dnp3.errors import FragmentError
-from tieline.protocols.dnp3.event_buffer import CLASSES, EventBuffer
+from tieline.protocols.dnp3.event_buffer import CLASSES, SMALLEST_EVENT, EventBuffer
 from tieline.protocols.dnp3.line import Outgoing
 from tieline.protocols.dnp3.measurements import PointType
 from tieline.protocols.dnp3.objects import object_type
@@ -338,8 +338,9 @@ class Outstation:
         if fragment is None:
             octets = b""
             if unsolicited.has_started:
-                self.buffer.select_classes(unsolicited.classes)
-                octets = self.buffer.write(self._settings.max_fragment - _HEAD, is_synchronized=not self.needs_time)
+                room = self._settings.max_fragment - _HEAD
+                self.buffer.select_classes(unsolicited.classes, room // SMALLEST_EVENT)
+                octets = self.buffer.write(room, is_synchronized=not self.needs_time)
                 self.buffer.unselect()
             control = Control(confirm=True, unsolicited=True, sequence=unsolicited.sequence)
             fragment = encode_fragment(control, Function.UNSOLICITED_RESPONSE, (), self._indications()) + octets
