@@ -214,6 +214,15 @@ def test_values_of_a_lost_device_stay_and_are_old_until_they_are_read_again() ->
     assert told(points.take(back)) == [(0, 3, 5, 0), (1, 3, 6, 0)]
 
 
+def test_what_came_again_is_not_called_lost_once_more() -> None:
+    points = acquire({}, {})
+    points.take(fragment(present((0, 5), (1, 6))))
+    points.lose(T + S)
+    assert told(points.take(fragment(present((0, 5)), at=T + 2 * S))) == [(0, 2, 5, 0)]
+    assert told(points.repeat_absent(T + 3 * S)) == [(1, 3, 6, LOST)]
+    assert told(points.lose(T + 4 * S)) == [(0, 4, 5, LOST), (1, 4, 6, LOST)]
+
+
 def test_a_refresh_repeats_what_is_followed_and_held_with_a_later_time() -> None:
     points = acquire({"class": 2}, {"class": 0}, {})
     points.take(fragment(present((0, 5), (1, 6))))

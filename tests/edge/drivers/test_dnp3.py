@@ -396,3 +396,23 @@ async def test_many_points_come_in_one_piece_each_fragment():
         await field.until(lambda: len(field.newest) == 2000 and status_of(field, "p1999") == Quality.GOOD)
         assert [field.value(f"p{n}") for n in (0, 1, 1999)] == [0, 1, 1999]
         assert len(field.cycles) < 20
+
+
+async def test_what_class_0_leaves_out_is_read_by_name():
+    port = free_port()
+    rtu = Rtu(connection("tcp_server", port=port), {PointType.FROZEN_COUNTER: 1, PointType.COUNTER: 1})
+    rows = [{"group": 20, "index": 0}, {"group": 21, "index": 0}]
+    async with serving(rtu), running(make_device(rows, connection(port=port))) as field:
+        await field.until(lambda: field.quality("p0") == Quality.GOOD and status_of(field, "p1") == Quality.GOOD)
+        assert "points_missing" not in field.kinds()
+
+
+async def test_a_long_start_up_is_not_called_a_loss_once_more():
+    port = free_port()
+    rtu = Rtu(connection("tcp_server", port=port), {PointType.ANALOG_INPUT: 3000}, max_fragment=249)
+    device = make_device([{"index": n} for n in range(3000)], connection(port=port), reporting=Reporting(max_silence_s=0.5))
+    async with running(device) as field:
+        await field.until(lambda: "device_lost" in field.kinds())
+        async with serving(rtu):
+            await field.until(lambda: "device_restored" in field.kinds())
+            assert {int(newest.quality) & STATUS for newest in field.newest.values()} == {0}

@@ -142,6 +142,11 @@ class Acquisition:
         self._status[:] = LOST
         return self._say_again(np.arange(len(self)), np.full(len(self), now_us))
 
+    def repeat_absent(self, now_us: int) -> Samples:
+        """Points that have not come, or not again since the outstation was lost: as bad as before."""
+        rows = np.flatnonzero(~self._is_held)
+        return self._say_again(rows, np.full(len(rows), now_us))
+
     def missing(self) -> tuple[Point, ...]:
         """Points of the list that the outstation has not reported since it was lost."""
         return tuple(self.points[row] for row in np.flatnonzero(~self._is_seen).tolist())

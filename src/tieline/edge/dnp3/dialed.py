@@ -62,7 +62,7 @@ class DialedChannel(StationChannel):
         self._runner.remove(station)
 
     def _on_end(self, reason: str) -> None:
-        log.info("channel ended", channel=self.name, reason=reason)
+        log.debug("channel ended", channel=self.name, reason=reason)
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(reason)
 
@@ -86,7 +86,7 @@ class DialedChannel(StationChannel):
         except UnavailableError as error:
             self._runner.detach(str(error))
             return
-        log.info("channel open", channel=self.name)
+        log.debug("channel open", channel=self.name)
         self._runner.attach(channel)
         await self._ended
         if self._deframer.frames > before:  # a host that accepts and then closes is not dialed twice a second

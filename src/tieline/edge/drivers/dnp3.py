@@ -311,7 +311,7 @@ class Dnp3Driver:
         if not self._is_lost:
             self._is_lost = True
             self._report("device_lost", Severity.ERROR, f"{self.device.path} is lost: {why}")
-            self._hand_on(self._points.lose(self._clock.now_us()))
+        self._hand_on(self._points.lose(self._clock.now_us()))
 
     # What time brings
 
@@ -338,9 +338,10 @@ class Dnp3Driver:
 
     def _refresh(self) -> None:
         now_us = self._clock.now_us()
-        if self._is_lost:
-            self._hand_on(self._points.lose(now_us))
-        elif self._is_up and self._has_started:
+        is_started = self._is_up and self._has_started
+        if self._is_lost or is_started:
+            self._hand_on(self._points.repeat_absent(now_us))
+        if is_started:
             self._hand_on(self._points.refresh(now_us - self._event_delay_us))
 
     def _step_clock(self, step_s: float) -> None:
