@@ -261,16 +261,16 @@ def test_what_comes_although_something_is_unknown_is_taken() -> None:
     assert rig.logged(DutyRefused) == []
 
 
-def test_events_are_read_when_the_indications_say_so() -> None:
+def test_events_of_all_classes_are_read_in_their_order_when_one_is_indicated() -> None:
     rig = Rig.started()
     rig.hear("f0 82 0a 00")
-    assert rig.sent() == ["d0 00", "c1 01 3c 02 06 3c 04 06"]
+    assert rig.sent() == ["d0 00", "c1 01 3c 02 06 3c 03 06 3c 04 06"]
     rig.hear("e1 81 02 00 02 01 17 01 07 81")
-    assert rig.sent() == ["c1 00", "c2 01 3c 02 06"], "there were events and there are more: at once"
+    assert rig.sent() == ["c1 00", "c2 01 3c 02 06 3c 03 06 3c 04 06"], "there were events and there are more: at once"
     rig.hear("c2 81 02 00")
     assert rig.sent() == [], "there were none although there should be: later"
     rig.wait(1.0)
-    assert rig.sent() == ["c3 01 3c 02 06"]
+    assert rig.sent() == ["c3 01 3c 02 06 3c 03 06 3c 04 06"]
     rig.hear("c3 81 00 00")
     rig.wait(1000)
     assert rig.sent() == []
@@ -282,7 +282,7 @@ def test_events_that_come_unsolicited_are_not_read_too() -> None:
         rig.reply("c0 81 02 00")
     assert rig.sent() == []
     rig.hear("f0 82 06 00")
-    assert rig.sent() == ["d0 00", "c3 01 3c 03 06"]
+    assert rig.sent() == ["d0 00", "c3 01 3c 03 06 3c 04 06"]
 
 
 def test_a_scan_is_not_made_where_the_settings_do_not_want_it() -> None:

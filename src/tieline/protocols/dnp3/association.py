@@ -452,5 +452,6 @@ class Association:
         self._agenda.restart(now_s)
 
     def _classes_to_scan(self) -> frozenset[int]:
-        indicated = frozenset(each for each, bit in _CLASS_BITS.items() if self._iin & bit)
-        return (indicated & self.settings.scan_on_iin) - self._unsolicited_classes
+        """All that may be scanned when one of them is indicated: read one by one, classes would come out of the order of events."""
+        scanned = self.settings.scan_on_iin - self._unsolicited_classes
+        return scanned if any(self._iin & _CLASS_BITS[each] for each in scanned) else frozenset()

@@ -98,7 +98,7 @@ class MasterSettings:
     integrity_on_overflow: bool = True
     event_polls: tuple[EventPoll, ...] = ()
     scan_on_iin: frozenset[int] = EVENT_CLASSES
-    """Classes that are read when IIN1.1 to 1.3 say that there are events, unless unsolicited responses bring them."""
+    """Classes that are read, together, when IIN1.1 to 1.3 say that one has events, unless unsolicited responses bring them."""
     freeze: FreezePlan | None = None
     class_assignments: tuple[ClassAssignment, ...] = ()
     deadbands: tuple[tuple[int, float], ...] = ()
