@@ -135,10 +135,12 @@ class Dnp3Device:
 
     def watch(self, numbers: Sequence[int], on_read: Callable[[], None]) -> _EventWatch:
         """Looks from now on whether all events are confirmed. Raises `ConfigError` for points that have none. One watch at a time."""
+        silent = {place.number for place in _places_of(self.device) if not place.event_class}
         for number in numbers:
-            row = self._rows[number]
-            if not _class_of(row):
-                raise ConfigError(f"{self.path}/{row.name} has no events (class 0): nobody can tell when its values are read")
+            if number in silent:
+                raise ConfigError(
+                    f"{self.path}/{self._rows[number].name} has no events (class 0): nobody can tell when its values are read"
+                )
         self._watch = _EventWatch(self, on_read)
         return self._watch
 
@@ -278,29 +280,53 @@ _OPERATIONS: Mapping[str, Mapping[tuple[Operation, TripClose], float]] = {
 """What the outputs of a device take: the control model that the point list names, and no other."""
 
 
-def _class_of(row: Dnp3Row) -> int:
-    return GROUPS[row.group].event_class if row.event_class is None else row.event_class
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A point that the outstation reports: its number in the device, its row, and as what it is reported."""
+
+    number: int
+    row: Dnp3Row
+    kind: PointType
+
+    @property
+    def source(self) -> PointType:
+        """Where its values go: those of a frozen point to what is frozen."""
+        return _SOURCES.get(self.kind, self.kind)
+
+    @property
+    def is_frozen(self) -> bool:
+        return self.kind in _SOURCES
+
+    @property
+    def event_class(self) -> int:
+        return GROUPS[self.kind.static].event_class if self.row.event_class is None else self.row.event_class
+
+    @property
+    def variation(self) -> int:
+        """Of its present value; that of a command's row is the command's."""
+        return 0 if GROUPS[self.row.group].is_written else self.row.variation
 
 
-def _target(row: Dnp3Row) -> tuple[PointType, int]:
-    """Where a point's values go: those of a frozen point to what is frozen."""
-    kind = POINT_TYPES[row.group][0]
-    return _SOURCES.get(kind, kind), row.index
-
-
-def _measured(device: config.Dnp3Device) -> list[tuple[int, Dnp3Row]]:
-    return [(number, row) for number, row in enumerate(device.rows) if not GROUPS[row.group].is_written]
+def _places_of(device: config.Dnp3Device) -> list[_Place]:
+    """The points of the list, and the status of outputs that have no row of their own for it."""
+    own = {(row.group, row.index) for row in device.rows}
+    places = []
+    for number, row in enumerate(device.rows):
+        group = _STATUS_OF.get(row.group, row.group)
+        if group == row.group or (group, row.index) not in own:
+            places.append(_Place(number, row, POINT_TYPES[group][0]))
+    return places
 
 
 def _settings_of(device: config.Dnp3Device) -> dict[PointType, Points]:
     """The outstation's points: those of the list, and what its frozen points are frozen from."""
     columns: dict[PointType, list[tuple[int, int, int, int, float]]] = {}
-    for number, row in _measured(device):
-        kind = POINT_TYPES[row.group][0]
-        deadband = 0.0
-        if row.kind in {PointKind.ANALOG, PointKind.COUNTER} and kind not in _SOURCES:
-            deadband = round(device.points[number].reporting.deadband / abs(row.scale), 9)
-        columns.setdefault(kind, []).append((row.index, _class_of(row), row.variation, row.event_variation, deadband))
+    for place in _places_of(device):
+        row, deadband = place.row, 0.0
+        if row.kind in {PointKind.ANALOG, PointKind.COUNTER} and not place.is_frozen:
+            deadband = round(device.points[place.number].reporting.deadband / abs(row.scale), 9)
+        column = row.index, place.event_class, place.variation, row.event_variation, deadband
+        columns.setdefault(place.kind, []).append(column)
     for frozen, source in _SOURCES.items():
         there = {index for index, *_ in columns.get(source, ())}
         missing = [index for index, *_ in columns.get(frozen, ()) if index not in there]
@@ -320,19 +346,17 @@ def _settings_of(device: config.Dnp3Device) -> dict[PointType, Points]:
 
 
 def _plan(device: config.Dnp3Device) -> list[_Group]:
-    placed: dict[tuple[PointType, int], int] = {}
-    for number, row in _measured(device):
-        is_frozen = POINT_TYPES[row.group][0] in _SOURCES
-        if not is_frozen or _target(row) not in placed:
-            placed[_target(row)] = number
-    for number, row in _measured(device):  # what is measured goes before what is frozen of it, wherever it stands in the list
-        if POINT_TYPES[row.group][0] not in _SOURCES:
-            placed[_target(row)] = number
+    placed: dict[tuple[PointType, int], _Place] = {}
+    for place in _places_of(device):
+        target = place.source, place.row.index
+        # What is measured goes before what is frozen of it, wherever it stands in the list.
+        if target not in placed or not place.is_frozen:
+            placed[target] = place
     groups = []
     for kind in dict.fromkeys(kind for kind, _ in placed):
-        numbers = [number for (other, _), number in placed.items() if other is kind]
-        rows = [device.rows[number] for number in numbers]
-        spans = [_span(kind, row) for row in rows]
+        places = [place for (other, _), place in placed.items() if other is kind]
+        numbers, rows = [place.number for place in places], [place.row for place in places]
+        spans = [_span(kind, place) for place in places]
         groups.append(
             _Group(
                 kind=kind,
@@ -348,10 +372,9 @@ def _plan(device: config.Dnp3Device) -> list[_Group]:
     return groups
 
 
-def _span(kind: PointType, row: Dnp3Row) -> tuple[float, float] | None:
+def _span(kind: PointType, place: _Place) -> tuple[float, float] | None:
     """The lowest and highest count that a point holds; None for floating point."""
     if kind in STATE_LIMITS:
         return 0.0, float(STATE_LIMITS[kind])
-    is_frozen = POINT_TYPES[row.group][0] in _SOURCES
-    variation = (0 if is_frozen else row.variation) or STATIC_VARIATIONS[kind][0]
+    variation = (0 if place.is_frozen else place.variation) or STATIC_VARIATIONS[kind][0]
     return GROUPS[kind.static].spans.get(variation)
