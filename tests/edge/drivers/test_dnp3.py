@@ -416,3 +416,27 @@ async def test_a_long_start_up_is_not_called_a_loss_once_more():
         async with serving(rtu):
             await field.until(lambda: "device_restored" in field.kinds())
             assert {int(newest.quality) & STATUS for newest in field.newest.values()} == {0}
+
+
+async def test_an_outstation_that_cannot_report_unasked_is_polled_for_events():
+    port = free_port()
+    rtu = Rtu(connection("tcp_server", port=port), {PointType.COUNTER: 1}, unsolicited_allowed=False)
+    device = make_device(listed(20), connection(port=port), unsolicited=(), polls={"events_s": 0.1})
+    async with serving(rtu), running(device) as field:
+        await field.until(lambda: field.quality("p0") == Quality.GOOD)
+        for count in range(1, 6):
+            rtu.update(PointType.COUNTER, 0, count)
+        await field.until(lambda: field.value("p0") == 5)
+        assert [value for _, value, quality in history(field, "p0") if quality & Quality.DEVICE_TIME] == [1, 2, 3, 4, 5]
+        assert field.kinds() == ["device_restarted"]
+
+
+async def test_what_a_device_refuses_of_its_settings_is_said_once():
+    port = free_port()
+    rtu = Rtu(connection("tcp_server", port=port), {PointType.COUNTER: 1}, unsolicited_allowed=False)
+    async with serving(rtu), running(make_device(listed(20), connection(port=port))) as field:
+        await field.until(lambda: "request_refused" in field.kinds())
+        assert "refuses to report events unasked" in field.events[-1].text
+        rtu.channel.drop(rtu.station, "the line was cut")
+        await field.until(lambda: field.drivers[0].health.exceptions == 2)
+        assert field.kinds().count("request_refused") == 1

@@ -174,9 +174,7 @@ class Acquisition:
             if measurements.kind.static and measurements.kind.event:
                 self._note_unlisted(measurements.kind, measurements.index)
             return None
-        index = measurements.index.astype(np.int64)
-        row = places.take(index, mode="clip")
-        row[index >= _MOST_INDEXES] = -1
+        row = places.take(measurements.index, mode="clip")
         is_listed = row >= 0
         flags, value, time = measurements.flags, measurements.value, measurements.time_us
         if not is_listed.all():
@@ -276,11 +274,15 @@ class Acquisition:
 
 
 def _places(rows: Sequence[Dnp3Row]) -> dict[PointType, Rows]:
-    """For each type of point: the row of each index, -1 where the list has none."""
-    places: dict[PointType, Rows] = {}
+    """For each type of point: the row of each index, -1 where the list has none, as it has none behind the last."""
+    indexes: dict[PointType, dict[int, int]] = {}
     for place, row in enumerate(rows):
         kind, _ = POINT_TYPES[row.group]
-        places.setdefault(kind, np.full(_MOST_INDEXES, -1, np.intp))[row.index] = place
+        indexes.setdefault(kind, {})[row.index] = place
+    places = {}
+    for kind, found in indexes.items():
+        column = places[kind] = np.full(max(found) + 2, -1, np.intp)
+        column[list(found)] = list(found.values())
     return places
 
 

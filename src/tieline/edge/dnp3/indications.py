@@ -34,7 +34,6 @@ INDICATIONS: dict[IIN, Indication] = {
 """The bits whose changes are events; restart and lost events have events of their own, and the time is set when it is asked for."""
 
 DUTIES: dict[Rank, str] = {
-    Rank.DISABLE_UNSOLICITED: "to hold back unsolicited responses",
     Rank.CLEAR_RESTART: "to forget its restart",
     Rank.SYNCHRONIZE_TIME: "to take the time",
     Rank.ASSIGN_CLASSES: "to take the classes of the point list",

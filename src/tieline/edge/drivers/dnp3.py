@@ -273,6 +273,8 @@ class Dnp3Driver:
             self._report(kind, severity, f"{self.device.path} {words}")
 
     def _refuse(self, duty: Rank, result: Result, now: Now) -> None:
+        if duty is Rank.DISABLE_UNSOLICITED:  # it has no unsolicited responses, and so there are none to hold back
+            return
         self._refused += 1
         if (duty, result.why) not in self._refusals:
             self._refusals.add((duty, result.why))
