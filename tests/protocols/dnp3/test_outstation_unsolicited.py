@@ -79,6 +79,17 @@ def test_no_event_is_sent_before_the_start_up_response_is_confirmed():
     assert events_in(octets) == [(BI, 1)]
 
 
+def test_a_late_confirmation_of_the_start_up_response_confirms_no_events():
+    one = bench(start=False)
+    (null,) = one.take()
+    one.update(BI, 1, 1)
+    one.to_deadline()  # the confirmation is overdue, and a READ is answered
+    read = one.ask(Function.READ, CLASS_1)
+    assert len(measurements([read])) == 1
+    one.confirm(null)
+    assert measurements(one.read(CLASS_1)) == measurements([read])
+
+
 def test_nothing_is_said_without_a_link_nor_where_it_is_not_allowed():
     one = bench(start=False)
     one.outstation.link_down(one.now)

@@ -231,9 +231,11 @@ class Outstation:
 
     def _take_confirm(self, control: Control) -> None:
         if control.unsolicited:
-            if self._unsolicited.pending is None or not self._unsolicited.confirmed(control.sequence):
+            held_events = self._unsolicited.holds_events
+            if not self._unsolicited.confirmed(control.sequence):
                 return
-            self.buffer.confirm()
+            if held_events:  # behind a start-up response, what was sent is in a response that waits for its own confirmation
+                self.buffer.confirm()
             if self._unsolicited_tells_broadcast:
                 self._broadcast = None
             self._answer_deferred()
