@@ -424,6 +424,17 @@ def test_an_overflow_is_told_until_there_is_room():
     assert not one.ask(Function.DELAY_MEASURE).iin & IIN.EVENT_BUFFER_OVERFLOW
 
 
+def test_a_response_has_an_end_even_if_the_rest_of_its_events_was_lost_meanwhile():
+    one = bench(event_capacity=(9, 200, 9), max_fragment=280)
+    one.update(AI, [0] * 200, [10.0 * number for number in range(1, 201)])
+    (first,) = one.send(one.request(Function.READ, CLASS_2))
+    one.update(AI, [0] * 200, [-10.0 * number for number in range(1, 201)])
+    (last,) = one.confirm(first)
+    response = parse_fragment(last)
+    assert (response.control.first, response.control.final, response.blocks) == (False, True, ())
+    assert [seen.value for seen in measurements(one.read(CLASS_2))] == [-10.0 * number for number in range(1, 201)]
+
+
 def test_times_are_told_as_not_synchronized_while_the_master_is_asked_for_the_time():
     one = with_events(time_period_s=3600.0)
     assert block_names(one.ask(Function.READ, ObjectBlock.all(2, 3)))[0] == "g51v2"

@@ -75,6 +75,7 @@ class _Awaited:
     plan: ReadPlan | None
     """What follows it."""
     is_first: bool
+    is_final: bool
     tells_broadcast: bool
     until_s: float = 0.0
     """For how long, once it was taken."""
@@ -248,7 +249,7 @@ class Outstation:
             self._broadcast = None
         if awaited.plan is not None:
             self.buffer.confirm()
-            if not awaited.plan.is_done:
+            if not awaited.is_final:  # the master waits for the end, even if a full buffer has lost all that was left
                 self._respond(awaited.plan, (awaited.sequence + 1) % 16, is_first=False)
 
     def _take_request(self, fragment: bytes, request: Fragment) -> None:
@@ -330,7 +331,7 @@ class Outstation:
         self._out = fragment
         tells_broadcast = self._broadcast is not None
         if must_confirm:
-            self._awaited = _Awaited(fragment, sequence, plan, is_first, tells_broadcast)
+            self._awaited = _Awaited(fragment, sequence, plan, is_first, is_final, tells_broadcast)
         self._broadcast_told(is_confirmed=must_confirm)
         return fragment
 
