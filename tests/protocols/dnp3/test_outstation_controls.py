@@ -143,6 +143,21 @@ def request_between(one):
     ]
 
 
+def sixteen_requests_between(one):
+    select = one.request(SELECT, command_block(3, CLOSE))
+    between = [one.request(Function.DELAY_MEASURE) for _ in range(16)]
+    return [select, *between, one.request(OPERATE, command_block(3, CLOSE))]
+
+
+def read_between_that_waits(one):
+    """Its number is the select's: the operate has the right one."""
+    one.outstation.restart(one.now)
+    one.take()  # the start-up response, which keeps a READ waiting
+    select = one.request(SELECT, command_block(3, CLOSE))
+    between = one.request(Function.READ, ObjectBlock.all(60, 2), sequence=one.sequence)
+    return [select, between, one.request(OPERATE, command_block(3, CLOSE))]
+
+
 def second_operate(one):
     block = command_block(3, CLOSE)
     return [one.request(SELECT, block), one.request(OPERATE, block), one.request(OPERATE, block)]
@@ -174,6 +189,8 @@ def refused_select_after_a_good_one(one):
         sequence_again,
         sequence_skipped,
         request_between,
+        sixteen_requests_between,
+        read_between_that_waits,
         second_operate,
         refused_select,
         refused_select_after_a_good_one,

@@ -257,6 +257,8 @@ class Outstation:
         if fragment == self._last_request and self._repeat(request):
             return
         self._deferred = None
+        if request.function != Function.OPERATE:  # sequence numbers come again, a selection must not
+            self._selection.clear()
         if request.function == Function.READ and self._unsolicited.is_confirming:
             self._deferred = fragment, request
             return
