@@ -39,7 +39,7 @@ class Group:
 
     @property
     def is_written(self) -> bool:
-        """Whether its objects are commands: nothing reports them."""
+        """Whether its objects are commands; what reports the outputs is of another group."""
         return self.event_group is None
 
 
@@ -129,6 +129,9 @@ GROUPS: Mapping[int, Group] = {
     41: Group(name="analog output", kinds=_SETPOINT, variations=_up_to(4), spans=_OUTPUTS),
 }
 """The groups that the points of an outstation can be of."""
+
+STATUS_GROUPS: Mapping[int, int] = {12: 10, 41: 40}
+"""Of commands: the group that reports the outputs, under the same index."""
 
 
 def _check_group(group: int) -> int:

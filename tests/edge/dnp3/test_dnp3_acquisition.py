@@ -279,3 +279,46 @@ def test_every_change_ends_as_the_last_and_newest_sample_of_its_point() -> None:
                 newest[point] = time, value
         if step:
             assert {point: value for point, (_, value) in newest.items()} == dict(enumerate(truth)), step
+
+
+CLOSE = {"kind": "control", "group": 12, "index": 3, "operation": "trip_close"}
+
+
+def outputs(*values: tuple[int, float]) -> Measurements:
+    return present(*values, kind=PointType.BINARY_OUTPUT_STATUS)
+
+
+def test_a_command_shows_the_status_of_its_output() -> None:
+    points = acquire(CLOSE)
+    assert told(points.take(fragment(outputs((3, 1))))) == [(0, 0, 1, 0)]
+
+
+def test_a_command_and_the_status_on_the_list_show_the_same() -> None:
+    points = acquire({"kind": "binary", "group": 10, "index": 3}, CLOSE)
+    assert told(points.take(fragment(outputs((3, 1))))) == [(0, 0, 1, 0), (1, 0, 1, 0)]
+    event = events((3, 0, T + S), kind=PointType.BINARY_OUTPUT_STATUS)
+    assert told(points.take(fragment(event, at=T + 2 * S))) == [(0, 1, 0, DEVICE), (1, 1, 0, DEVICE)]
+
+
+def test_a_setpoint_shows_its_output_in_its_own_unit() -> None:
+    points = acquire({"kind": "setpoint", "group": 41, "scale": 0.1}, {"group": 40, "index": 0})
+    assert told(points.take(fragment(present((0, 215), kind=PointType.ANALOG_OUTPUT_STATUS)))) == [
+        (0, 0, 21.5, 0),
+        (1, 0, 215, 0),
+    ]
+
+
+def test_a_command_without_a_status_is_never_missed() -> None:
+    points = acquire(CLOSE, {"index": 1})
+    points.take(fragment(present((1, 7))))
+    assert points.missing() == ()
+    assert points.missing_kinds() == ()
+    assert told(points.give_up_missing(T)) == []
+    assert [point for point, *_ in told(points.lose(T + S))] == [1]
+    assert [point for point, *_ in told(points.repeat_absent(T + 2 * S))] == [1]
+
+
+def test_a_command_whose_status_was_shown_is_lost_with_the_device() -> None:
+    points = acquire(CLOSE)
+    points.take(fragment(outputs((3, 1))))
+    assert told(points.lose(T + S)) == [(0, 1, 1, LOST)]

@@ -8,6 +8,8 @@ none comes, the value is handed on as soon as nothing waits any more, or after `
 A live picture shows the sample with the latest time. So no point may keep a sample of an earlier time as its last one: what the gateway
 stamps is never before what was handed on, and an event from a clock that is behind is followed by its value with the gateway's time.
 
+A command's point shows the status of the output that it commands (groups 10 and 40), where the outstation reports one; it may have none.
+
 What is held stays true while an outstation that reports unasked says nothing else. `refresh` repeats it, with a time so long ago
 that an event would have arrived.
 """
@@ -20,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tieline.config.dnp3_points import GROUPS, Dnp3Row
+from tieline.config.dnp3_points import GROUPS, STATUS_GROUPS, Dnp3Row
 from tieline.edge.dnp3.quality import flag_class, qualities
 from tieline.model import STATUS, Point, Quality, Samples
 from tieline.protocols.dnp3.application import EVENTS_WAITING, IIN
@@ -64,17 +66,17 @@ class Acquisition:
     """The points of one outstation. `reports_events`: it is asked for events, or may report them unasked."""
 
     def __init__(self, rows: Sequence[Dnp3Row], points: Sequence[Point], *, reports_events: bool) -> None:
-        listed = [(row, point) for row, point in zip(rows, points, strict=True) if not GROUPS[row.group].is_written]
-        count = len(listed)
-        self.points = tuple(point for _, point in listed)
+        count = len(points)
+        self.points = tuple(points)
         self._unlisted: dict[PointType, Mask] = {}
-        self._rows = tuple(row for row, _ in listed)
+        self._rows = tuple(rows)
+        self._is_command = np.array([GROUPS[row.group].is_written for row in rows], np.bool_)
         self._ids = np.array([point.id for point in self.points], np.uint32)
         self._scale = np.array([row.scale for row in self._rows], np.float64)
         self._offset = np.array([row.offset for row in self._rows], np.float64)
         self._bits = np.array([_CLASS_BITS[row.event_class] for row in self._rows], np.uint16)
         self._is_followed = np.full(count, reports_events) & (self._bits != 0)
-        self._places = _places(self._rows)
+        self._places, self._twin = _places(self._rows)
         self._value = np.full(count, np.nan)
         self._status = np.full(count, LOST, np.uint16)
         self._newest = np.full(count, np.iinfo(np.int64).min)
@@ -140,30 +142,41 @@ class Acquisition:
         self._is_seen[:] = False
         self._is_withheld[:] = False
         self._status[:] = LOST
-        return self._say_again(np.arange(len(self)), np.full(len(self), now_us))
+        rows = np.flatnonzero(self._is_expected)
+        return self._say_again(rows, np.full(len(rows), now_us))
 
     def repeat_absent(self, now_us: int) -> Samples:
         """Points that have not come, or not again since the outstation was lost: as bad as before."""
-        rows = np.flatnonzero(~self._is_held)
+        rows = np.flatnonzero(~self._is_held & self._is_expected)
         return self._say_again(rows, np.full(len(rows), now_us))
 
     def missing(self) -> tuple[Point, ...]:
         """Points of the list that the outstation has not reported since it was lost."""
-        return tuple(self.points[row] for row in np.flatnonzero(~self._is_seen).tolist())
+        return tuple(self.points[row] for row in self._missing_rows().tolist())
 
     def missing_kinds(self) -> tuple[PointType, ...]:
         """The types of the points that are missing."""
-        return tuple(kind for kind, places in self._places.items() if not self._is_seen[places[places >= 0]].all())
+        is_here = self._is_seen | self._is_command
+        return tuple(kind for kind, places in self._places.items() if not is_here[places[places >= 0]].all())
 
     def give_up_missing(self, now_us: int) -> Samples:
         """Marks points that the outstation does not have."""
-        rows = np.flatnonzero(~self._is_seen)
+        rows = self._missing_rows()
         self._status[rows] = UNKNOWN_POINT
         return self._say_again(rows, np.full(len(rows), now_us))
 
     def clock_stepped(self, now_us: int) -> None:
         """The gateway's clock was set: what was stamped later than now does not count any more."""
         np.minimum(self._newest, now_us, out=self._newest)
+
+    @property
+    def _is_expected(self) -> Mask:
+        """Points that the outstation is to report; commands only once they were."""
+        is_expected: Mask = ~self._is_command | ~np.isnan(self._value)
+        return is_expected
+
+    def _missing_rows(self) -> Rows:
+        return np.flatnonzero(~self._is_seen & ~self._is_command)
 
     # Reading
 
@@ -180,6 +193,12 @@ class Acquisition:
         if not is_listed.all():
             self._note_unlisted(measurements.kind, measurements.index[~is_listed])
             row, flags, value, time = row[is_listed], flags[is_listed], value[is_listed], time[is_listed]
+        twin = self._twin[row]
+        has_twin = twin >= 0
+        if has_twin.any():
+            again = np.concatenate((np.arange(len(row)), np.flatnonzero(has_twin)))
+            row = np.concatenate((row, twin[has_twin]))
+            flags, value, time = flags[again], value[again], time[again]
         quality = qualities(flag_class(measurements.kind))[flags]
         value = value * self._scale[row] + self._offset[row]
         is_number = np.isfinite(value)
@@ -273,17 +292,19 @@ class Acquisition:
         return Samples(self._ids[rows], time, self._value[rows], self._status[rows])
 
 
-def _places(rows: Sequence[Dnp3Row]) -> dict[PointType, Rows]:
-    """For each type of point: the row of each index, -1 where the list has none, as it has none behind the last."""
-    indexes: dict[PointType, dict[int, int]] = {}
+def _places(rows: Sequence[Dnp3Row]) -> tuple[dict[PointType, Rows], Rows]:
+    """For each type of point: the row of each index, -1 where the list has none. For each row: a second one for the same, or -1."""
+    places: dict[PointType, Rows] = {}
+    twin = np.full(len(rows), -1, np.intp)
     for place, row in enumerate(rows):
-        kind, _ = POINT_TYPES[row.group]
-        indexes.setdefault(kind, {})[row.index] = place
-    places = {}
-    for kind, found in indexes.items():
-        column = places[kind] = np.full(max(found) + 2, -1, np.intp)
-        column[list(found)] = list(found.values())
-    return places
+        kind, _ = POINT_TYPES[STATUS_GROUPS.get(row.group, row.group)]
+        of_kind = places.setdefault(kind, np.full(_MOST_INDEXES, -1, np.intp))
+        first = int(of_kind[row.index])
+        if first >= 0:
+            twin[first] = place
+        else:
+            of_kind[row.index] = place
+    return places, twin
 
 
 def _stamp(

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tieline import config
-from tieline.config.dnp3_points import GROUPS, Dnp3Row
+from tieline.config.dnp3_points import GROUPS, STATUS_GROUPS, Dnp3Row
 from tieline.io import Clock
 from tieline.model import ConfigError, LocalError, PointKind, TielineError
 from tieline.protocols.dnp3.commands import AnalogCommand, BinaryCommand, Command, CommandStatus, Operation, TripClose
@@ -31,8 +31,6 @@ from tieline.simulator.devices.manners import Mannered
 _SOURCES = {frozen: source for source, frozen in FREEZES.items()}
 _TIME_PERIOD_S = 3_600.0
 _RESTART_S = 1
-_STATUS_OF = {12: 10, 41: 40}
-"""The group that reports the outputs of a group."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +71,7 @@ class Dnp3Device:
         self._feedback = {
             number: self._places[status]
             for number, row in enumerate(device.rows)
-            if (status := (_STATUS_OF.get(row.group, -1), row.index)) in self._places
+            if (status := (STATUS_GROUPS.get(row.group, -1), row.index)) in self._places
         }
         self.feedback = frozenset(self._feedback.values())
         self._values: Column = np.zeros(len(device.rows))
@@ -312,7 +310,7 @@ def _places_of(device: config.Dnp3Device) -> list[_Place]:
     own = {(row.group, row.index) for row in device.rows}
     places = []
     for number, row in enumerate(device.rows):
-        group = _STATUS_OF.get(row.group, row.group)
+        group = STATUS_GROUPS.get(row.group, row.group)
         if group == row.group or (group, row.index) not in own:
             places.append(_Place(number, row, POINT_TYPES[group][0]))
     return places
