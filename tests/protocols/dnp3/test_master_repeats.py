@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import deque
 from dataclasses import dataclass
 
@@ -206,6 +207,25 @@ def test_strings_are_compared_as_they_are() -> None:
     assert repeats.pass_new([string(b"a")]) == []
     (new,) = repeats.pass_new([string(b"b")])
     assert new.strings == (b"b",)
+
+
+def test_a_contact_that_bounces_without_end_costs_no_more_than_it_takes_to_look_at_it() -> None:
+    repeats = Repeats()
+    for stamp in range(32):
+        repeats.pass_new([contact(*((1, number % 2, 10 + stamp) for number in range(500)))])
+    again = [contact(*((1, number % 2, 41) for number in range(500))) for _ in range(10)]
+    started_s = time.process_time()
+    assert [passed(repeats, each) for each in again] == [[]] * 10
+    assert time.process_time() - started_s < 1.0, "some milliseconds each; with a look at the whole past for each event, a second"
+
+
+def test_many_contacts_that_bounce_cost_no_more_than_it_takes_to_look_at_them() -> None:
+    repeats = Repeats()
+    many = contact(*((number % 4_000, number // 4_000 % 2, 10) for number in range(8_000)))
+    repeats.pass_new([many, contact((9_999, 1, 10))])
+    started_s = time.process_time()
+    assert len(passed(repeats, many)) == 8_000, "the other contact did not come again"
+    assert time.process_time() - started_s < 1.0, "with a look at the whole fragment for each contact, seconds"
 
 
 def test_memory_is_bounded() -> None:

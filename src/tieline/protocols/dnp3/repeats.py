@@ -150,26 +150,34 @@ class Repeats:
     def _believe_alternation(self, columns: list[_Column], past: _Past) -> None:
         """Takes events for new that come again under the stamp of others of their point, unless the fragment shows that they do not."""
         open_places: dict[bytes, list[tuple[list[bool], int, bytes]]] = {}
+        newest: _Past = {}
         is_repetition = False
         for each, keys, repeated in columns:
             for number, key in enumerate(keys):
                 if not repeated[number]:
                     continue
                 point = key[:_POINT_OCTETS]
-                if each.kind in _ALTERNATING and len(_last(past.get(point, []), key)) > 1:
+                if each.kind in _ALTERNATING and point not in newest:
+                    newest[point] = _newest(past.get(point, []))
+                last = newest.get(point, [])
+                if len(last) > 1 and last[-1][_TIME] == key[_TIME]:
                     open_places.setdefault(point, []).append((repeated, number, key))
                 else:
                     is_repetition = True
         if not open_places:
             return
         found = {key for _, keys, repeated in columns for key in compress(keys, repeated)}
+        came_whole: dict[int, bool] = {}
         for point, events in open_places.items():
-            last, again = _last(past[point], events[0][2]), [key for _, _, key in events]
+            last, again = newest[point], [key for _, _, key in events]
             sizes = range(min(len(again), len(last)), 0, -1)
             size = next((size for size in sizes if again[:size] == last[-size:]), 0)
             batch = next(batch for batch in reversed(self._batches) if point in batch.by_point)
-            if not is_repetition and not found.issuperset(key for keys in batch.by_point.values() for key in keys):
-                size = 0  # a repetition would hold the rest of that fragment too
+            if not is_repetition:
+                if batch.number not in came_whole:
+                    came_whole[batch.number] = found.issuperset(key for keys in batch.by_point.values() for key in keys)
+                if not came_whole[batch.number]:
+                    size = 0  # a repetition would hold the rest of that fragment too
             for place, (repeated, number, _) in enumerate(events):
                 repeated[number] = place < size
 
@@ -179,11 +187,9 @@ class Repeats:
             past[point] = [key for batch in self._batches for key in batch.by_point.get(point, ())]
 
 
-def _last(known: list[bytes], key: bytes) -> list[bytes]:
-    """The events with the newest stamp of a point, where that is the stamp of this one."""
-    if not known or known[-1][_TIME] != key[_TIME]:
-        return []
-    return [each for each in known if each[_TIME] == key[_TIME]]
+def _newest(known: list[bytes]) -> list[bytes]:
+    """The events of a point that have the stamp of its last one."""
+    return [each for each in known if each[_TIME] == known[-1][_TIME]]
 
 
 def _follow(keys: list[bytes], past: _Past, places: dict[bytes, int]) -> list[bool]:
