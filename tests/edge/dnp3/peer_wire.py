@@ -92,7 +92,6 @@ class Wire:
         try:
             their_reader, their_writer = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:
-            writer.transport.abort()
             return
         self._writers |= {writer, their_writer}
         self.sessions.append([])
@@ -103,13 +102,13 @@ class Wire:
         try:
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in both:
-                task.cancel()
-            await asyncio.gather(*both, return_exceptions=True)
-            for end in (writer, their_writer):
+            for end in (writer, their_writer):  # before anything is awaited: this may be cancelled right here
                 end.transport.abort()
                 self._writers.discard(end)
+            for task in both:
+                task.cancel()
             self.watch.poke()
+            await asyncio.gather(*both, return_exceptions=True)
 
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, record: list[bytes], *, is_master: bool
@@ -132,7 +131,9 @@ async def wired(target: int, watch: Watch) -> AsyncIterator[Wire]:
     handlers: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        handlers.add(asyncio.create_task(wire.accept(reader, writer)))
+        handler = asyncio.create_task(wire.accept(reader, writer))
+        handler.add_done_callback(lambda _: writer.transport.abort())  # it may be cancelled before it begins
+        handlers.add(handler)
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
     wire.port = server.sockets[0].getsockname()[1]
