@@ -430,6 +430,7 @@ WRONG = [
     {"integrity_period_s": -1.0},
     {"most_fragments": 0},
     {"max_fragment": 100},
+    {"max_fragment": 65_536},
     {"max_request": 10},
     {"longest_backoff_s": 0.5},
     {"unsolicited_classes": frozenset({0})},

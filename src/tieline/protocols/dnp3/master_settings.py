@@ -116,7 +116,7 @@ class MasterSettings:
         _check(self.integrity_period_s >= 0, "integrity_period_s is not below 0")
         _check(self.retries >= 0, "retries is not below 0")
         _check(self.most_fragments >= 1, "most_fragments is above 0")
-        _check(self.max_fragment >= 249, "every station takes fragments of 249 octets")
+        _check(249 <= self.max_fragment <= 65_535, "max_fragment is 249 to 65535")
         _check(100 <= self.max_request <= 65_535, "max_request is 100 to 65535")
         _check_classes(self.unsolicited_classes)
         _check_classes(self.scan_on_iin)
