@@ -244,6 +244,16 @@ def test_a_freeze_that_is_repeated_is_done_once():
     assert one.database.table(FC).value.tolist() == [0, 10, 20, 30]
 
 
+def test_a_counter_that_is_named_again_and_again_is_frozen_once():
+    one = counting()
+    headers = ObjectBlock.range(20, 0, 2, 3), ObjectBlock.indexed(20, 0, [3, 1, 1]), *[ObjectBlock.all(20)] * 400
+    assert refusal(one.ask(Function.FREEZE_CLEAR, *headers)) == 0
+    assert one.database.table(FC).value.tolist() == [0, 10, 20, 30]
+    (event,) = one.outstation.events()
+    assert event.index.tolist() == list(range(6))
+    assert [(each.kind, each.index) for each in measurements(one.read(CLASS_3))] == [(FC, index) for index in range(4)]
+
+
 def test_analog_inputs_are_frozen():
     one = bench()
     one.update(AI, [0, 1], [3.5, 4.5])

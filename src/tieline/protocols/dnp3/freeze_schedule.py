@@ -14,9 +14,9 @@ _MOST = 32
 
 
 class Freeze(Protocol):
-    """Freezes the points that a header names, and says what is wrong with it."""
+    """Freezes the points that headers name, and says what is wrong with these."""
 
-    def __call__(self, block: ObjectBlock, utc_us: int, *, clear: bool) -> IIN: ...
+    def __call__(self, blocks: Iterable[ObjectBlock], utc_us: int, *, clear: bool) -> IIN: ...
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ class FreezeSchedule:
             if order.at_us > now.utc_us:
                 left.append(order)
                 continue
-            wrong = self._freeze(order.block, now.utc_us, clear=False)
+            wrong = self._freeze((order.block,), now.utc_us, clear=False)
             iin |= wrong
             if order.interval_us and not wrong:
                 order.at_us = _next(order.at_us, order.interval_us, now.utc_us)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
+import numpy.typing as npt
 
 from tieline.protocols.dnp3.application import IIN, Fragment, Function, ObjectBlock
 from tieline.protocols.dnp3.control_requests import CommandHandler
@@ -23,6 +24,7 @@ from tieline.protocols.dnp3.outstation_settings import (
     TimeWritten,
     UnsolicitedChanged,
 )
+from tieline.protocols.dnp3.point_table import PointTable
 from tieline.protocols.dnp3.read_request import named_points
 from tieline.protocols.dnp3.timing import Now
 from tieline.protocols.dnp3.unsolicited import Unsolicited
@@ -58,11 +60,11 @@ class OutstationRequests:
         """What is answered, once it is done."""
         match request.function:
             case Function.WRITE:
-                return self._each(request, lambda block: self._write(block, now))
+                return self._write(request, now)
             case Function.IMMEDIATE_FREEZE | Function.IMMEDIATE_FREEZE_NO_RESPONSE:
-                return self._each(request, lambda block: self._freeze(block, now.utc_us, clear=False))
+                return [], self._freeze(request.blocks, now.utc_us, clear=False)
             case Function.FREEZE_CLEAR | Function.FREEZE_CLEAR_NO_RESPONSE:
-                return self._each(request, lambda block: self._freeze(block, now.utc_us, clear=True))
+                return [], self._freeze(request.blocks, now.utc_us, clear=True)
             case Function.FREEZE_AT_TIME | Function.FREEZE_AT_TIME_NO_RESPONSE:
                 return [], self.freezes.set(request.blocks, now)
             case Function.COLD_RESTART | Function.WARM_RESTART if self._settings.restart_allowed:
@@ -79,13 +81,13 @@ class OutstationRequests:
             case _:
                 return [], IIN.NO_FUNCTION_CODE_SUPPORT
 
-    def _each(self, request: Fragment, carry_out: Callable[[ObjectBlock], IIN]) -> Answer:
+    def _write(self, request: Fragment, now: Now) -> Answer:
         iin = IIN(0)
         for block in request.blocks:
-            iin |= carry_out(block)
+            iin |= self._write_objects(block, now)
         return [], iin
 
-    def _write(self, block: ObjectBlock, now: Now) -> IIN:
+    def _write_objects(self, block: ObjectBlock, now: Now) -> IIN:
         match block.group, block.variation:
             case 80, 1:
                 return self._write_indications(block)
@@ -141,19 +143,29 @@ class OutstationRequests:
         ]
         return IIN(0) if all(written) else IIN.PARAMETER_ERROR
 
-    def _freeze(self, block: ObjectBlock, utc_us: int, *, clear: bool) -> IIN:
-        kind, is_event = POINT_TYPES.get(block.group, (None, False))
-        table = None if kind is None or is_event else self._database.table(kind)
-        if kind not in FREEZES or table is None or (clear and kind is not PointType.COUNTER):
-            return IIN.OBJECT_UNKNOWN
-        found = named_points(block, table)
-        if found is None:
-            return IIN.PARAMETER_ERROR
-        at, is_complete = found
-        if len(at):
-            self._database.freeze(kind, at, utc_us, clear=clear)
-            self._tell(Frozen(kind, table.index[at], clear))
-        return IIN(0) if is_complete else IIN.PARAMETER_ERROR
+    def _freeze(self, blocks: Iterable[ObjectBlock], utc_us: int, *, clear: bool) -> IIN:
+        """Freezes each point once, however many of the headers name it."""
+        iin = IIN(0)
+        named: dict[PointType, tuple[PointTable, npt.NDArray[np.bool_]]] = {}
+        for block in blocks:
+            kind, is_event = POINT_TYPES.get(block.group, (None, False))
+            table = None if kind is None or is_event else self._database.table(kind)
+            if kind not in FREEZES or table is None or (clear and kind is not PointType.COUNTER):
+                iin |= IIN.OBJECT_UNKNOWN
+                continue
+            found = named_points(block, table)
+            if found is None:
+                iin |= IIN.PARAMETER_ERROR
+                continue
+            at, is_complete = found
+            named.setdefault(kind, (table, np.zeros(len(table), np.bool_)))[1][at] = True
+            iin |= IIN(0) if is_complete else IIN.PARAMETER_ERROR
+        for kind, (table, is_named) in named.items():
+            at = np.flatnonzero(is_named)
+            if len(at):
+                self._database.freeze(kind, at, utc_us, clear=clear)
+                self._tell(Frozen(kind, table.index[at], clear))
+        return iin
 
     def _restart(self, *, is_cold: bool) -> Answer:
         self._tell(RestartRequested(is_cold))
