@@ -109,6 +109,7 @@ def test_every_static_variation_is_read_by_its_name(kind, variation):
         (ObjectBlock(30, 0, 0x02, 2, start=300), [300, 301], 0x01),
         (ObjectBlock.indexed(30, 0, [2, 0, 1]), [2, 0, 1], 0x17),
         (ObjectBlock.indexed(30, 0, [301, 0]), [301, 0], 0x28),
+        (ObjectBlock(30, 0, 0x27, 2, indexes=np.array([300, 3], np.uint32)), [300, 3], 0x28),
         (ObjectBlock(30, 0, 0x39, 1, indexes=np.array([3], np.uint32)), [3], 0x17),
     ],
 )

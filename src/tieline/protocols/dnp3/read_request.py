@@ -20,7 +20,6 @@ from tieline.protocols.dnp3.objects import object_type, set_times_ms
 from tieline.protocols.dnp3.point_table import PointTable
 from tieline.protocols.dnp3.static_encoding import StaticRead
 
-_LISTS = {0x17, 0x28, 0x39}
 _RANGES = {0x00, 0x01, 0x02}
 _COUNTS = {0x07, 0x08}
 
@@ -161,7 +160,7 @@ def named_points(block: ObjectBlock, table: PointTable) -> tuple[np.ndarray[tupl
     """Where the points are that a header names, and whether all of those exist; None where it cannot name points."""
     if block.names_all:
         return table.places, True
-    if block.indexes is not None and block.qualifier in _LISTS:
+    if block.indexes is not None:
         at = table.find(block.indexes)
         return at[at >= 0], bool((at >= 0).all())
     if block.start is not None and block.qualifier in _RANGES:
