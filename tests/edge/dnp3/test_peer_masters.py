@@ -79,9 +79,7 @@ def is_plain(kind: PointType, variation: int) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def joined(
-    tasks: Tasks | None = None, *, peer_options: dict[str, Any] | None = None, **settings: Any
-) -> AsyncIterator[tuple[OurOutstation, PeerAssociation, Wire]]:
+async def joined(tasks: Tasks | None = None, **settings: Any) -> AsyncIterator[tuple[OurOutstation, PeerAssociation, Wire]]:
     """Our outstation and the peer, connected."""
     watch = Watch()
     async with (
@@ -102,7 +100,6 @@ async def joined(
             on_exchange=watch.poke,
             on_connection=watch.poke,
             wait=5.0,
-            **peer_options or {},
         )
         yield outstation, association, wire
 
@@ -417,7 +414,7 @@ async def test_a_restart_is_carried_out_and_starts_the_association_anew():
     ],
 )
 async def test_a_wrong_request_is_not_answered_and_the_next_right_one_is(deviation: str):
-    async with joined(Tasks.none(), peer_options=None) as (outstation, master, _):
+    async with joined(Tasks.none()) as (outstation, master, _):
         outstation.change(BINARY, 1, 0.0)
         master.association._response_timeout = 0.3
         master.deviations.set(deviation, True)
