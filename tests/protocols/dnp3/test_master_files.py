@@ -8,7 +8,7 @@ import pytest
 
 from tieline.protocols.dnp3.application import IIN, Function, ObjectBlock, parse_fragment
 from tieline.protocols.dnp3.commands import BinaryCommand, Operation
-from tieline.protocols.dnp3.files import FileAccess
+from tieline.protocols.dnp3.file_reading import FileAccess
 from tieline.protocols.dnp3.operating import OperateMode
 from tieline.protocols.dnp3.tasks import Outcome
 
@@ -88,7 +88,7 @@ def test_a_user_who_is_not_let_in_reads_nothing() -> None:
 @pytest.mark.parametrize(
     ("blocks", "why"),
     [
-        ((status(code=3, text=b"no"),), "file not found"),
+        ((status(code=3, text=b"no"),), "is not opened: not found"),
         ((status(code=99),), "status 99"),
         ((), "holds no g70v4"),
         ((ObjectBlock.free(70, 4, b"short"),), "holds no g70v4"),
@@ -108,7 +108,7 @@ def test_a_file_that_is_not_opened_is_refused_with_the_reason(blocks, why) -> No
     ("blocks", "iin", "why"),
     [
         ((transport_status(17),), 0, "handle expired"),
-        ((status(code=19),), 0, "fatal error"),
+        ((status(code=19),), 0, "fatal"),
         ((data(1, b"abc"),), 0, "something else"),
         ((data(0, b"abc", handle=5),), 0, "something else"),
         ((data(0, b""),), 0, "something else"),

@@ -9,7 +9,7 @@ import pytest
 from tieline.model import LocalError
 from tieline.protocols.dnp3.application import ObjectBlock
 from tieline.protocols.dnp3.commands import AnalogCommand, BinaryCommand, CommandStatus, Operation, TripClose
-from tieline.protocols.dnp3.files import FileAccess
+from tieline.protocols.dnp3.file_reading import FileAccess
 from tieline.protocols.dnp3.master import Master
 from tieline.protocols.dnp3.master_events import TaskDone
 from tieline.protocols.dnp3.master_settings import ClassAssignment, MasterSettings, TimeSynchronization

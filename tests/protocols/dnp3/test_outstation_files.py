@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from tests.protocols.dnp3.dissect import assert_clean, frames_of, needs_tshark
 from tests.protocols.dnp3.outstations import T0_US, Bench, online, small_database
 from tieline.protocols.dnp3.application import IIN, REQUEST_REFUSED, Function, ObjectBlock, parse_fragment
 from tieline.protocols.dnp3.file_objects import (
+    FileAuthentication,
     FileCommand,
     FileCommandStatus,
     FileDescriptor,
@@ -15,6 +18,7 @@ from tieline.protocols.dnp3.file_objects import (
     FileStatus,
     FileTransport,
     FileTransportStatus,
+    file_object,
 )
 from tieline.protocols.dnp3.outstation_files import FileInfo
 from tieline.protocols.dnp3.outstation_settings import OutstationSettings
@@ -91,8 +95,27 @@ def test_golden_octets_of_a_file_command():
 
 
 @pytest.mark.parametrize("number", [11, 21, 254])
-def test_a_file_status_that_nobody_knows_is_undefined(number):
-    assert FileStatus.of(number) is FileStatus.UNDEFINED
+def test_a_file_status_that_nobody_knows_stays_a_number(number):
+    (octets,) = FileTransportStatus(handle=1, number=2, status=number).block.strings
+    assert FileTransportStatus.of(octets).status == number
+    assert FileStatus.words(number) == f"status {number}"
+    assert FileStatus.words(FileStatus.LOCKED) == "locked"
+
+
+def test_an_answer_about_a_user_needs_no_names():
+    asked = FileAuthentication(user="jo", password="größe")
+    assert FileAuthentication.of(asked.block.strings[0]) == asked
+    named = FileAuthentication(user="jo", password="pass", key=7).block.strings[0]
+    assert FileAuthentication.of(named[:12]) == FileAuthentication(key=7)
+    assert FileAuthentication.of(named[:11]) is None
+
+
+@pytest.mark.parametrize("thing", OBJECTS)
+def test_a_block_is_read_as_the_object_that_it_holds(thing):
+    assert file_object(thing.block) == thing
+    assert file_object(dataclasses.replace(thing.block, group=71)) is None
+    assert file_object(dataclasses.replace(thing.block, strings=())) is None
+    assert file_object(dataclasses.replace(thing.block, variation=8)) is None
 
 
 @pytest.mark.parametrize("max_block", [0, 1_000, 5_120, 65_535])

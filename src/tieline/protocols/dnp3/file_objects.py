@@ -1,6 +1,7 @@
-"""File objects: group 70 as values and back (IEEE 1815-2012, annex A.30).
+"""File objects: group 70 as values and back, for both roles (IEEE 1815-2012, annex A.27).
 
-All are in free format (qualifier 5B). `of` of each reads the octets of one object and gives None where they are none.
+All are in free format (qualifier 5B). `of` of each reads the octets of one object and gives None where they are none; `file_object`
+reads whichever a block holds.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import ClassVar
 
 from tieline.protocols.dnp3.application import ObjectBlock
 
+UNKNOWN_SIZE = 0xFFFFFFFF
+"""The size of a file that the outstation cannot tell."""
 _LAST_BLOCK = 1 << 31
 
 
@@ -36,12 +39,18 @@ class FileStatus(IntEnum):
     UNDEFINED = 255
 
     @classmethod
-    def of(cls, octet: int) -> FileStatus:
-        """What a status octet says; a number that is none of these is `UNDEFINED`."""
+    def of(cls, octet: int) -> int:
+        """What a status octet says; a number that is none of these stays one."""
         try:
             return cls(octet)
         except ValueError:
-            return cls.UNDEFINED
+            return octet
+
+    @classmethod
+    def words(cls, status: int) -> str:
+        """For people."""
+        found = cls.of(status)
+        return found.name.lower().replace("_", " ") if isinstance(found, cls) else f"status {status}"
 
 
 class FileMode(IntEnum):
@@ -51,6 +60,34 @@ class FileMode(IntEnum):
     READ = 1
     WRITE = 2
     APPEND = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileAuthentication:
+    """g70v2: who wants to open or delete files, and the key that the outstation gives for it."""
+
+    user: str = ""
+    password: str = ""
+    key: int = 0
+    """0 in a request, and from an outstation that refuses."""
+    VARIATION: ClassVar[int] = 2
+    _LAYOUT: ClassVar[struct.Struct] = struct.Struct("<HHHHI")
+
+    @classmethod
+    def of(cls, octets: bytes) -> FileAuthentication | None:
+        """Without the names where they are not there: an answer is about its key."""
+        if len(octets) < cls._LAYOUT.size:
+            return None
+        user_at, user_size, password_at, password_size, key = cls._LAYOUT.unpack_from(octets)
+        user, password = _name(octets, user_at, user_size), _name(octets, password_at, password_size)
+        return cls(user=user or "", password=password or "", key=key)
+
+    @property
+    def block(self) -> ObjectBlock:
+        """As it is sent."""
+        user, password, layout = self.user.encode(), self.password.encode(), self._LAYOUT
+        head = layout.pack(layout.size, len(user), layout.size + len(user), len(password), self.key)
+        return ObjectBlock.free(70, self.VARIATION, head + user + password)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +102,7 @@ class FileCommand:
     size: int = 0
     max_block: int = 0
     request: int = 0
+    VARIATION: ClassVar[int] = 3
     _LAYOUT: ClassVar[struct.Struct] = struct.Struct("<HHIHHIIHHH")
 
     @classmethod
@@ -93,7 +131,7 @@ class FileCommand:
         name, layout = self.name.encode(), self._LAYOUT
         low, high = self.created_ms & 0xFFFFFFFF, self.created_ms >> 32
         numbers = (self.permissions, self.key, self.size, self.mode, self.max_block, self.request)
-        return ObjectBlock.free(70, 3, layout.pack(layout.size, len(name), low, high, *numbers) + name)
+        return ObjectBlock.free(70, self.VARIATION, layout.pack(layout.size, len(name), low, high, *numbers) + name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +142,9 @@ class FileCommandStatus:
     size: int = 0
     max_block: int = 0
     request: int = 0
-    status: FileStatus = FileStatus.SUCCESS
+    status: int = FileStatus.SUCCESS
+    """A `FileStatus`, or a number that is none."""
+    VARIATION: ClassVar[int] = 4
     _LAYOUT: ClassVar[struct.Struct] = struct.Struct("<IIHHB")
 
     @classmethod
@@ -117,7 +157,9 @@ class FileCommandStatus:
     @property
     def block(self) -> ObjectBlock:
         """As it is sent."""
-        return ObjectBlock.free(70, 4, self._LAYOUT.pack(self.handle, self.size, self.max_block, self.request, self.status))
+        return ObjectBlock.free(
+            70, self.VARIATION, self._LAYOUT.pack(self.handle, self.size, self.max_block, self.request, self.status)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +170,7 @@ class FileTransport:
     number: int
     is_last: bool = False
     data: bytes = b""
+    VARIATION: ClassVar[int] = 5
     _LAYOUT: ClassVar[struct.Struct] = struct.Struct("<II")
 
     @classmethod
@@ -141,7 +184,7 @@ class FileTransport:
     @property
     def block(self) -> ObjectBlock:
         """As it is sent."""
-        return ObjectBlock.free(70, 5, self._LAYOUT.pack(self.handle, self.number | self.is_last << 31) + self.data)
+        return ObjectBlock.free(70, self.VARIATION, self._LAYOUT.pack(self.handle, self.number | self.is_last << 31) + self.data)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +193,9 @@ class FileTransportStatus:
 
     handle: int
     number: int
-    status: FileStatus
+    status: int
+    """A `FileStatus`, or a number that is none."""
+    VARIATION: ClassVar[int] = 6
     _LAYOUT: ClassVar[struct.Struct] = struct.Struct("<IIB")
 
     @classmethod
@@ -163,7 +208,7 @@ class FileTransportStatus:
     @property
     def block(self) -> ObjectBlock:
         """As it is sent."""
-        return ObjectBlock.free(70, 6, self._LAYOUT.pack(self.handle, self.number, self.status))
+        return ObjectBlock.free(70, self.VARIATION, self._LAYOUT.pack(self.handle, self.number, self.status))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +221,7 @@ class FileDescriptor:
     created_ms: int = 0
     permissions: int = 0o444
     request: int = 0
+    VARIATION: ClassVar[int] = 7
     _LAYOUT: ClassVar[struct.Struct] = struct.Struct("<HHHIIHHH")
 
     @classmethod
@@ -206,7 +252,20 @@ class FileDescriptor:
     @property
     def block(self) -> ObjectBlock:
         """As it is sent."""
-        return ObjectBlock.free(70, 7, self.octets)
+        return ObjectBlock.free(70, self.VARIATION, self.octets)
+
+
+FileObject = FileAuthentication | FileCommand | FileCommandStatus | FileTransport | FileTransportStatus | FileDescriptor
+_KINDS: dict[int, type[FileObject]] = {
+    kind.VARIATION: kind
+    for kind in (FileAuthentication, FileCommand, FileCommandStatus, FileTransport, FileTransportStatus, FileDescriptor)
+}
+
+
+def file_object(block: ObjectBlock) -> FileObject | None:
+    """The first object of a block; None where that is none of a file."""
+    kind = _KINDS.get(block.variation) if block.group == 70 else None
+    return None if kind is None or not block.strings else kind.of(block.strings[0])
 
 
 def _name(octets: bytes, offset: int, length: int) -> str | None:

@@ -13,7 +13,7 @@ from tieline.protocols.dnp3.application import Function, ObjectBlock
 from tieline.protocols.dnp3.association import Association
 from tieline.protocols.dnp3.clock_setting import broadcast_on_lan, measure_delay, synchronize, write_time
 from tieline.protocols.dnp3.commands import Command
-from tieline.protocols.dnp3.files import FileAccess, read_file
+from tieline.protocols.dnp3.file_reading import FileAccess, read_file
 from tieline.protocols.dnp3.master_settings import (
     ClassAssignment,
     DeadbandVariation,

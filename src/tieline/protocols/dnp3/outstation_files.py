@@ -19,6 +19,7 @@ from tieline.protocols.dnp3.file_objects import (
     FileStatus,
     FileTransport,
     FileTransportStatus,
+    file_object,
 )
 
 ROOT = "/"
@@ -97,8 +98,8 @@ class FileServer:
 
     def read(self, block: ObjectBlock, monotonic_s: float) -> ObjectBlock | None:
         """The block that a READ asks for, or why there is none; None where it asks for no block."""
-        wanted = FileTransport.of(block.strings[0]) if block.variation == 5 and block.strings else None
-        if wanted is None:
+        wanted = file_object(block)
+        if not isinstance(wanted, FileTransport):
             return None
         self._expire(monotonic_s)
         handle, number = wanted.handle, wanted.number
