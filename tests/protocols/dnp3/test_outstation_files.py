@@ -8,6 +8,7 @@ import pytest
 
 from tests.protocols.dnp3.dissect import assert_clean, frames_of, needs_tshark
 from tests.protocols.dnp3.outstations import T0_US, Bench, online, small_database
+from tieline.model import LocalError
 from tieline.protocols.dnp3.application import IIN, REQUEST_REFUSED, Function, ObjectBlock, parse_fragment
 from tieline.protocols.dnp3.file_objects import (
     FileAuthentication,
@@ -216,6 +217,14 @@ def test_files_are_described():
     assert (found.is_directory, found.size) == (True, 2)
     response = one.ask(Function.GET_FILE_INFO, FileDescriptor(name="nothing", request=8).block)
     assert FileCommandStatus.of(response.blocks[0].strings[0]).status is FileStatus.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"name": ""}, {"name": "x" * 256}, {"name": "\ud800"}, {"size": -1}, {"size": 1 << 32}, {"created_us": -1}]
+)
+def test_a_file_that_no_descriptor_holds_is_none(wrong):
+    with pytest.raises(LocalError):
+        FileInfo(**({"name": "a", "size": 1, "created_us": T0_US} | wrong))
 
 
 def test_the_directory_is_a_file_of_descriptors():

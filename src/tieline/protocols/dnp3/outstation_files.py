@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from tieline.model import LocalError
 from tieline.protocols.dnp3.application import IIN, Fragment, Function, ObjectBlock
 from tieline.protocols.dnp3.file_objects import (
+    UNKNOWN_SIZE,
     FileCommand,
     FileCommandStatus,
     FileDescriptor,
@@ -36,11 +38,22 @@ FILE_FUNCTIONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileInfo:
-    """One file."""
+    """One file. Raises `LocalError` for what its descriptor cannot hold."""
 
     name: str
+    """1 to 255 octets."""
     size: int
     created_us: int
+
+    def __post_init__(self) -> None:
+        try:
+            octets = len(self.name.encode())
+        except UnicodeEncodeError as error:
+            raise LocalError("a name holds what is no character") from error
+        if not 1 <= octets <= 255:
+            raise LocalError(f"a file's name has 1 to 255 octets, not {octets}")
+        if not (0 <= self.size < UNKNOWN_SIZE and 0 <= self.created_us < (1 << 48) * 1_000):
+            raise LocalError(f"no file has {self.size} octets and was made at {self.created_us} us")
 
 
 class Files(Protocol):
