@@ -277,6 +277,16 @@ def test_what_cannot_be_frozen_is_refused(function, header, iin):
     assert refusal(counting().ask(function, header)) == iin
 
 
+@pytest.mark.parametrize("function", [Function.IMMEDIATE_FREEZE, Function.FREEZE_CLEAR])
+def test_what_has_no_place_for_frozen_values_cannot_be_frozen(function):
+    database = Database({CT: Points(index=range(4))})
+    database.update(CT, range(4), 7, ONLINE, T0_US)
+    one = Bench(database)
+    assert refusal(one.ask(function, ObjectBlock.all(20))) == IIN.OBJECT_UNKNOWN
+    assert database.table(CT).value.tolist() == [7] * 4
+    assert one.outstation.events() == []
+
+
 def frozen_at(one):
     return one.database.table(FC).time_us[1] - T0_US
 

@@ -150,7 +150,8 @@ class OutstationRequests:
         for block in blocks:
             kind, is_event = POINT_TYPES.get(block.group, (None, False))
             table = None if kind is None or is_event else self._database.table(kind)
-            if kind not in FREEZES or table is None or (clear and kind is not PointType.COUNTER):
+            frozen = None if kind not in FREEZES else self._database.table(FREEZES[kind])
+            if kind is None or table is None or frozen is None or (clear and kind is not PointType.COUNTER):
                 iin |= IIN.OBJECT_UNKNOWN
                 continue
             found = named_points(block, table)
