@@ -29,9 +29,9 @@ from tieline.protocols.dnp3.application import (
 )
 from tieline.protocols.dnp3.commands import BinaryCommand, Operation, command_block
 from tieline.protocols.dnp3.database import Database
+from tieline.protocols.dnp3.frame import BROADCAST_MAY_CONFIRM, BROADCAST_MUST_CONFIRM, BROADCAST_NO_CONFIRM
 from tieline.protocols.dnp3.measurements import PointType
 from tieline.protocols.dnp3.objects import object_type, set_times_ms
-from tieline.protocols.dnp3.outstation import MAY_CONFIRM, MUST_CONFIRM, NEED_NOT_CONFIRM
 from tieline.protocols.dnp3.outstation_settings import (
     ClassAssigned,
     DeadbandsWritten,
@@ -450,9 +450,9 @@ def broadcast(one, address, function, *blocks):
 
 def test_a_broadcast_is_carried_out_and_not_answered():
     one = bench()
-    broadcast(one, NEED_NOT_CONFIRM, Function.WRITE, time_block(T0_US))
+    broadcast(one, BROADCAST_NO_CONFIRM, Function.WRITE, time_block(T0_US))
     latch = BinaryCommand(operation=Operation.LATCH_ON)
-    broadcast(one, NEED_NOT_CONFIRM, Function.DIRECT_OPERATE_NO_RESPONSE, command_block(1, latch))
+    broadcast(one, BROADCAST_NO_CONFIRM, Function.DIRECT_OPERATE_NO_RESPONSE, command_block(1, latch))
     assert one.outstation.events() == [TimeWritten(T0_US, one.now.monotonic_s)]
     assert len(one.handler.operated) == 1
 
@@ -460,14 +460,14 @@ def test_a_broadcast_is_carried_out_and_not_answered():
 @pytest.mark.parametrize("function", [Function.READ, Function.SELECT, Function.DIRECT_OPERATE, Function.COLD_RESTART])
 def test_a_broadcast_that_would_be_answered_is_not_carried_out(function):
     one = bench()
-    broadcast(one, MAY_CONFIRM, function, command_block(1, BinaryCommand(operation=Operation.LATCH_ON)))
+    broadcast(one, BROADCAST_MAY_CONFIRM, function, command_block(1, BinaryCommand(operation=Operation.LATCH_ON)))
     assert one.handler.operated == one.handler.selected == one.outstation.events() == []
     assert one.ask(Function.DELAY_MEASURE).iin & IIN.BROADCAST
 
 
 def test_broadcasts_can_be_refused():
     one = bench(accept_broadcast=False)
-    broadcast(one, MAY_CONFIRM, Function.WRITE, time_block(T0_US))
+    broadcast(one, BROADCAST_MAY_CONFIRM, Function.WRITE, time_block(T0_US))
     assert one.outstation.events() == []
     assert not one.ask(Function.DELAY_MEASURE).iin & IIN.BROADCAST
 
@@ -479,7 +479,7 @@ def test_an_address_that_is_no_broadcast_is_none(address):
     assert one.outstation.events() == []
 
 
-@pytest.mark.parametrize("address", [NEED_NOT_CONFIRM, MAY_CONFIRM])
+@pytest.mark.parametrize("address", [BROADCAST_NO_CONFIRM, BROADCAST_MAY_CONFIRM])
 def test_one_response_tells_of_a_broadcast_that_needs_no_confirmation(address):
     one = bench()
     broadcast(one, address, Function.WRITE, time_block(T0_US))
@@ -489,7 +489,7 @@ def test_one_response_tells_of_a_broadcast_that_needs_no_confirmation(address):
     assert not one.ask(Function.DELAY_MEASURE).iin & IIN.BROADCAST
 
 
-@pytest.mark.parametrize("address", [MUST_CONFIRM, MAY_CONFIRM])
+@pytest.mark.parametrize("address", [BROADCAST_MUST_CONFIRM, BROADCAST_MAY_CONFIRM])
 def test_a_broadcast_is_told_until_the_response_that_tells_of_it_is_confirmed(address):
     one = bench()
     one.update(BI, 1, 1)
@@ -504,7 +504,7 @@ def test_a_broadcast_is_told_until_the_response_that_tells_of_it_is_confirmed(ad
 
 def test_a_broadcast_that_must_be_confirmed_asks_for_that_in_any_response():
     one = bench()
-    broadcast(one, MUST_CONFIRM, Function.WRITE, time_block(T0_US))
+    broadcast(one, BROADCAST_MUST_CONFIRM, Function.WRITE, time_block(T0_US))
     (octets,) = one.send(one.request(Function.DELAY_MEASURE))
     assert parse_fragment(octets).control.confirm
     one.to_deadline()
@@ -519,10 +519,10 @@ def test_a_confirmation_of_what_was_sent_before_a_broadcast_says_nothing_about_i
     one.ask(Function.ENABLE_UNSOLICITED, CLASS_1)
     one.update(BI, 1, 1)
     (unsolicited,) = one.take()
-    broadcast(one, MUST_CONFIRM, Function.WRITE, time_block(T0_US))
+    broadcast(one, BROADCAST_MUST_CONFIRM, Function.WRITE, time_block(T0_US))
     one.confirm(unsolicited)
     (response,) = one.send(one.request(Function.DELAY_MEASURE))
-    broadcast(one, MUST_CONFIRM, Function.WRITE, time_block(0))
+    broadcast(one, BROADCAST_MUST_CONFIRM, Function.WRITE, time_block(0))
     one.confirm(response)
     assert parse_fragment(one.send(one.request(Function.DELAY_MEASURE))[0]).iin & IIN.BROADCAST
 
@@ -530,10 +530,10 @@ def test_a_confirmation_of_what_was_sent_before_a_broadcast_says_nothing_about_i
 def test_a_broadcast_that_arrives_twice_is_carried_out_once_and_again_after_another_request():
     one = bench()
     for _ in range(2):
-        broadcast(one, NEED_NOT_CONFIRM, Function.FREEZE_CLEAR_NO_RESPONSE, ObjectBlock.all(20))
+        broadcast(one, BROADCAST_NO_CONFIRM, Function.FREEZE_CLEAR_NO_RESPONSE, ObjectBlock.all(20))
     assert len(one.outstation.events()) == 1
     one.ask(Function.DELAY_MEASURE)
-    broadcast(one, NEED_NOT_CONFIRM, Function.FREEZE_CLEAR_NO_RESPONSE, ObjectBlock.all(20))
+    broadcast(one, BROADCAST_NO_CONFIRM, Function.FREEZE_CLEAR_NO_RESPONSE, ObjectBlock.all(20))
     assert len(one.outstation.events()) == 1
 
 
@@ -541,7 +541,7 @@ def test_a_broadcast_does_not_disturb_a_response_that_waits():
     one = bench()
     one.update(BI, 1, 1)
     (octets,) = one.send(one.request(Function.READ, CLASS_1))
-    broadcast(one, NEED_NOT_CONFIRM, Function.IMMEDIATE_FREEZE_NO_RESPONSE, ObjectBlock.all(20))
+    broadcast(one, BROADCAST_NO_CONFIRM, Function.IMMEDIATE_FREEZE_NO_RESPONSE, ObjectBlock.all(20))
     one.confirm(octets)
     assert measurements(one.read(CLASS_1)) == []
 

@@ -21,8 +21,8 @@ from tests.protocols.dnp3.outstations import (
 )
 from tieline.protocols.dnp3.application import IIN, Control, Function, encode_fragment, parse_fragment
 from tieline.protocols.dnp3.database import Database
+from tieline.protocols.dnp3.frame import BROADCAST_MUST_CONFIRM
 from tieline.protocols.dnp3.measurements import PointType
-from tieline.protocols.dnp3.outstation import MUST_CONFIRM
 from tieline.protocols.dnp3.outstation_settings import OutstationSettings
 from tieline.protocols.dnp3.point_table import Points
 
@@ -372,7 +372,7 @@ def test_a_response_that_asks_for_a_confirmation_does_not_take_the_events_of_the
     one = enabled()
     one.update(BI, 1, 1)
     (first,) = one.take()
-    one.send(encode_fragment(Control(), Function.RECORD_CURRENT_TIME), broadcast=MUST_CONFIRM)
+    one.send(encode_fragment(Control(), Function.RECORD_CURRENT_TIME), broadcast=BROADCAST_MUST_CONFIRM)
     (response,) = one.send(one.request(Function.DELAY_MEASURE))
     assert parse_fragment(response).control.confirm
     one.ask(Function.DELAY_MEASURE)
@@ -393,7 +393,7 @@ def test_nothing_unsolicited_is_sent_while_a_response_waits_for_its_confirmation
 
 def test_a_broadcast_is_told_in_an_unsolicited_response_too():
     one = enabled()
-    one.send(encode_fragment(Control(), Function.RECORD_CURRENT_TIME), broadcast=MUST_CONFIRM)
+    one.send(encode_fragment(Control(), Function.RECORD_CURRENT_TIME), broadcast=BROADCAST_MUST_CONFIRM)
     one.update(BI, 1, 1)
     (octets,) = one.take()
     assert parse_fragment(octets).iin & IIN.BROADCAST

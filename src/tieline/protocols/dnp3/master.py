@@ -14,6 +14,7 @@ from tieline.protocols.dnp3.association import Association
 from tieline.protocols.dnp3.clock_setting import broadcast_on_lan, measure_delay, synchronize, write_time
 from tieline.protocols.dnp3.commands import Command
 from tieline.protocols.dnp3.file_reading import FileAccess, read_file
+from tieline.protocols.dnp3.frame import is_broadcast
 from tieline.protocols.dnp3.master_settings import (
     ClassAssignment,
     DeadbandVariation,
@@ -38,8 +39,6 @@ from tieline.protocols.dnp3.timing import Now
 
 Ranges = Sequence[tuple[int, int]]
 """First and last index of each range, both included; empty: all points."""
-
-_BROADCAST = range(0xFFFD, 0x10000)
 
 
 class Master(Association):
@@ -168,5 +167,5 @@ def _some(classes: frozenset[int]) -> frozenset[int]:
 
 
 def _check_broadcast(address: int) -> None:
-    if address not in _BROADCAST:
+    if not is_broadcast(address):
         raise LocalError(f"broadcast addresses are 65533 to 65535, not {address}")

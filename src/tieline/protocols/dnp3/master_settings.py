@@ -52,7 +52,7 @@ class EventPoll:
     period_s: float
 
     def __post_init__(self) -> None:
-        _check_classes(self.classes)
+        check_classes(self.classes)
         _check(bool(self.classes) and self.period_s > 0, "an event poll has classes and a period above 0")
 
 
@@ -118,8 +118,8 @@ class MasterSettings:
         _check(self.most_fragments >= 1, "most_fragments is above 0")
         _check(249 <= self.max_fragment <= 65_535, "max_fragment is 249 to 65535")
         _check(100 <= self.max_request <= 65_535, "max_request is 100 to 65535")
-        _check_classes(self.unsolicited_classes)
-        _check_classes(self.scan_on_iin)
+        check_classes(self.unsolicited_classes)
+        check_classes(self.scan_on_iin)
         check_deadbands(self.deadbands, self.deadband_variation)
 
 
@@ -139,10 +139,6 @@ _HIGHEST_DEADBAND = {1: float(0xFFFF), 2: float(0xFFFFFFFF), 3: 3.40282346638528
 
 def check_classes(classes: frozenset[int]) -> None:
     """Raises `LocalError` unless these are event classes."""
-    _check_classes(classes)
-
-
-def _check_classes(classes: frozenset[int]) -> None:
     _check(classes <= EVENT_CLASSES, f"event classes are 1 to 3, not {sorted(classes)}")
 
 

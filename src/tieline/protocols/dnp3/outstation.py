@@ -28,6 +28,7 @@ from tieline.protocols.dnp3.control_requests import CommandHandler, ControlReque
 from tieline.protocols.dnp3.database import Database
 from tieline.protocols.dnp3.errors import FragmentError
 from tieline.protocols.dnp3.event_buffer import CLASSES, SMALLEST_EVENT, EventBuffer
+from tieline.protocols.dnp3.frame import BROADCAST_MAY_CONFIRM, BROADCAST_MUST_CONFIRM, BROADCAST_NO_CONFIRM, is_broadcast
 from tieline.protocols.dnp3.line import Outgoing
 from tieline.protocols.dnp3.measurements import PointType
 from tieline.protocols.dnp3.objects import object_type
@@ -62,8 +63,6 @@ _FOR_ALL = {
     Function.RECORD_CURRENT_TIME,
 }
 """What may come as a broadcast."""
-MUST_CONFIRM, NEED_NOT_CONFIRM, MAY_CONFIRM = 0xFFFE, 0xFFFD, 0xFFFF
-"""Broadcast addresses: whether the master is to confirm that it saw the outstation's having got the message (IIN1.0)."""
 
 
 @dataclass(slots=True)
@@ -327,7 +326,7 @@ class Outstation:
 
     def _send(self, octets: bytes, iin: IIN, sequence: int, *, plan: ReadPlan | None, is_first: bool, is_final: bool) -> bytes:
         has_events = plan is not None and self.buffer.has_sent
-        must_confirm = has_events or not is_final or self._broadcast == MUST_CONFIRM
+        must_confirm = has_events or not is_final or self._broadcast == BROADCAST_MUST_CONFIRM
         control = Control(first=is_first, final=is_final, confirm=must_confirm, sequence=sequence)
         fragment = encode_fragment(control, Function.RESPONSE, (), self._indications() | iin) + octets
         self._out = fragment
@@ -355,7 +354,7 @@ class Outstation:
         return fragment
 
     def _take_broadcast(self, fragment: bytes, request: Fragment, address: int) -> None:
-        if not self._settings.accept_broadcast or address not in {MUST_CONFIRM, NEED_NOT_CONFIRM, MAY_CONFIRM}:
+        if not self._settings.accept_broadcast or not is_broadcast(address):
             return
         if request.function == Function.CONFIRM or request.control.unsolicited:
             return
@@ -370,7 +369,7 @@ class Outstation:
 
     def _broadcast_told(self, *, is_confirmed: bool) -> None:
         """A response says that a broadcast came: that is enough unless it must be, or is anyway, confirmed."""
-        if self._broadcast == NEED_NOT_CONFIRM or (self._broadcast == MAY_CONFIRM and not is_confirmed):
+        if self._broadcast == BROADCAST_NO_CONFIRM or (self._broadcast == BROADCAST_MAY_CONFIRM and not is_confirmed):
             self._broadcast = None
 
     def _answer_deferred(self) -> None:

@@ -18,7 +18,7 @@ class Content:
 
 
 def content_of(fragment: Fragment) -> Content:
-    """Sorts the blocks, and counts relative times from the common time of occurrence before them (clause A.25)."""
+    """Sorts the blocks, and counts relative times from the common time of occurrence before them (annex A.24)."""
     found = Content([], [], [])
     common: CommonTime | None = None
     for block in fragment.blocks:
