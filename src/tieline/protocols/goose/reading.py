@@ -49,7 +49,6 @@ class Layout:
         """The first message; its texts, confRev, flags and number of entries are those of all."""
         self.key = StreamKey(self.address.source, self.address.app_id, self.message.gocb_ref, self.message.simulation)
         self.leaves: tuple[LeafPlace, ...] = dissection.leaves
-        self.types: tuple[int, ...] = tuple(leaf.tag for leaf in self.leaves)
         self.size = len(frame)
         self.stop = dissection.stop
         self.t = dissection.t
@@ -87,13 +86,16 @@ class Layout:
                 size=size,
                 leaves=np.array(numbers),
                 octets=np.array([[*range(*_value_span(self.leaves[number]))] for number in numbers]),
-                unused=np.array([self._unused(number) for number in numbers], np.uint64),
+                unused=np.array([self._unused(self.leaves[number]) for number in numbers], np.uint64),
             )
             for (tag, size), numbers in blocks.items()
         )
 
-    def _unused(self, number: int) -> int:
-        leaf = self.leaves[number]
+    def bit_size(self, leaf: LeafPlace) -> int:
+        """How many bits a bit string has; 0 for every other type."""
+        return 8 * (leaf.stop - leaf.start - 1) - self._unused(leaf) if leaf.tag == BIT_STRING else 0
+
+    def _unused(self, leaf: LeafPlace) -> int:
         return self.fixed >> 8 * (self.size - 1 - leaf.start) & 0xFF if leaf.tag == BIT_STRING else 0
 
 
