@@ -163,6 +163,11 @@ def test_deadbands_that_cannot_be_are_refused_and_the_others_written():
     assert one.database.table(AI).deadband.tolist() == [1, 1, 4, 1, 1, 1]
 
 
+def test_a_deadband_of_a_signaling_nan_is_refused_without_a_warning():
+    signaling = np.frombuffer(bytes.fromhex("0100807f"), object_type(34, 3).dtype)
+    assert refusal(bench().ask(Function.WRITE, ObjectBlock.range(34, 3, 0, 0, records=signaling))) == IIN.PARAMETER_ERROR
+
+
 def test_octet_strings_that_are_written_go_to_the_application():
     one = bench()
     blocks = (

@@ -129,14 +129,14 @@ def decode(block: ObjectBlock, common: CommonTime | None = None) -> Measurements
     flags: npt.NDArray[np.uint8] | None = None
     if point is PointType.ANALOG_OUTPUT_COMMAND:
         flags = records["status"]
-        value = _values(records)
+        value = values_of(records)
     elif point in _STATE_BITS:
         raw: npt.NDArray[np.uint8] = records["flags"]
         flags = raw & np.uint8(0xFF ^ _STATE_BITS[point])
         value = (raw >> np.uint8(_STATE_SHIFT[point])).astype(np.float64)
     else:
         flags = records["flags"] if kind.has_flags else None
-        value = _values(records)
+        value = values_of(records)
     times: npt.NDArray[np.int64] | None = None
     is_synchronized = True
     if kind.has_time:
@@ -147,7 +147,8 @@ def decode(block: ObjectBlock, common: CommonTime | None = None) -> Measurements
     return _measure(point, is_event, block, value, flags, times, is_synchronized)
 
 
-def _values(records: Records) -> npt.NDArray[np.float64]:
+def values_of(records: Records) -> npt.NDArray[np.float64]:
+    """The numbers in records."""
     with np.errstate(invalid="ignore"):  # a peer may send signaling NaNs, and they become quiet ones
         found: npt.NDArray[np.float64] = records["value"].astype(np.float64)
     return found

@@ -11,7 +11,7 @@ from tieline.protocols.dnp3.application import IIN, Fragment, Function, ObjectBl
 from tieline.protocols.dnp3.control_requests import CommandHandler
 from tieline.protocols.dnp3.database import FREEZES, Database
 from tieline.protocols.dnp3.freeze_schedule import FreezeSchedule
-from tieline.protocols.dnp3.measurements import POINT_TYPES, PointType
+from tieline.protocols.dnp3.measurements import POINT_TYPES, PointType, values_of
 from tieline.protocols.dnp3.objects import object_type, times_ms
 from tieline.protocols.dnp3.outstation_settings import (
     ClassAssigned,
@@ -126,7 +126,7 @@ class OutstationRequests:
             return IIN.OBJECT_UNKNOWN
         if block.records is None or (block.indexes is None and block.start is None):
             return IIN.PARAMETER_ERROR
-        deadband = block.records["value"].astype(np.float64)
+        deadband = values_of(block.records)
         right = (table.find(block.points) >= 0) & np.isfinite(deadband) & (deadband >= 0)
         if right.any():
             indexes = block.points[right]
