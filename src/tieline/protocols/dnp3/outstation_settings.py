@@ -60,9 +60,10 @@ class OutstationSettings:
         ):
             raise LocalError("each class of events has room for one at least, and a request for one command")
         timeouts = (self.select_timeout_s, self.confirm_timeout_s, self.unsolicited_retry_s, self.file_timeout_s)
-        if min(timeouts) <= 0 or (self.time_period_s is not None and self.time_period_s <= 0):
+        if not all(timeout > 0 for timeout in timeouts) or not (self.time_period_s is None or self.time_period_s > 0):
             raise LocalError("a timeout is longer than nothing")
-        if self.unsolicited_retry_most_s < self.unsolicited_retry_s or min(self.unsolicited_hold_s) < 0:
+        holds = self.unsolicited_hold_s
+        if not (self.unsolicited_retry_most_s >= self.unsolicited_retry_s and all(hold >= 0 for hold in holds)):
             raise LocalError("the longest time between repetitions is not below the first, and no time is negative")
         if self.unsolicited_retries is not None and self.unsolicited_retries < 0:
             raise LocalError("repetitions are not negative")
