@@ -71,7 +71,8 @@ POINT_TYPES: dict[int, tuple[PointType, bool]] = {
 """By group: whose values it holds, and whether they are events."""
 
 _SINGLE = {PointType.BINARY_INPUT, PointType.BINARY_OUTPUT_STATUS, PointType.BINARY_OUTPUT_COMMAND}
-_STATE_BITS: dict[PointType, int] = dict.fromkeys(_SINGLE, 128) | {PointType.DOUBLE_BIT_BINARY_INPUT: 0xC0}
+STATE_BITS: dict[PointType, int] = dict.fromkeys(_SINGLE, 0x80) | {PointType.DOUBLE_BIT_BINARY_INPUT: 0xC0}
+"""The bits of the flag octet that hold the state, of the types that have states."""
 _STATE_SHIFT: dict[PointType, int] = dict.fromkeys(_SINGLE, 7) | {PointType.DOUBLE_BIT_BINARY_INPUT: 6}
 
 
@@ -130,9 +131,9 @@ def decode(block: ObjectBlock, common: CommonTime | None = None) -> Measurements
     if point is PointType.ANALOG_OUTPUT_COMMAND:
         flags = records["status"]
         value = values_of(records)
-    elif point in _STATE_BITS:
+    elif point in STATE_BITS:
         raw: npt.NDArray[np.uint8] = records["flags"]
-        flags = raw & np.uint8(0xFF ^ _STATE_BITS[point])
+        flags = raw & np.uint8(0xFF ^ STATE_BITS[point])
         value = (raw >> np.uint8(_STATE_SHIFT[point])).astype(np.float64)
     else:
         flags = records["flags"] if kind.has_flags else None
@@ -203,7 +204,7 @@ def encode(
         state = _states(value, 0xFF >> shift) << np.uint8(shift)
         if point is not PointType.BINARY_OUTPUT_COMMAND:
             flags = _offline(flags, ~np.isfinite(value))
-        records["flags"] = (flags & np.uint8(0xFF ^ _STATE_BITS[point])) | state
+        records["flags"] = (flags & np.uint8(0xFF ^ STATE_BITS[point])) | state
     else:
         number, out_flags = _fit(point, value, flags, records.dtype["value"])
         records["value"] = number

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tieline.model import LocalError
-from tieline.protocols.dnp3.measurements import EVENT_VARIATIONS, NO_TIME, STATIC_VARIATIONS, Flag, PointType
+from tieline.protocols.dnp3.measurements import EVENT_VARIATIONS, NO_TIME, STATE_BITS, STATIC_VARIATIONS, Flag, PointType
 
 _Number = TypeVar("_Number", np.float64, np.int64)
 Integers = npt.NDArray[np.int64]
@@ -24,7 +24,6 @@ STATE_LIMITS = {
     PointType.DOUBLE_BIT_BINARY_INPUT: 3,
 }
 """The highest state of the types that have states."""
-_STATE_BITS = {kind: 0xC0 if limit == 3 else 0x80 for kind, limit in STATE_LIMITS.items()}
 MOST_STRING = 255
 """Octets of an octet string: its variation is its length."""
 
@@ -99,7 +98,7 @@ class PointTable:
             return flags
         if not ((value >= 0) & (value <= limit) & (value == np.floor(value))).all():
             raise LocalError(f"a state of {self.kind.name} is 0 to {limit}")
-        return flags & np.uint8(0xFF ^ _STATE_BITS[self.kind])
+        return flags & np.uint8(0xFF ^ STATE_BITS[self.kind])
 
     def store(
         self, at: Integers, value: npt.NDArray[np.float64], flags: npt.NDArray[np.uint8], time_us: Integers
