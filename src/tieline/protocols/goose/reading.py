@@ -1,13 +1,4 @@
-"""Many frames: what a publisher repeats is read once, and values come in columns.
-
-A publisher sends the same octets again and again; what changes stands at the same places: timeAllowedtoLive, t, stNum, sqNum and the
-values. The first frame is read element by element and becomes a `Layout`: the frame as one large number, with a mask that leaves the
-changing octets out. A later frame of the same length whose number agrees under the mask has every tag, length and text of the first one,
-so that its counters and values can be taken from the known places. Whatever does not agree is read element by element again.
-
-Octets that decide whether a value is well formed (the unused bits of a bit string, the exponent width of a float, the leading zero of an
-unsigned integer) are part of the mask, so that nothing is accepted this way that would not be accepted the other way.
-"""
+"""Many frames: repetitions are read against a template (`template.py`), and values come in columns."""
 
 from __future__ import annotations
 
@@ -23,12 +14,8 @@ from tieline.model import LocalError
 from tieline.protocols.goose.data import BIT_STRING, BOOLEAN, FLOAT, INTEGER, UNSIGNED, UTC_TIME, LeafPlace
 from tieline.protocols.goose.ethernet import Address
 from tieline.protocols.goose.message import Dissection, GooseFrame, GooseMessage, Span, decode_goose, dissect_goose
+from tieline.protocols.goose.template import Template, TemplateCache
 from tieline.protocols.goose.timing import UtcTime
-
-_MAX_KEYS = 4_096
-_MAX_LAYOUTS = 16
-"""Of one address: counters grow in width, and several control blocks may share it."""
-_KEY_SIZE = 22
 
 
 class StreamKey(NamedTuple):
@@ -40,7 +27,7 @@ class StreamKey(NamedTuple):
     simulation: bool
 
 
-class Layout:
+class Layout(Template):
     """What all frames have in common that differ in counters, times and values only."""
 
     def __init__(self, frame: bytes, dissection: Dissection) -> None:
@@ -49,17 +36,11 @@ class Layout:
         """The first message; its texts, confRev, flags and number of entries are those of all."""
         self.key = StreamKey(self.address.source, self.address.app_id, self.message.gocb_ref, self.message.simulation)
         self.leaves: tuple[LeafPlace, ...] = dissection.leaves
-        self.size = len(frame)
-        self.stop = dissection.stop
         self.t = dissection.t
         self.data = dissection.data
         self._live, self._state, self._sequence = dissection.time_allowed_to_live, dissection.st_num, dissection.sq_num
-        mask = bytearray(b"\xff" * self.stop + bytes(self.size - self.stop))
-        counters = [self._live, self._state, self._sequence]
-        for start, stop in [*(_inner(frame, span) for span in counters), self.t, *(_value_span(leaf) for leaf in self.leaves)]:
-            mask[start:stop] = bytes(stop - start)
-        self.mask = int.from_bytes(mask, "big")
-        self.fixed = int.from_bytes(frame, "big") & self.mask
+        counters = [_inner(frame, span) for span in (self._live, self._state, self._sequence)]
+        super().__init__(frame, [*counters, self.t, *(_value_span(leaf) for leaf in self.leaves)], dissection.stop)
 
     def reading(self, frame: bytes) -> Reading:
         """What changes, from a frame that is known to have this layout."""
@@ -160,25 +141,16 @@ class FrameReader:
     def __init__(self) -> None:
         self.repeated = 0
         """Frames that agreed with a known layout."""
-        self._layouts: dict[bytes, list[Layout]] = {}
+        self._layouts: TemplateCache[Layout] = TemplateCache()
 
     def read(self, frame: bytes) -> Reading:
         """Reads a GOOSE frame. Raises `FrameError`, exactly where `decode_goose` does."""
-        key = frame[:_KEY_SIZE]
-        known = self._layouts.get(key)
-        if known is not None:
-            size, number = len(frame), int.from_bytes(frame, "big")
-            for layout in known:
-                if layout.size == size and number & layout.mask == layout.fixed:
-                    self.repeated += 1
-                    return layout.reading(frame)
-        layout = Layout(frame, dissect_goose(frame))
-        if known is None:
-            if len(self._layouts) >= _MAX_KEYS:
-                del self._layouts[next(iter(self._layouts))]
-            known = self._layouts[key] = []
-        known.insert(0, layout)
-        del known[_MAX_LAYOUTS:]
+        layout = self._layouts.find(frame)
+        if layout is None:
+            layout = Layout(frame, dissect_goose(frame))
+            self._layouts.add(frame, layout)
+        else:
+            self.repeated += 1
         return layout.reading(frame)
 
 
