@@ -18,7 +18,6 @@ from tieline.protocols.dnp3.objects import ObjectType, Records, object_type, pre
 
 STRING_EVENTS = 111
 _MOST_RELATIVE_MS = 0xFFFF
-_COMMON_TIME_OCTETS = 10
 
 
 def _sizes() -> npt.NDArray[np.int64]:
