@@ -285,6 +285,18 @@ def test_events_that_come_unsolicited_are_not_read_too() -> None:
     assert rig.sent() == ["d0 00", "c3 01 3c 03 06 3c 04 06"]
 
 
+@pytest.mark.parametrize("iin", ["00 00", "04 00"])
+def test_a_scan_that_waits_is_left_out_when_there_is_no_class_to_scan_any_more(iin) -> None:
+    rig = Rig.started(scan_on_iin=frozenset({1}))
+    rig.hear("d0 82 02 00")
+    assert rig.sent() == ["c1 01 3c 02 06"]
+    rig.hear("c1 81 02 00")
+    assert rig.sent() == [], "there were none although there should be: later"
+    rig.hear("d1 82 " + iin)
+    rig.wait(1000)
+    assert rig.sent() == []
+
+
 def test_a_scan_is_not_made_where_the_settings_do_not_want_it() -> None:
     rig = Rig.started(scan_on_iin=frozenset({2}))
     rig.hear("f0 82 02 00")

@@ -104,7 +104,7 @@ class Agenda:
             entry.not_before_s = entry.wait_s = 0.0
 
     def cancel(self, rank: Rank) -> None:
-        """What a duty was to do has been done by another."""
+        """There is no reason for a duty any more."""
         for entry in self._of(rank):
             entry.due_s = None
 

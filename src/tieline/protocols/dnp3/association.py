@@ -435,10 +435,12 @@ class Association:
             self._agenda.calm(Rank.INTEGRITY)
         elif self.settings.integrity_on_overflow and not is_integrity and not self._agenda.waits(Rank.INTEGRITY, now_s):
             self._agenda.ask(Rank.INTEGRITY, now_s)
-        if iin & EVENTS_WAITING and self._classes_to_scan():
-            self._agenda.ask(Rank.SCAN_EVENTS, now_s)
-        elif not iin & EVENTS_WAITING:
+        if not iin & EVENTS_WAITING:
             self._agenda.calm(Rank.SCAN_EVENTS)
+        if self._classes_to_scan():
+            self._agenda.ask(Rank.SCAN_EVENTS, now_s)
+        else:
+            self._agenda.cancel(Rank.SCAN_EVENTS)
 
     def _note_restart(self, now_s: float) -> None:
         if self._agenda.is_wanted(Rank.CLEAR_RESTART):
