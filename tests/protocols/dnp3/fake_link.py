@@ -50,7 +50,7 @@ class FakeLink:
         """Lets everything happen that is due until then."""
         for _ in range(1_000_000):
             self._collect()
-            due_s = min(self._times(), default=monotonic_s)
+            due_s = min(self._times(), default=float("inf"))
             if due_s > monotonic_s:
                 self.monotonic_s = monotonic_s
                 return
