@@ -190,7 +190,9 @@ def _values(block: _Block, octets: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[n
     padded[:, :, 8 - size :] = octets
     bits = padded.view(">u8")[:, :, 0].astype(np.uint64)
     if block.tag == FLOAT:
-        numbers = octets.copy().view(">f4" if size == 4 else ">f8")[:, :, 0].astype(np.float64)
+        # A device may send a signaling NaN, at which numpy would complain.
+        with np.errstate(invalid="ignore"):
+            numbers = octets.copy().view(">f4" if size == 4 else ">f8")[:, :, 0].astype(np.float64)
     elif block.tag == INTEGER:
         padded[:, :, : 8 - size] = np.where(octets[:, :, :1] & 0x80, 0xFF, 0)
         numbers = padded.view(">i8")[:, :, 0].astype(np.float64)
