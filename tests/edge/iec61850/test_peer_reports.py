@@ -1,0 +1,165 @@
+"""The driver against a server of libiec61850: the model, polls, reports, and what a cut makes of them."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import pytest
+
+from tests.edge.iec61850.station import (
+    ALARM,
+    BREAKER,
+    BUFFERED,
+    ENERGY,
+    FREQUENCY,
+    LD,
+    POINTS,
+    POWER,
+    WIDE,
+    driving,
+    line_to,
+    monitored,
+    needs_peer,
+    serving,
+    settings,
+)
+from tieline.edge.iec61850.settings import ReportBlock
+from tieline.model import VALIDITY, Quality
+from tieline.protocols.iec61850.mms.names import Name
+
+pytestmark = needs_peer
+T_MS = time.time_ns() // 1_000_000 + 120_000  # ahead of whatever the gateway stamps
+
+
+async def test_values_quality_and_time_come_by_reports_and_by_polls() -> None:
+    async with serving() as peer, driving(settings(peer.port)) as seen:
+        await seen.up()
+        await peer.ask("update", object=f"{LD}/MMXU1.TotW", value=2500.0, quality=0, time_ms=T_MS)
+        await peer.ask("update", object=f"{LD}/MMXU1.Hz", value=50.02, quality=0x1042, time_ms=T_MS + 1, unsynchronized=True)
+        await peer.ask("update", object=f"{LD}/XCBR1.Pos", **{"as": "dbpos"}, value=2, quality=0, time_ms=T_MS + 2)
+        await peer.ask("update", object=f"{LD}/MMTR1.TotWh", **{"as": "counter"}, value=-(1 << 40), quality=0, time_ms=T_MS + 3)
+        await seen.until(lambda: seen.newest(ENERGY)[1] == -float(1 << 40))
+        await seen.until(lambda: seen.newest(BREAKER)[1] == 2 and seen.newest(POWER)[1] == 2.5)
+        await seen.until(lambda: seen.newest(FREQUENCY)[1] == pytest.approx(50.02, abs=1e-4))
+        # The data set has value, quality and time apart, and only the value's change is reported: the time is the entry's.
+        assert seen.newest(POWER)[2] == Quality.DEVICE_TIME
+        assert seen.newest(POWER)[0] < T_MS * 1000
+        assert ((T_MS + 2) * 1000, 2.0, Quality.DEVICE_TIME) in seen.of(BREAKER)
+        assert seen.events == []
+
+
+async def test_every_bit_of_quality_arrives() -> None:
+    bits = [bit for bit in Quality if bit and bit < Quality.DEVICE_TIME]
+    async with serving() as peer, driving(settings(peer.port)) as seen:
+        await seen.up()
+        for number, bit in enumerate(bits, 1):
+            await peer.ask(
+                "update", object=f"{LD}/GGIO1.Ind1", **{"as": "none"}, value=0, quality=int(bit), time_ms=T_MS + number
+            )
+            await seen.until(lambda bit=bit: seen.newest(ALARM)[2] & 0x1FFF == bit)
+
+
+async def test_a_clock_that_failed_gives_the_gateways_time() -> None:
+    async with serving() as peer, driving(settings(peer.port)) as seen:
+        await seen.up()
+        begin_us = time.time_ns() // 1000
+        await peer.ask("update", object=f"{LD}/MMXU1.Hz", value=49.0, quality=0, time_ms=T_MS, clock_failure=True)
+        await seen.until(lambda: seen.newest(FREQUENCY)[1] == 49.0)
+        stamp, _, quality = seen.newest(FREQUENCY)
+        assert begin_us <= stamp < T_MS * 1000
+        assert quality & Quality.CLOCK_FAILURE
+        assert not quality & Quality.DEVICE_TIME
+
+
+async def test_nothing_is_lost_and_nothing_doubled_while_the_line_was_cut() -> None:
+    wide = monitored("a-0", f"{LD}/MMXN1.A0", "MX", "mag.f")
+    block = ReportBlock(name=Name(LD, "LLN0$BR$brWide01"), data_set=WIDE, integrity_s=0)
+    async with serving() as peer, line_to(peer.port) as line:
+        async with driving(settings(line.port, monitored=(wide,), reports=(block,))) as seen:
+            await seen.up()
+            await peer.ask("ramp", object=f"{LD}/MMXN1.A0", first=1, count=50, quality=0, time_ms=T_MS)
+            await seen.until(lambda: seen.newest(wide)[1] == 50)
+            for turn in range(1, 4):
+                line.cut()
+                await seen.until(lambda: not seen.driver.health.is_up)
+                await peer.ask(
+                    "ramp", object=f"{LD}/MMXN1.A0", first=1 + 50 * turn, count=50, quality=0, time_ms=T_MS + 50 * turn
+                )
+                line.mend()
+                await seen.until(lambda turn=turn: seen.newest(wide)[1] == 50 * (turn + 1) and seen.driver.health.is_up)
+            changes = [(stamp, value) for stamp, value, quality in seen.of(wide) if quality & Quality.DEVICE_TIME]
+            assert changes == [((T_MS + number) * 1000, number + 1.0) for number in range(200)]
+            assert len(seen.texts("device_lost")) == len(seen.texts("device_restored")) == 3
+            assert seen.texts("device_events_lost") == []
+            assert seen.newest(wide)[2] & VALIDITY == 0
+
+
+async def test_a_restarted_server_is_found_again_and_its_values_are_good() -> None:
+    async with serving() as peer, driving(settings(peer.port)) as seen:
+        await seen.up()
+        await peer.stop()
+        await seen.until(lambda: seen.newest(BREAKER)[2] & Quality.OLD_DATA)
+        async with serving(port=peer.port) as again:
+            await seen.up()
+            await again.ask("update", object=f"{LD}/XCBR1.Pos", **{"as": "dbpos"}, value=1, quality=0, time_ms=T_MS)
+            await seen.until(lambda: seen.newest(BREAKER)[1:] == (1.0, Quality.DEVICE_TIME))
+            await seen.until(lambda: all(seen.newest(point)[2] & VALIDITY == 0 for point in POINTS))
+
+
+async def test_what_the_device_has_not_is_told_and_the_rest_works() -> None:
+    ghost = monitored("ghost", f"{LD}/MMXU9.TotW", "MX", "mag.f")
+    async with serving("--shape", "poor") as peer, driving(settings(peer.port, monitored=(*POINTS, ghost))) as seen:
+        await seen.up()
+        await peer.ask("update", object=f"{LD}/MMXU1.TotW", value=1000.0, quality=0, time_ms=T_MS)
+        await seen.until(lambda: seen.newest(POWER)[1] == 1.0)
+        assert seen.newest(POWER)[2] & VALIDITY == 0
+        assert "revision 7" in "".join(seen.texts("model_differs"))
+        assert any("urMeasured" in text for text in seen.texts("reports_unavailable"))
+        assert any("ghost" in text for text in seen.texts("points_missing"))
+        assert seen.newest(ghost)[2] == Quality.INVALID | Quality.BAD_REFERENCE
+        assert math.isnan(seen.newest(ghost)[1])
+
+
+async def test_members_that_are_fewer_than_expected_are_named() -> None:
+    expected = tuple(Name(LD, item) for item in ("GGIO1$ST$Ind1", "XCBR1$ST$Pos", "GGIO1$ST$SPCSO1", "GGIO1$ST$SPCSO4"))
+    block = ReportBlock(name=BUFFERED.name, instances=("01",), data_set=BUFFERED.data_set, members=expected)
+    async with serving("--shape", "poor") as peer, driving(settings(peer.port, reports=(block,))) as seen:
+        await seen.up()
+        assert any("lacks 1 members" in text and "SPCSO4" in text for text in seen.texts("model_differs"))
+
+
+async def test_a_block_that_another_client_has_is_passed_over_for_the_next() -> None:
+    only = ReportBlock(name=BUFFERED.name, instances=("01", "02"), data_set=BUFFERED.data_set)
+    async with serving() as peer, driving(settings(peer.port, reports=(only,))) as first:
+        await first.up()
+        async with driving(settings(peer.port, reports=(only,))) as second:
+            await second.up()
+            assert all(each.driver.subscriptions[0].is_enabled for each in (first, second))
+            async with driving(settings(peer.port, reports=(only,))) as third:
+                await third.up()
+                assert any("another client" in text for text in third.texts("reports_unavailable"))
+                await peer.ask("update", object=f"{LD}/XCBR1.Pos", **{"as": "dbpos"}, value=1, quality=0, time_ms=T_MS)
+                for seen in (first, second, third):
+                    await seen.until(lambda seen=seen: seen.newest(BREAKER)[1] == 1)
+
+
+async def test_a_data_set_is_made_of_what_no_other_has() -> None:
+    spare = ReportBlock(name=Name(LD, "LLN0$RP$urSpare01"), integrity_s=0)
+    async with serving() as peer, driving(settings(peer.port, reports=(BUFFERED, spare), poll_s=3600.0)) as seen:
+        await seen.up()
+        assert seen.driver.subscriptions[1].is_enabled
+        assert any("3 members" in text for text in seen.texts("data_set_made"))
+        await peer.ask("update", object=f"{LD}/MMXU1.Hz", value=51.0, quality=0, time_ms=T_MS)
+        await seen.until(lambda: seen.newest(FREQUENCY) == (T_MS * 1000, 51.0, Quality.DEVICE_TIME))
+
+
+async def test_an_integrity_report_says_nothing_twice() -> None:
+    block = ReportBlock(name=BUFFERED.name, instances=("01",), data_set=BUFFERED.data_set, integrity_s=0.05)
+    async with serving() as peer, driving(settings(peer.port, reports=(block,))) as seen:
+        await seen.up()
+        await peer.ask("update", object=f"{LD}/XCBR1.Pos", **{"as": "dbpos"}, value=1, quality=0, time_ms=T_MS)
+        await seen.until(lambda: seen.newest(BREAKER)[1] == 1)
+        asked = seen.driver.health.requests
+        await seen.until(lambda: seen.driver.health.requests > asked + 10)
+        assert [sample for sample in seen.of(BREAKER) if sample[1] == 1] == [(T_MS * 1000, 1.0, Quality.DEVICE_TIME)]
