@@ -332,6 +332,16 @@ def test_a_freeze_with_an_interval_comes_again_and_again_until_another_takes_its
     assert one.outstation.next_deadline() is None
 
 
+def test_a_restart_forgets_what_was_ordered_and_recorded_before():
+    one = counting()
+    one.ask(Function.FREEZE_AT_TIME, time_block(T0_US + 5_000_000, 2, 60_000), ObjectBlock.all(20))
+    one.ask(Function.RECORD_CURRENT_TIME)
+    one.outstation.restart(one.now)
+    one.after(600.0)
+    assert refusal(one.ask(Function.WRITE, time_block(T0_US, 3))) == IIN.PARAMETER_ERROR
+    assert one.outstation.events() == []
+
+
 def test_an_interval_alone_counts_from_whole_multiples_of_it():
     one = counting()
     one.ask(Function.FREEZE_AT_TIME, time_block(0, 2, 3_600_000), ObjectBlock.all(20))

@@ -56,6 +56,10 @@ class FreezeSchedule:
         self._orders = orders
         return iin | self.tick(now)
 
+    def clear(self) -> None:
+        """Nothing is ordered any more."""
+        self._orders = []
+
     def tick(self, now: Now) -> IIN:
         """Carries out what is due; what is wrong with a header is said, and it is not tried again."""
         iin = IIN(0)

@@ -139,13 +139,13 @@ class Outstation:
         self._now = now
 
     def restart(self, now: Now) -> None:
-        """As after a start of the device: IIN1.7, the start-up response, nothing enabled. Events are kept."""
+        """As after a start of the device: IIN1.7, the start-up response, nothing enabled or ordered. Events are kept."""
         self._forget()
         if self._files is not None:
             self._files.close_all()
         self._unsolicited.restart()
         self.buffer.restore()
-        self._requests.has_restarted = True
+        self._requests.restart()
         if self._settings.time_period_s is not None:
             self.request_time(now)
         self._now = now

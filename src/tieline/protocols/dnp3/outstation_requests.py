@@ -56,6 +56,12 @@ class OutstationRequests:
         self.has_time = True
         """Whether the master has written the time since it was last needed."""
 
+    def restart(self) -> None:
+        """As at first, but for the time."""
+        self._recorded_s = None
+        self.freezes.clear()
+        self.has_restarted = True
+
     def answer(self, request: Fragment, now: Now) -> Answer:
         """What is answered, once it is done."""
         match request.function:
