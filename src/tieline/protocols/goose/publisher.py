@@ -96,7 +96,9 @@ class Publisher:
             return None
         self.sq_num = _next(self.sq_num)
         self._wait_ms = min(2 * self._wait_ms, self.settings.max_time_ms)
-        self._deadline = max(self._deadline, now.monotonic_s - self._wait_ms / 1e3) + self._wait_ms / 1e3
+        self._deadline += self._wait_ms / 1e3
+        if self._deadline <= now.monotonic_s:
+            self._deadline = now.monotonic_s + self._wait_ms / 1e3
         return self._encode(self._values, self.st_num, self.sq_num, self._t, self._wait_ms)
 
     def _encode(self, values: tuple[Data, ...], st_num: int, sq_num: int, t: UtcTime, wait_ms: int) -> bytes:

@@ -6,7 +6,7 @@ accepted, and compares each one that comes:
 
     message against the newest              verdict
     ---------------------------------------------------------------------------------------------------------
-    none yet, or the newest has expired     accepted; a restart where the numbers went back
+    none yet, or the newest has expired     accepted; a restart where the numbers went back, inconsistent where t did
     same stNum, sqNum next                  a repetition (and a finding where the values differ all the same)
     same stNum, sqNum further on            messages were lost
     same stNum, same sqNum                  a duplicate, not used
@@ -58,7 +58,7 @@ class Trust(Enum):
 
     USABLE = 0
     INCONSISTENT = 1
-    """They changed without a new state number."""
+    """They changed without a new state number, or they are older than those before a silence."""
     UNUSABLE = 2
     """The message is not the one that was engineered: its values may mean something else."""
 
@@ -348,9 +348,12 @@ class Subscriber:
 
     def _accept_anew(self, stream: _Stream, reading: Reading, data: bytes, now: Now) -> Update | None:
         gocb_ref, st_num, sq_num = reading.layout.key.gocb_ref, reading.st_num, reading.sq_num
+        is_consistent = True
         if stream.key is not None:
             before, here = f"stNum {stream.st_num}, sqNum {stream.sq_num}", f"stNum {st_num}, sqNum {sq_num}"
             if (st_num, sq_num) <= (stream.st_num, stream.sq_num):
+                # A restarted publisher has a newer t if its clock is right; without that, it may as well be a replay.
+                is_consistent = reading.t.us > stream.t_us
                 stream.restarts += 1
                 self._log.occurred(FindingKind.RESTART, gocb_ref, f"after a silence {here} follows {before}", now)
             elif (lost := st_num - stream.st_num - 1 if st_num > stream.st_num else sq_num - stream.sq_num - 1) > 0:
@@ -359,7 +362,7 @@ class Subscriber:
                 self._log.occurred(FindingKind.LOSS, gocb_ref, text, now, lost)
         stream.is_expired = False
         self._log.holds(FindingKind.EXPIRED, gocb_ref, None, now)
-        return self._accept(stream, reading, data, now, is_new=True)
+        return self._accept(stream, reading, data, now, is_new=True, is_consistent=is_consistent)
 
     def _accept(
         self, stream: _Stream, reading: Reading, data: bytes, now: Now, *, is_new: bool = False, is_consistent: bool = True
