@@ -39,6 +39,9 @@ class Walk:
         self.to_master: list[bytes] = []
         self.to_outstation: list[bytes] = []
         self.sequence = 0
+        """Of the last request, or of the last fragment of its response."""
+        self.next = Control()
+        """What the fragment has that goes on with the response."""
 
     def step(self) -> None:
         one, rng = self.one, self.rng
@@ -67,10 +70,18 @@ class Walk:
         while self.to_master and rng.random() < 0.7:
             for fragment in self.arriving(self.to_master):
                 self.hear(fragment)
-                control = Control.of(fragment[0])
-                if control.confirm:
-                    answer = Control(unsolicited=control.unsolicited, sequence=control.sequence)
-                    self.to_outstation.append(encode_fragment(answer, Function.CONFIRM))
+                self.confirm(Control.of(fragment[0]))
+
+    def confirm(self, control: Control) -> None:
+        """As a master does: what answers a request that is over is not confirmed."""
+        if not control.unsolicited:
+            if (control.sequence, control.first) != (self.next.sequence, self.next.first):
+                return
+            self.sequence = control.sequence
+            self.next = Control(first=False, sequence=(control.sequence + 1) % 16)
+        if control.confirm:
+            answer = Control(unsolicited=control.unsolicited, sequence=control.sequence)
+            self.to_outstation.append(encode_fragment(answer, Function.CONFIRM))
 
     def arriving(self, way: list[bytes]) -> list[bytes]:
         """The next fragment on its way, unless it is lost."""
@@ -82,6 +93,7 @@ class Walk:
 
     def request(self) -> bytes:
         self.sequence = (self.sequence + 1) % 16
+        self.next = Control(sequence=self.sequence)
         function, blocks = self.rng.choice(
             [
                 (Function.READ, self.rng.choice(READS)),
