@@ -124,6 +124,27 @@ def test_the_verdict_on_the_message_that_follows(
     assert status.is_alive
 
 
+@pytest.mark.parametrize(
+    ("st_num", "sq_num", "value", "t", "is_change"),
+    [
+        (6, 0, 1, 1.0, True),
+        (6, 2, 1, 1.0, True),
+        (8, 0, 1, 1.0, True),
+        (1, 0, 1, 1.0, True),
+        (6, 0, 1, -1.0, False),
+        (5, 4, 1, 0.0, False),
+    ],
+)
+def test_whether_t_says_when_the_values_changed(st_num: int, sq_num: int, value: int, t: float, is_change: bool) -> None:
+    bench = Bench()
+    (first,) = bench.hear(5, 3)
+    (update,) = bench.hear(st_num, sq_num, value, t=t)
+    assert isinstance(first, Update)
+    assert isinstance(update, Update)
+    assert not first.is_change
+    assert update.is_change == is_change
+
+
 def test_the_first_message_is_taken_whatever_its_numbers_are() -> None:
     bench = Bench()
     (update,) = bench.hear(70, 12)

@@ -70,6 +70,9 @@ class Update:
     expected: Expected
     reading: Reading
     trust: Trust
+    is_change: bool
+    """The values were raised at the message's `t`. Without this they are only known to hold now: the first ones, those after a silence,
+    those that changed unannounced, and those whose `t` went back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +305,7 @@ class Subscriber:
             if t_us > stream.t_us:
                 stream.restarts += 1
                 self._log.occurred(FindingKind.RESTART, gocb_ref, f"the publisher restarted with {here} after {before}", now)
-                return self._accept(stream, reading, data, now, is_new=True)
+                return self._accept(stream, reading, data, now, is_new=True, is_change=True)
             stream.replayed += 1
             text = f"{here} came after {before}: a replay, or a frame that was held up"
             self._log.occurred(FindingKind.REPLAY, gocb_ref, text, now)
@@ -319,11 +322,12 @@ class Subscriber:
         if t_us < stream.t_us:
             text = f"{here} claims to be {(stream.t_us - t_us) / 1e6:.3f} s older than {before}"
             self._log.occurred(FindingKind.TIME_BACKWARD, gocb_ref, text, now)
-        is_new = st_num != stream.st_num
+        is_new, is_change = st_num != stream.st_num, t_us >= stream.t_us
         if not is_new and data != stream.data:
             text = f"values changed by sqNum {sq_num} although stNum stayed {st_num}"
             self._log.occurred(FindingKind.UNANNOUNCED_CHANGE, gocb_ref, text, now)
-        return self._accept(stream, reading, data, now, is_new=is_new, is_consistent=is_new or data == stream.data)
+        is_consistent = is_new or data == stream.data
+        return self._accept(stream, reading, data, now, is_new=is_new, is_change=is_change, is_consistent=is_consistent)
 
     def _is_simulation_used(self, stream: _Stream, reading: Reading, now: Now) -> bool:
         key = reading.key
@@ -365,7 +369,15 @@ class Subscriber:
         return self._accept(stream, reading, data, now, is_new=True, is_consistent=is_consistent)
 
     def _accept(
-        self, stream: _Stream, reading: Reading, data: bytes, now: Now, *, is_new: bool = False, is_consistent: bool = True
+        self,
+        stream: _Stream,
+        reading: Reading,
+        data: bytes,
+        now: Now,
+        *,
+        is_new: bool = False,
+        is_change: bool = False,
+        is_consistent: bool = True,
     ) -> Update | None:
         """Makes a message the newest one; an update where there is something new to take from it."""
         layout = reading.layout
@@ -385,7 +397,7 @@ class Subscriber:
             return None
         stream.data = data
         trust = Trust.INCONSISTENT if not is_consistent and stream.trust is Trust.USABLE else stream.trust
-        return Update(stream.expected, reading, trust)
+        return Update(stream.expected, reading, trust, is_new and is_change)
 
     def _examine(self, stream: _Stream, layout: Layout, now: Now) -> Trust:
         """Compares what a layout fixes with what was engineered."""
