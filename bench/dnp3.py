@@ -28,17 +28,12 @@ from tieline.edge.dnp3 import make_station, open_station_channel
 from tieline.io import SystemClock
 from tieline.protocols.dnp3.application import parse_fragment
 from tieline.protocols.dnp3.commands import CommandStatus
-from tieline.protocols.dnp3.database import Database
 from tieline.protocols.dnp3.frame import Deframer
 from tieline.protocols.dnp3.line import Line
 from tieline.protocols.dnp3.link import LinkStation
-from tieline.protocols.dnp3.master import Master
-from tieline.protocols.dnp3.master_events import Measured
-from tieline.protocols.dnp3.master_settings import MasterSettings
+from tieline.protocols.dnp3.master import Master, MasterSettings, Measured
 from tieline.protocols.dnp3.measurements import Flag, PointType, decode
-from tieline.protocols.dnp3.outstation import Outstation
-from tieline.protocols.dnp3.outstation_settings import OutstationSettings
-from tieline.protocols.dnp3.point_table import Points
+from tieline.protocols.dnp3.outstation import Database, Outstation, OutstationSettings, Points
 from tieline.protocols.dnp3.timing import Now
 from tieline.protocols.dnp3.transport import Reassembler
 

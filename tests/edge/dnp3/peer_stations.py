@@ -14,17 +14,11 @@ from tieline.config.dnp3 import Dnp3Connection
 from tieline.edge.dnp3 import make_station, open_station_channel
 from tieline.edge.dnp3.listening import ListeningChannel
 from tieline.io import SystemClock
-from tieline.protocols.dnp3.commands import AnalogCommand, BinaryCommand, CommandStatus
-from tieline.protocols.dnp3.control_requests import OperateMode
-from tieline.protocols.dnp3.database import Database
+from tieline.protocols.dnp3.commands import AnalogCommand, BinaryCommand, CommandStatus, OperateMode
 from tieline.protocols.dnp3.line import Session
-from tieline.protocols.dnp3.master import Master
-from tieline.protocols.dnp3.master_events import MasterEvent, Measured, TaskDone
-from tieline.protocols.dnp3.master_settings import MasterSettings
+from tieline.protocols.dnp3.master import Master, MasterEvent, MasterSettings, Measured, Result, TaskDone
 from tieline.protocols.dnp3.measurements import PointType
-from tieline.protocols.dnp3.outstation import Outstation
-from tieline.protocols.dnp3.outstation_settings import OutstationEvent, OutstationSettings
-from tieline.protocols.dnp3.tasks import Result
+from tieline.protocols.dnp3.outstation import Database, Outstation, OutstationEvent, OutstationSettings
 from tieline.protocols.dnp3.timing import Now
 
 from .peer_wire import Watch

@@ -11,7 +11,7 @@ from tieline.config.dnp3_points import Dnp3Row
 from tieline.edge.dnp3.acquisition import EARLIEST_US, FUTURE_US, WITHHOLD_US, Acquisition
 from tieline.model import Quality, Reporting, Samples
 from tieline.protocols.dnp3.application import EVENTS_WAITING, IIN
-from tieline.protocols.dnp3.master_events import Measured
+from tieline.protocols.dnp3.master import Measured
 from tieline.protocols.dnp3.measurements import NO_TIME, Flag, Measurements, PointType
 
 S = 1_000_000

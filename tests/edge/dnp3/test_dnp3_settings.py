@@ -13,9 +13,8 @@ from tieline.edge.dnp3.settings import event_delay_s, ranges_of, reports_events,
 from tieline.edge.driver import UnconfirmedError
 from tieline.model import RemoteError, Reporting, UnavailableError
 from tieline.protocols.dnp3.commands import CommandStatus
-from tieline.protocols.dnp3.master_settings import ClassAssignment, EventPoll, FreezePlan, TimeSynchronization
+from tieline.protocols.dnp3.master import ClassAssignment, EventPoll, FreezePlan, Outcome, Result, TimeSynchronization
 from tieline.protocols.dnp3.measurements import PointType
-from tieline.protocols.dnp3.tasks import Outcome, Result
 
 
 def device(rows: list[dict[str, Any]] | None = None, **keys: Any) -> Dnp3Device:

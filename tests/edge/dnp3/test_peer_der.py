@@ -12,12 +12,9 @@ from typing import Any
 from py1815 import FunctionCode
 
 from tieline.cli.run import free_port
-from tieline.protocols.dnp3.commands import AnalogCommand, BinaryCommand, CommandStatus, Operation
-from tieline.protocols.dnp3.master_events import Answers, DutyRefused, Restarted, StartedUp, Unanswered, Unreadable
-from tieline.protocols.dnp3.master_settings import EventPoll
+from tieline.protocols.dnp3.commands import AnalogCommand, BinaryCommand, CommandStatus, OperateMode, Operation
+from tieline.protocols.dnp3.master import Answers, DutyRefused, EventPoll, Outcome, Restarted, StartedUp, Unanswered, Unreadable
 from tieline.protocols.dnp3.measurements import Flag, PointType
-from tieline.protocols.dnp3.operating import OperateMode
-from tieline.protocols.dnp3.tasks import Outcome
 
 from .peer_stations import MASTER, OUTSTATION, OurMaster, our_master
 from .peer_wire import Watch, Wire, wired

@@ -11,10 +11,8 @@ from dnp3.master.commands import ControlOperation, DirectOperateTask
 from dnp3.master.tcp_runner import MasterTcpRunner
 
 from tieline.protocols.dnp3.commands import BinaryCommand, Operation
-from tieline.protocols.dnp3.database import Database
 from tieline.protocols.dnp3.measurements import PointType
-from tieline.protocols.dnp3.outstation_settings import UnsolicitedChanged
-from tieline.protocols.dnp3.point_table import Points
+from tieline.protocols.dnp3.outstation import Database, Points, UnsolicitedChanged
 
 from .peer_stations import MASTER, OUTSTATION, OurOutstation, our_outstation
 from .peer_wire import PATIENCE_S, Watch

@@ -21,19 +21,18 @@ from py1815.master.requests import class_scan
 
 from tests.protocols.dnp3.dissect import assert_clean, needs_tshark
 from tieline.protocols.dnp3.application import IIN
-from tieline.protocols.dnp3.commands import AnalogCommand, BinaryCommand, Operation, TripClose
-from tieline.protocols.dnp3.control_requests import OperateMode
-from tieline.protocols.dnp3.database import Database
+from tieline.protocols.dnp3.commands import AnalogCommand, BinaryCommand, OperateMode, Operation, TripClose
 from tieline.protocols.dnp3.measurements import EVENT_VARIATIONS, STATIC_VARIATIONS, PointType
-from tieline.protocols.dnp3.outstation_settings import (
+from tieline.protocols.dnp3.outstation import (
     ClassAssigned,
+    Database,
     Frozen,
+    Points,
     RestartCleared,
     RestartRequested,
     TimeWritten,
     UnsolicitedChanged,
 )
-from tieline.protocols.dnp3.point_table import Points
 
 from .peer_stations import MASTER, OUTSTATION, OurOutstation, our_outstation
 from .peer_wire import Watch, Wire, payload_of, wired
@@ -270,7 +269,7 @@ async def test_select_before_operate_reaches_the_handler_as_it_was_meant():
         assert [int(status.status) for status in done.statuses if status.status is not None] == [SUCCESS] * 5
         assert outstation.handler.selected == [3, 700, 1, 2, 4]
         modes = {mode for _, _, mode in outstation.handler.operated}
-        assert modes == {OperateMode.SELECTED}
+        assert modes == {OperateMode.SELECT_BEFORE_OPERATE}
         commands = {index: command for index, command, _ in outstation.handler.operated}
         trip = commands[3]
         assert isinstance(trip, BinaryCommand)
@@ -289,7 +288,7 @@ async def test_a_refused_select_operates_nothing_and_tells_each_status():
         assert outstation.handler.operated == []
         direct = await master.operate(binary_outputs={1: True, 9: True}, mode=Mode.DIRECT)
         assert [status.status for status in direct.statuses] == [SUCCESS, BLOCKED]
-        assert [(index, mode) for index, _, mode in outstation.handler.operated] == [(1, OperateMode.DIRECT)]
+        assert [(index, mode) for index, _, mode in outstation.handler.operated] == [(1, OperateMode.DIRECT_OPERATE)]
         silent = await master.operate(analog_outputs={1: 3}, mode=Mode.DIRECT_NO_ACK)
         assert silent.accepted is None
         await outstation.until(lambda: len(outstation.handler.operated) == 2)

@@ -13,21 +13,21 @@ from py1815.objects import AnalogPoint, BinaryQuality
 
 from tests.protocols.dnp3.dissect import assert_clean, needs_tshark
 from tieline.protocols.dnp3.application import IIN, ObjectBlock
-from tieline.protocols.dnp3.commands import AnalogCommand, BinaryCommand, CommandStatus, Operation, TripClose
-from tieline.protocols.dnp3.master_events import (
+from tieline.protocols.dnp3.commands import AnalogCommand, BinaryCommand, CommandStatus, OperateMode, Operation, TripClose
+from tieline.protocols.dnp3.master import (
     Answers,
     BufferOverflowed,
     DutyRefused,
     IinChanged,
     Measured,
+    Outcome,
+    Rank,
     Restarted,
     StartedUp,
     Unanswered,
     Unreadable,
 )
 from tieline.protocols.dnp3.measurements import Flag, PointType
-from tieline.protocols.dnp3.operating import OperateMode
-from tieline.protocols.dnp3.tasks import Outcome, Rank
 
 from .peer_outstation import BLOCKED, MISSING, PeerOutstation, peer_outstation
 from .peer_stations import OurMaster, our_master

@@ -24,17 +24,10 @@ from tieline.edge.dnp3.listening import ListeningChannel
 from tieline.edge.drivers.dnp3 import dnp3_drivers
 from tieline.io import SystemClock
 from tieline.model import Reporting
-from tieline.protocols.dnp3.commands import Command, CommandStatus
-from tieline.protocols.dnp3.control_requests import OperateMode
-from tieline.protocols.dnp3.database import Database
-from tieline.protocols.dnp3.master import Master
-from tieline.protocols.dnp3.master_events import MasterEvent, StartedUp, TaskDone
-from tieline.protocols.dnp3.master_settings import MasterSettings, TimeSynchronization
+from tieline.protocols.dnp3.commands import Command, CommandStatus, OperateMode
+from tieline.protocols.dnp3.master import Master, MasterEvent, MasterSettings, Result, StartedUp, TaskDone, TimeSynchronization
 from tieline.protocols.dnp3.measurements import POINT_TYPES, Flag, PointType
-from tieline.protocols.dnp3.outstation import Outstation
-from tieline.protocols.dnp3.outstation_settings import OutstationEvent, OutstationSettings
-from tieline.protocols.dnp3.point_table import Points
-from tieline.protocols.dnp3.tasks import Result
+from tieline.protocols.dnp3.outstation import Database, Outstation, OutstationEvent, OutstationSettings, Points
 from tieline.protocols.dnp3.timing import Now
 
 from .field import Field

@@ -16,10 +16,9 @@ from tieline.edge.driver import UnconfirmedError
 from tieline.io import SystemClock
 from tieline.model import STATUS, Quality, RefusedError, RemoteError, Reporting, UnavailableError
 from tieline.protocols.dnp3.application import IIN
-from tieline.protocols.dnp3.commands import AnalogCommand, BinaryCommand, CommandStatus, Operation, TripClose
-from tieline.protocols.dnp3.control_requests import OperateMode
+from tieline.protocols.dnp3.commands import AnalogCommand, BinaryCommand, CommandStatus, OperateMode, Operation, TripClose
 from tieline.protocols.dnp3.measurements import Flag, PointType
-from tieline.protocols.dnp3.outstation_settings import TimeWritten
+from tieline.protocols.dnp3.outstation import TimeWritten
 
 from .field import serving as serving_tcp
 from .outstations import Certificates, Rtu, SteppingClock, connection, free_port, listed, make_device, running, serving
@@ -341,7 +340,7 @@ async def test_commands_are_what_the_rows_say_and_refusals_say_why():
         assert await sent("p1", 1) == (
             1,
             BinaryCommand(trip_close=TripClose.CLOSE, on_ms=250, **pulse),
-            OperateMode.DIRECT,
+            OperateMode.DIRECT_OPERATE,
         )
         assert (await sent("p1", 0))[1] == BinaryCommand(trip_close=TripClose.TRIP, on_ms=250, **pulse)
         assert (await sent("p2", 1))[1] == BinaryCommand(count=3, on_ms=100, **pulse)

@@ -17,10 +17,9 @@ from tieline.edge.dnp3 import StationChannels
 from tieline.edge.dnp3.presenting import PresentedOutstation
 from tieline.io import SystemClock
 from tieline.model import STATUS, Event, Point, PointId, PointKind, Quality, Samples
-from tieline.protocols.dnp3.commands import AnalogCommand, BinaryCommand, Command, CommandStatus, Operation
+from tieline.protocols.dnp3.commands import AnalogCommand, BinaryCommand, Command, CommandStatus, OperateMode, Operation
+from tieline.protocols.dnp3.master import Outcome
 from tieline.protocols.dnp3.measurements import PointType
-from tieline.protocols.dnp3.operating import OperateMode
-from tieline.protocols.dnp3.tasks import Outcome
 from tieline.protocols.dnp3.timing import Now
 
 from .field import serving as serving_tcp

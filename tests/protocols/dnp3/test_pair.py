@@ -7,16 +7,11 @@ import pytest
 
 from tests.protocols.dnp3.fake_link import T0_US, FakeLink, Faults
 from tieline.protocols.dnp3.commands import CommandStatus
-from tieline.protocols.dnp3.database import Database
 from tieline.protocols.dnp3.line import Line
 from tieline.protocols.dnp3.link import LinkStation
-from tieline.protocols.dnp3.master import Master
-from tieline.protocols.dnp3.master_events import Measured
-from tieline.protocols.dnp3.master_settings import EventPoll, MasterSettings
+from tieline.protocols.dnp3.master import EventPoll, Master, MasterSettings, Measured
 from tieline.protocols.dnp3.measurements import Flag, PointType
-from tieline.protocols.dnp3.outstation import Outstation
-from tieline.protocols.dnp3.outstation_settings import OutstationSettings
-from tieline.protocols.dnp3.point_table import Points
+from tieline.protocols.dnp3.outstation import Database, Outstation, OutstationSettings, Points
 from tieline.protocols.dnp3.timing import Now
 
 KINDS = (PointType.BINARY_INPUT, PointType.ANALOG_INPUT, PointType.COUNTER)

@@ -26,7 +26,7 @@ from tieline.config.dnp3_points import GROUPS, STATUS_GROUPS, Dnp3Row
 from tieline.edge.dnp3.quality import flag_class, qualities
 from tieline.model import STATUS, Point, Quality, Samples
 from tieline.protocols.dnp3.application import EVENTS_WAITING, IIN
-from tieline.protocols.dnp3.master_events import Measured
+from tieline.protocols.dnp3.master import Measured
 from tieline.protocols.dnp3.measurements import NO_TIME, POINT_TYPES, Measurements, PointType
 
 WITHHOLD_US = 10_000_000

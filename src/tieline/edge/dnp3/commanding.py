@@ -15,7 +15,7 @@ from tieline.protocols.dnp3.commands import (
     Operation,
     TripClose,
 )
-from tieline.protocols.dnp3.tasks import Outcome, Result
+from tieline.protocols.dnp3.master import Outcome, Result
 
 STATUS_WORDS: dict[CommandStatus, str] = {
     CommandStatus.TIMEOUT: "the operate came too late after the select",

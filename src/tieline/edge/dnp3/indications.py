@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tieline.model import Severity
 from tieline.protocols.dnp3.application import IIN
-from tieline.protocols.dnp3.tasks import Rank
+from tieline.protocols.dnp3.master import Rank
 
 
 class Indication(NamedTuple):

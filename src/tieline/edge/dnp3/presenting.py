@@ -23,13 +23,9 @@ from tieline.edge.dnp3.quality import flag_class, flags
 from tieline.edge.dnp3.stations import Station, make_station
 from tieline.io import Clock
 from tieline.model import STATUS, Event, Samples, Severity
-from tieline.protocols.dnp3.commands import Command, CommandStatus
-from tieline.protocols.dnp3.control_requests import OperateMode
-from tieline.protocols.dnp3.database import Database
+from tieline.protocols.dnp3.commands import Command, CommandStatus, OperateMode
 from tieline.protocols.dnp3.measurements import POINT_TYPES, Flag, PointType
-from tieline.protocols.dnp3.outstation import Outstation
-from tieline.protocols.dnp3.outstation_settings import OutstationSettings, TimeWritten
-from tieline.protocols.dnp3.point_table import Points
+from tieline.protocols.dnp3.outstation import Database, Outstation, OutstationSettings, Points, TimeWritten
 from tieline.protocols.dnp3.timing import Now
 
 OnEvent = Callable[[Event], None]

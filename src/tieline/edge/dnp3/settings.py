@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from tieline.config.dnp3 import Dnp3Device
 from tieline.config.dnp3_points import GROUPS
-from tieline.protocols.dnp3.master_settings import (
+from tieline.protocols.dnp3.master import (
     ClassAssignment,
     EventPoll,
     FreezePlan,

@@ -30,23 +30,25 @@ from tieline.edge.driver import DriverHealth
 from tieline.io import Clock
 from tieline.model import Event, LocalError, PointId, RefusedError, Samples, Severity, UnavailableError
 from tieline.protocols.dnp3.application import IIN, ObjectBlock
-from tieline.protocols.dnp3.master import Master
-from tieline.protocols.dnp3.master_events import (
+from tieline.protocols.dnp3.commands import OperateMode
+from tieline.protocols.dnp3.master import (
     Answers,
     BufferOverflowed,
     DutyRefused,
     IinChanged,
+    Master,
     MasterEvent,
     Measured,
+    Outcome,
+    Rank,
     Restarted,
+    Result,
     StartedUp,
     TaskDone,
     Unanswered,
     Unreadable,
 )
 from tieline.protocols.dnp3.measurements import PointType
-from tieline.protocols.dnp3.operating import OperateMode
-from tieline.protocols.dnp3.tasks import Outcome, Rank, Result
 from tieline.protocols.dnp3.timing import Now
 
 OnSamples = Callable[[Samples], None]

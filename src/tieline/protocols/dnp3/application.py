@@ -19,9 +19,6 @@ from tieline.model import LocalError
 from tieline.protocols.dnp3.errors import FragmentError
 from tieline.protocols.dnp3.objects import ObjectType, Packing, Records, object_type, prefixed
 
-MOST_FRAGMENT = 2048
-"""Octets of a fragment that every station takes unless both agree on more (clause 4.2.2.1)."""
-
 
 class Function(IntEnum):
     """Function codes (clause 4.4)."""

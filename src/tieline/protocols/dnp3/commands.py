@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import Enum, IntEnum
 from typing import Literal
 
 from tieline.model import LocalError
@@ -62,6 +62,14 @@ class TripClose(IntEnum):
     CLOSE = 1
     TRIP = 2
     RESERVED = 3
+
+
+class OperateMode(Enum):
+    """How a command is given."""
+
+    SELECT_BEFORE_OPERATE = "select before operate"
+    DIRECT_OPERATE = "direct operate"
+    DIRECT_OPERATE_NO_ACK = "direct operate, no acknowledgement"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from tieline.model import LocalError
 from tieline.protocols.dnp3.frame import SELF_ADDRESS, Deframer, LinkFrame, is_broadcast
 from tieline.protocols.dnp3.link import LinkStation
 from tieline.protocols.dnp3.timing import Now
-from tieline.protocols.dnp3.transport import DEFAULT_MAX_FRAGMENT, Reassembler, segment
+from tieline.protocols.dnp3.transport import MOST_FRAGMENT, Reassembler, segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Line:
         self._turn = 0
 
     def add(
-        self, station: LinkStation, session: Session, *, accept_broadcast: bool = False, max_fragment: int = DEFAULT_MAX_FRAGMENT
+        self, station: LinkStation, session: Session, *, accept_broadcast: bool = False, max_fragment: int = MOST_FRAGMENT
     ) -> None:
         """Puts a station on the line; where that is open, with the next call that takes the time.
 

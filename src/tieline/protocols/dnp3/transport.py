@@ -18,7 +18,7 @@ from tieline.protocols.dnp3.frame import MAX_USER_DATA
 MAX_SEGMENT_DATA = MAX_USER_DATA - 1
 """Octets of a fragment that a segment carries."""
 
-DEFAULT_MAX_FRAGMENT = 2048
+MOST_FRAGMENT = 2048
 """Octets of a fragment that every device has to be able to receive, unless it says otherwise."""
 
 _FIN, _FIR, _SEQUENCE = 0x80, 0x40, 0x3F
@@ -43,7 +43,7 @@ def segment(fragment: bytes, sequence: int) -> tuple[list[bytes], int]:
 class Reassembler:
     """Makes fragments of the segments from one peer; keeps no more than one fragment of at most `max_fragment` octets."""
 
-    def __init__(self, max_fragment: int = DEFAULT_MAX_FRAGMENT) -> None:
+    def __init__(self, max_fragment: int = MOST_FRAGMENT) -> None:
         if max_fragment < 1:
             raise LocalError(f"no fragment has {max_fragment} octets")
         self.max_fragment = max_fragment

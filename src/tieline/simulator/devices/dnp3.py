@@ -16,13 +16,27 @@ from tieline import config
 from tieline.config.dnp3_points import GROUPS, STATUS_GROUPS, Dnp3Row
 from tieline.io import Clock
 from tieline.model import ConfigError, LocalError, PointKind, TielineError
-from tieline.protocols.dnp3.commands import AnalogCommand, BinaryCommand, Command, CommandStatus, Operation, TripClose
-from tieline.protocols.dnp3.control_requests import OperateMode
-from tieline.protocols.dnp3.database import FREEZES, Database
+from tieline.protocols.dnp3.commands import (
+    AnalogCommand,
+    BinaryCommand,
+    Command,
+    CommandStatus,
+    OperateMode,
+    Operation,
+    TripClose,
+)
 from tieline.protocols.dnp3.measurements import POINT_TYPES, STATIC_VARIATIONS, Flag, PointType
-from tieline.protocols.dnp3.outstation import Outstation
-from tieline.protocols.dnp3.outstation_settings import Frozen, OutstationSettings, RestartRequested, TimeWritten
-from tieline.protocols.dnp3.point_table import STATE_LIMITS, Points
+from tieline.protocols.dnp3.outstation import (
+    FREEZES,
+    STATE_LIMITS,
+    Database,
+    Frozen,
+    Outstation,
+    OutstationSettings,
+    Points,
+    RestartRequested,
+    TimeWritten,
+)
 from tieline.protocols.dnp3.timing import Now
 from tieline.simulator.devices.behavior import NORMAL, Behavior
 from tieline.simulator.devices.device import Column, WriteNote
