@@ -103,6 +103,12 @@ class Line:
         self.connections = 0
         self.hold_answers_after = b""
         """Once these octets were seen on the way to the server, the next answer passes, and then none."""
+        self.damage: Callable[[bytes], bytes] | None = None
+        """What becomes of answers on their way."""
+        self.piece = 65_536
+        """Octets of an answer that pass at once."""
+        self.is_slow = False
+        self._late: list[tuple[asyncio.StreamWriter, bytes]] = []
         self._answers_left: int | None = None
         self._target = target
         self._server: asyncio.Server | None = None
@@ -137,7 +143,15 @@ class Line:
                     continue
                 if not is_answer and self.hold_answers_after and self.hold_answers_after in data:
                     self._answers_left = 1
-                writer.write(data)
+                if is_answer and self.is_slow:
+                    self._late.append((writer, data))
+                    continue
+                if is_answer and self.damage is not None:
+                    data = self.damage(data)
+                for start in range(0, len(data), self.piece):
+                    writer.write(data[start : start + self.piece])
+                    if self.piece < 65_536:
+                        await asyncio.sleep(0)
                 await writer.drain()
         writer.close()
 
@@ -149,6 +163,13 @@ class Line:
     def hold(self) -> None:
         """Nothing arrives any more, and nobody notices."""
         self.is_held = True
+
+    def release(self) -> None:
+        """What was slow arrives."""
+        self.is_slow = False
+        for writer, data in self._late:
+            writer.write(data)
+        self._late.clear()
 
     def mend(self) -> None:
         self.is_cut = False

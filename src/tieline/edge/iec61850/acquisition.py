@@ -49,6 +49,7 @@ class Acquisition:
         self._status = np.where(has_quality, np.uint16(LOST), np.uint16(Quality.GOOD))
         self._value = np.full(count, np.nan)
         self._shown = np.full(count, LOST, np.uint16)
+        self._reported = self._shown.copy()  # the same as the server said it last, whatever became of the server
         self._newest = np.full(count, _NEVER)
         self._device_time = np.full(count, _NEVER)
         self._is_held = np.zeros(count, np.bool_)
@@ -69,7 +70,7 @@ class Acquisition:
         rows = np.unique(np.concatenate([columns.value_row, columns.quality_row, columns.time_row]))
         if not len(rows):
             return Samples.empty()
-        value_before, shown_before = self._value[rows], self._shown[rows]
+        value_before, shown_before = self._value[rows], self._reported[rows]
         was_held = self._is_held[rows].copy()
         value_row = columns.value_row
         self._value[value_row] = columns.value * self._scale[value_row] + self._offset[value_row]
@@ -84,7 +85,7 @@ class Acquisition:
         is_known &= np.where(is_event, has_time & (time == self._device_time[rows]), True)
         again = is_known & (~was_held | ~(is_event | self._is_followed[rows]))
         new = ~is_known
-        self._shown[rows] = shown
+        self._shown[rows] = self._reported[rows] = shown
         self._is_held[rows] = True
         parts = [self._say(rows[again], np.full(int(again.sum()), received_us))]
         if new.any():

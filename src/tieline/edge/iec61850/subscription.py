@@ -21,6 +21,7 @@ from tieline.edge.iec61850.client import MmsClient
 from tieline.edge.iec61850.directory import Directory, Meanings
 from tieline.edge.iec61850.settings import ReportBlock
 from tieline.model import LocalError, RemoteError, Severity
+from tieline.protocols.iec61850.mms.errors import RESOURCE, ServiceError
 from tieline.protocols.iec61850.mms.layout import Columns, Member, Plan
 from tieline.protocols.iec61850.mms.names import Name
 from tieline.protocols.iec61850.mms.reports import OptFld, Report, Sequence, TrgOp
@@ -78,6 +79,8 @@ class Subscription:
     """Entries that came again and were dropped."""
     missing: int = 0
     """Reports that were missing."""
+    segments: int = 0
+    """Segments that were put together to reports."""
     _instance: str | None = None
     _last_entry: bytes | None = None
     _entries: OrderedDict[tuple[bytes, int | None, int | None], None] = field(default_factory=OrderedDict)
@@ -178,7 +181,16 @@ class Subscription:
             actual = expected
         elif expected is not None and actual != expected:
             self.tell("model_differs", Severity.WARNING, f"{writer.block} reports {actual}, where {expected} was expected")
-        return actual, await writer.client.data_set(actual)
+        return actual, await self._members_of(writer.client, actual)
+
+    async def _members_of(self, client: MmsClient, data_set: Name) -> list[Name]:
+        try:
+            return await client.data_set(data_set)
+        except ServiceError as error:
+            # A list that is longer than a PDU cannot be had; what is expected is as good as can be, and each report is checked against it.
+            if error.error_class == RESOURCE and data_set == self.block.data_set and self.block.members:
+                return list(self.block.members)
+            raise
 
     async def _make_data_set(
         self, writer: _Writer, held: dict[str, Value], to_cover: tuple[Name, ...]
@@ -279,6 +291,7 @@ class Subscription:
         self._segments.append(columns)
         if report.more_follow and len(self._segments) < MOST_SEGMENTS:
             return None
+        self.segments += len(self._segments) if len(self._segments) > 1 else 0
         whole = Columns.joined(self._segments)
         self._segments.clear()
         return Taken(whole, report.entry_time_us)

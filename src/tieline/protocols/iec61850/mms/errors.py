@@ -21,6 +21,9 @@ ERROR_CLASSES = {
 }
 """Classes of `ServiceError` (ISO 9506-2)."""
 
+RESOURCE = 3
+"""The class of what the server is too small for, an answer longer than a PDU included."""
+
 _CODES = {
     (2, 1): "the object is undefined",
     (2, 4): "inconsistent type",

@@ -37,6 +37,8 @@ class Selectors:
     ap_title: tuple[int, ...] | None = (1, 1, 1, 999, 1)
     ae_qualifier: int | None = 12
     calling_transport: bytes = b"\x00\x01"
+    max_pdu: int = 65_000
+    """The longest PDU that we take, in octets; longer reports come in segments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ def associate(selectors: Selectors) -> bytes:
         called_presentation_selector=selectors.presentation,
         called_ap_title=selectors.ap_title,
         called_ae_qualifier=selectors.ae_qualifier,
+        max_pdu_size=selectors.max_pdu,
     )
     return _ours(lambda: lib_association.association_request(parameters))
 
