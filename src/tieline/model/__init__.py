@@ -14,6 +14,7 @@ from tieline.model.events import Event, Severity
 from tieline.model.points import Point, PointId, PointKind, Reporting, derive_point_id
 from tieline.model.quality import STATUS, VALIDITY, Quality, in_words, is_good, severity
 from tieline.model.samples import Samples, arrow_schema
+from tieline.model.single_line import EquipmentType, SingleLine
 
 __all__ = [
     "STATUS",
@@ -21,6 +22,7 @@ __all__ = [
     "Batch",
     "Command",
     "ConfigError",
+    "EquipmentType",
     "Event",
     "LocalError",
     "Outcome",
@@ -34,6 +36,7 @@ __all__ = [
     "Result",
     "Samples",
     "Severity",
+    "SingleLine",
     "TielineError",
     "UnavailableError",
     "arrow_schema",

@@ -20,9 +20,17 @@ def check(scl: Scl, findings: Findings) -> None:
     """Notes every contradiction; takes time in proportion to the file."""
     check_types(scl.templates, findings)
     _check_names(scl.ieds, "IED", "SCL", findings)
+    blocks = frozenset(
+        (ied.name, device.inst, name)
+        for ied in scl.ieds
+        for device in ied.devices()
+        for node in device.nodes
+        for each in (node.gooses, node.sampled_values, node.reports, node.logs)
+        for name in _names(each)
+    )
     for ied in scl.ieds:
-        _IedCheck(scl, ied, findings).run()
-    _CommunicationCheck(scl, findings).run()
+        _IedCheck(scl, ied, blocks, findings).run()
+    _CommunicationCheck(scl, blocks, findings).run()
     for substation in scl.substations:
         _check_substation(scl, substation, findings)
 
@@ -50,11 +58,16 @@ def _check_names(named: Iterable[_Named], kind: str, path: str, findings: Findin
             )
 
 
+def _names(named: Iterable[_Named]) -> Iterator[str]:
+    return (each.name for each in named)
+
+
 class _IedCheck:
     """The checks of one IED."""
 
-    def __init__(self, scl: Scl, ied: Ied, findings: Findings) -> None:
+    def __init__(self, scl: Scl, ied: Ied, blocks: frozenset[tuple[str, str, str]], findings: Findings) -> None:
         self._scl = scl
+        self._blocks = blocks
         self._ied = ied
         self._findings = findings
         self._path = f"SCL/IED[{ied.name}]"
@@ -75,8 +88,9 @@ class _IedCheck:
             for node in point.client_nodes:
                 self._check_type(node, f"{self._path}/AccessPoint[{point.name}]/LN[{node.name}]")
         self._check_insts()
-        for device in self._ied.devices():
-            self._check_device(device)
+        for point in self._ied.access_points:
+            for device in point.devices:
+                self._check_device(device, f"{self._path}/AccessPoint[{point.name}]/Server/LDevice[{device.inst}]")
 
     def _check_insts(self) -> None:
         insts: dict[str, int] = {}
@@ -95,13 +109,13 @@ class _IedCheck:
                     )
                     break
 
-    def _check_device(self, device: LogicalDevice) -> None:
-        path = f"{self._path}/LDevice[{device.inst}]"
+    def _check_device(self, device: LogicalDevice, path: str) -> None:
         _check_names(device.nodes, "LN", path, self._findings)
         if not device.nodes or device.nodes[0].ln_class != "LLN0":
             self._findings.add("has no LN0", "every logical device has one", line=device.line, path=path)
         for node in device.nodes:
-            self._check_node(node, f"{path}/LN[{node.name}]")
+            tag = "LN0" if node.ln_class == "LLN0" else "LN"
+            self._check_node(node, f"{path}/{tag}[{node.name}]")
 
     def _check_node(self, node: LogicalNode, path: str) -> None:
         self._check_type(node, path)
@@ -116,7 +130,11 @@ class _IedCheck:
         for block in blocks:
             if block.data_set and block.data_set not in sets:
                 self._findings.add(
-                    "its data set is not there", _one_of(sets), line=block.line, path=f"{path}/{block.name}", value=block.data_set
+                    "its data set is not there",
+                    _one_of(sets),
+                    line=block.line,
+                    path=f"{path}/{type(block).__name__}[{block.name}]",
+                    value=block.data_set,
                 )
         for data_set in node.data_sets:
             for member, line in zip(data_set.members, data_set.lines, strict=True):
@@ -147,6 +165,8 @@ class _IedCheck:
             return
         for value, line in zip(node.values, node.value_lines, strict=True):
             found = self._scl.templates.resolve(node.type, value.path)
+            if found is None and self._scl.templates.is_cut_off(node.type, value.path):
+                continue
             if not isinstance(found, AttributeType):
                 self._findings.add(
                     f"its type {node.type} has no such attribute",
@@ -181,6 +201,25 @@ class _IedCheck:
             self._findings.add(
                 f"{reference.ied} has no such logical device", "correct ldInst", line=line, path=path, value=reference.ld_inst
             )
+            return
+        name = f"{reference.prefix}{reference.ln_class}{reference.ln_inst}"
+        if reference.ld_inst and reference.ln_class and (reference.ld_inst, name) not in self._scl.nodes(source):
+            self._findings.add(
+                f"{reference.ied} has no such logical node",
+                "correct prefix, lnClass or lnInst",
+                line=line,
+                path=path,
+                value=f"{reference.ld_inst}/{name}",
+            )
+        block = (reference.ied, reference.source_ld_inst, reference.source_control_block)
+        if reference.source_control_block and block not in self._blocks:
+            self._findings.add(
+                f"{reference.ied} has no such control block",
+                "correct srcCBName or srcLDInst",
+                line=line,
+                path=path,
+                value=f"{reference.source_ld_inst}/{reference.source_control_block}",
+            )
 
 
 def resolve_problem(scl: Scl, node: LogicalNode | None, member: Fcda) -> str:
@@ -191,32 +230,28 @@ def resolve_problem(scl: Scl, node: LogicalNode | None, member: Fcda) -> str:
         return ""
     do_type = scl.templates.data_object(node.type, member.do_name)
     if do_type is None:
-        return "the logical node has no such data object"
+        is_known = scl.templates.is_cut_off(node.type, member.do_name)
+        return "" if is_known else "the logical node has no such data object"
     if not member.da_name:
         return "" if scl.templates.has_fc(do_type.id, member.fc) else f"the data object has nothing with {member.fc}"
     found = scl.templates.attribute(do_type, member.da_name)
     if found is None:
-        return "the data object has no such attribute"
+        is_known = scl.templates.is_cut_off(node.type, f"{member.do_name}.{member.da_name}")
+        return "" if is_known else "the data object has no such attribute"
     return "" if found[1] == member.fc else f"the attribute has the functional constraint {found[1]}"
 
 
 class _CommunicationCheck:
     """The checks of the communication section."""
 
-    def __init__(self, scl: Scl, findings: Findings) -> None:
+    def __init__(self, scl: Scl, blocks: frozenset[tuple[str, str, str]], findings: Findings) -> None:
         self._scl = scl
         self._findings = findings
         self._addresses: dict[str, tuple[str, int]] = {}
         self._macs: dict[tuple[str, int | None], int] = {}
         self._connected: dict[tuple[str, str, str], int] = {}
         self._own = {(ied.name, point.name) for ied in scl.ieds for point in ied.access_points}
-        self._blocks = {
-            (ied.name, device.inst, name)
-            for ied in scl.ieds
-            for device in ied.devices()
-            for node in device.nodes
-            for name in (*(each.name for each in node.gooses), *(each.name for each in node.sampled_values))
-        }
+        self._blocks = blocks
 
     def run(self) -> None:
         _check_names(self._scl.sub_networks, "SubNetwork", "SCL/Communication", self._findings)

@@ -93,7 +93,7 @@ class SclPoint:
     time: str = ""
     unit: str = ""
     scale: float = 1.0
-    """What the number is multiplied with, and `offset` added, to be in the unit (sVC of integers)."""
+    """What the number on the wire is multiplied with, before `offset` is added, to be in the unit (sVC of integers, pulsQty)."""
     offset: float = 0.0
     low: float | None = None
     high: float | None = None
@@ -248,7 +248,7 @@ class _Collection:
             self._findings.warn(
                 "the unit is not one of IEC 61850-7-3", "correct SIUnit or multiplier", line=line, path=reference, value=unknown
             )
-        is_integer = part.attribute.endswith(".i")
+        scale, offset = _scale(values, part.data_object, part.cdc, part.attribute)
         self._points[key] = SclPoint(
             ied=self._ied.name,
             ld_inst=place.device.inst,
@@ -263,8 +263,8 @@ class _Collection:
             quality=self._beside(place, part.data_object, part.fc, Role.QUALITY),
             time=self._beside(place, part.data_object, part.fc, Role.TIME),
             unit=unit,
-            scale=_scale(values, part) if is_integer or part.cdc == "BCR" else 1.0,
-            offset=(values.number(f"{part.data_object}.sVC.offset") or 0.0) if is_integer else 0.0,
+            scale=scale,
+            offset=offset,
             low=_limit(values, part.data_object, ("rangeC.min", "minVal")),
             high=_limit(values, part.data_object, ("rangeC.max", "maxVal")),
             description=values.description(part.data_object) or place.node.description,
@@ -313,6 +313,7 @@ class _Collection:
             return
         part = next(part for part in parts if part.attribute == value)
         unit, _ = place.values.unit(name)
+        scale, offset = _scale(place.values, name, do_type.cdc, value)
         timeouts = [place.values.number(f"{name}.{which}") for which in ("sboTimeout", "operTimeout")]
         sbo, operate = (None if each is None else int(each) for each in timeouts)
         reference = f"{place.path}.{name}"
@@ -328,6 +329,8 @@ class _Collection:
             b_type=part.b_type,
             enum=self._templates.enum_types.get(part.enum_type),
             unit=unit,
+            scale=scale,
+            offset=offset,
             low=_limit(place.values, name, ("minVal",)),
             high=_limit(place.values, name, ("maxVal",)),
             control=Control(
@@ -353,10 +356,13 @@ def _nearest(slots: dict[tuple[str, str, Role], Slot], node: str, data_object: s
     return None
 
 
-def _scale(values: ConfiguredValues, part: Part) -> float:
-    """Of an integer its scale factor, of a counter what a pulse stands for."""
-    path = "pulsQty" if part.cdc == "BCR" else "sVC.scaleFactor"
-    return values.number(f"{part.data_object}.{path}") or 1.0
+def _scale(values: ConfiguredValues, data_object: str, cdc: str, attribute: str) -> tuple[float, float]:
+    """Factor and offset of an integer; of a counter what a pulse stands for."""
+    if cdc == "BCR":
+        return values.number(f"{data_object}.pulsQty") or 1.0, 0.0
+    if attribute.endswith(".i"):
+        return values.number(f"{data_object}.sVC.scaleFactor") or 1.0, values.number(f"{data_object}.sVC.offset") or 0.0
+    return 1.0, 0.0
 
 
 def _limit(values: ConfiguredValues, data_object: str, names: Iterable[str]) -> float | None:

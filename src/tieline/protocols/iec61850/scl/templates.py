@@ -185,6 +185,19 @@ class Templates:
                 each = None
         return found
 
+    def is_cut_off(self, ln_type: str, path: str) -> bool:
+        """Whether a path leads nowhere because a type on its way is not there; that is the type's own mistake."""
+        names = path.split(".")
+        for end in range(1, len(names) + 1):
+            found = self.resolve(ln_type, ".".join(names[:end]))
+            if found is None:
+                return False
+            if isinstance(found, DataObjectType) and found.type not in self.do_types:
+                return True
+            if isinstance(found, AttributeType) and found.b_type == "Struct" and found.type not in self.da_types:
+                return True
+        return False
+
     def slot(self, within: LNodeType | DOType | DAType | None, name: str) -> AttributeType | DataObjectType | None:
         """The member of that name; an array index behind the name is passed over."""
         if within is None:
