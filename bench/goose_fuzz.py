@@ -188,6 +188,7 @@ class GooseTarget:
         message = slow.message
         assert (fast.st_num, fast.sq_num) == (message.st_num, message.sq_num)
         assert (fast.time_allowed_to_live_ms, fast.t) == (message.time_allowed_to_live_ms, message.t)
+        assert fast.t_us == message.t.us
         columns = read_columns([fast, fast])
         assert np.array_equal(columns.numbers[1], leaves(message.all_data), equal_nan=True)
         assert columns.t_us.tolist() == [message.t.us] * 2

@@ -106,6 +106,13 @@ class Reading(NamedTuple):
         span = self.layout.t
         return UtcTime.from_octets(self.frame[span.start : span.stop])
 
+    @property
+    def t_us(self) -> int:
+        """The same in microseconds since 1970-01-01 UTC."""
+        span = self.layout.t
+        stamp = int.from_bytes(self.frame[span.start : span.stop], "big")
+        return (stamp >> 32) * 1_000_000 + ((stamp >> 8 & 0xFF_FFFF) * 1_000_000 + (1 << 23) >> 24)
+
     def decoded(self) -> GooseFrame:
         """The frame as values."""
         return decode_goose(self.frame)

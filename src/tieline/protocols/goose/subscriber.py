@@ -294,13 +294,15 @@ class Subscriber:
 
     def _judge_irregular(self, stream: _Stream, reading: Reading, data: bytes, now: Now) -> Update | None:
         """Everything but a repetition in sequence."""
-        gocb_ref, st_num, sq_num, t_us = reading.layout.key.gocb_ref, reading.st_num, reading.sq_num, reading.t.us
+        gocb_ref, st_num, sq_num, t_us = reading.layout.key.gocb_ref, reading.st_num, reading.sq_num, reading.t_us
+        is_change = st_num == _next(stream.st_num)
+        if is_change and sq_num == 0 and t_us >= stream.t_us:
+            return self._accept(stream, reading, data, now, is_new=True, is_change=True)
         before, here = f"stNum {stream.st_num}, sqNum {stream.sq_num}", f"stNum {st_num}, sqNum {sq_num}"
         if st_num == stream.st_num and sq_num == stream.sq_num and t_us == stream.t_us and data == stream.data:
             stream.duplicates += 1
             self._log.occurred(FindingKind.DUPLICATE, gocb_ref, f"{here} came once more", now)
             return None
-        is_change = st_num == _next(stream.st_num)
         if not is_change and (st_num < stream.st_num or (st_num == stream.st_num and sq_num <= stream.sq_num)):
             if t_us > stream.t_us:
                 stream.restarts += 1
@@ -322,12 +324,12 @@ class Subscriber:
         if t_us < stream.t_us:
             text = f"{here} claims to be {(stream.t_us - t_us) / 1e6:.3f} s older than {before}"
             self._log.occurred(FindingKind.TIME_BACKWARD, gocb_ref, text, now)
-        is_new, is_change = st_num != stream.st_num, t_us >= stream.t_us
+        is_new, is_timely = st_num != stream.st_num, t_us >= stream.t_us
         if not is_new and data != stream.data:
             text = f"values changed by sqNum {sq_num} although stNum stayed {st_num}"
             self._log.occurred(FindingKind.UNANNOUNCED_CHANGE, gocb_ref, text, now)
         is_consistent = is_new or data == stream.data
-        return self._accept(stream, reading, data, now, is_new=is_new, is_change=is_change, is_consistent=is_consistent)
+        return self._accept(stream, reading, data, now, is_new=is_new, is_change=is_timely, is_consistent=is_consistent)
 
     def _is_simulation_used(self, stream: _Stream, reading: Reading, now: Now) -> bool:
         key = reading.key
@@ -357,7 +359,7 @@ class Subscriber:
             before, here = f"stNum {stream.st_num}, sqNum {stream.sq_num}", f"stNum {st_num}, sqNum {sq_num}"
             if (st_num, sq_num) <= (stream.st_num, stream.sq_num):
                 # A restarted publisher has a newer t if its clock is right; without that, it may as well be a replay.
-                is_consistent = reading.t.us > stream.t_us
+                is_consistent = reading.t_us > stream.t_us
                 stream.restarts += 1
                 self._log.occurred(FindingKind.RESTART, gocb_ref, f"after a silence {here} follows {before}", now)
             elif (lost := st_num - stream.st_num - 1 if st_num > stream.st_num else sq_num - stream.sq_num - 1) > 0:
@@ -392,7 +394,7 @@ class Subscriber:
         if is_new:
             stream.changes += reading.st_num != stream.st_num
             stream.st_num = reading.st_num
-            stream.t_us = reading.t.us
+            stream.t_us = reading.t_us
         elif is_consistent and stream.trust is was:
             return None
         stream.data = data
