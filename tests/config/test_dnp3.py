@@ -299,7 +299,7 @@ def test_a_protocol_like_no_other_is_reported_alone(folder: Path) -> None:
     edit(folder, SITE, 'protocol = "dnp3"', 'protocol = "x25"')
     found = findings_of(folder)
     assert [(finding.line, finding.where, finding.value) for finding in found] == [(3, "devices[0].protocol", "x25")]
-    assert found[0].remedy == "write 'modbus', 'dnp3' as 'protocol'"
+    assert found[0].remedy == "write 'modbus', 'dnp3', 'iec61850' as 'protocol'"
 
 
 def test_the_tables_of_groups_agree_with_each_other() -> None:

@@ -11,6 +11,8 @@ from typer.main import get_command
 
 from tieline.cli.app import app
 from tieline.config import dnp3, dnp3_points, modbus, outstation, rows, site, transports, utility
+from tieline.config.iec61850 import goose, section
+from tieline.config.iec61850 import rows as ied_rows
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -20,10 +22,11 @@ def keys() -> list[str]:
     """Every key and column of a utility folder (those of `grid/` have their own page)."""
     models = [
         model
-        for module in (dnp3, dnp3_points, modbus, outstation, rows, site, transports, utility)
+        for module in (dnp3, dnp3_points, goose, modbus, outstation, rows, section, site, transports, utility)
         for model in vars(module).values()
         if isinstance(model, type) and issubclass(model, BaseModel) and model.__module__ == module.__name__
     ]
+    models.append(ied_rows.Iec61850Listed)
     return sorted({str(field.validation_alias or name) for model in models for name, field in model.model_fields.items()})
 
 

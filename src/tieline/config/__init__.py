@@ -6,6 +6,7 @@ from tieline.config.dnp3_points import Dnp3Row
 from tieline.config.findings import Finding, FolderError
 from tieline.config.folder import Site, Utility, inspect_folder, read_folder
 from tieline.config.grid import Grid
+from tieline.config.iec61850 import GooseMonitoring, GooseSection, Iec61850Connection, Iec61850Device, Iec61850Row
 from tieline.config.modbus import Connection, ModbusDevice, ModbusRow, RtuConnection, TcpConnection, TlsConnection
 from tieline.config.outstation import Outstation, OutstationRow
 from tieline.config.site import ReportingSection
@@ -22,7 +23,12 @@ __all__ = [
     "Dnp3Row",
     "Finding",
     "FolderError",
+    "GooseMonitoring",
+    "GooseSection",
     "Grid",
+    "Iec61850Connection",
+    "Iec61850Device",
+    "Iec61850Row",
     "ModbusDevice",
     "ModbusRow",
     "Outstation",

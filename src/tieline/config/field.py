@@ -19,6 +19,7 @@ from tieline.config.device import Device
 from tieline.config.dnp3 import Dnp3Device, Dnp3TcpServer, Dnp3Tls, Dnp3TlsServer, Dnp3Udp
 from tieline.config.fields import Host, Port, Strict
 from tieline.config.folder import Utility
+from tieline.config.iec61850 import Iec61850Device, Iec61850Tls
 from tieline.config.modbus import ModbusDevice, TlsConnection
 from tieline.config.outstation import Outstation
 from tieline.config.transports import SerialLine, TlsFiles
@@ -104,6 +105,8 @@ def _relocate_device(device: Device, book: AddressBook) -> Device:
             return replace(device, connection=_move(device.path, device.connection, place))
         case Dnp3Device():
             return replace(device, connection=_move(device.path, device.connection, place))
+        case Iec61850Device():
+            return replace(device, connection=_move(device.path, device.connection, place))
         case _:
             raise LocalError(f"{device.path} is of a protocol without connections: {device.protocol}")
 
@@ -134,7 +137,7 @@ def _move(path: str, connection: C, place: Place) -> C:
             update = {"host": place.host, "port": place.port}
     if isinstance(connection, TlsFiles):
         update |= dict.fromkeys(TlsFiles.model_fields)
-    if isinstance(connection, TlsConnection | Dnp3Tls):
+    if isinstance(connection, TlsConnection | Dnp3Tls | Iec61850Tls):
         update["server_name"] = connection.server_name or connection.host
     if isinstance(connection, Dnp3TcpServer | Dnp3TlsServer):
         update["peer_hosts"] = ()  # they are elsewhere

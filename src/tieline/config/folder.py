@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,14 @@ from tieline.config.dnp3_checks import (
 from tieline.config.dnp3_points import Dnp3Row
 from tieline.config.findings import Finding, FolderError
 from tieline.config.grid import Grid, GridFolder
+from tieline.config.iec61850.device import Iec61850Device
+from tieline.config.iec61850.equipment import EquipmentLinks, plant_paths
+from tieline.config.iec61850.files import Found, SclFiles, check_addresses, iec61850_uses, report_sources
+from tieline.config.iec61850.goose import GooseMonitoring
+from tieline.config.iec61850.outline import Iec61850Outline, goose_outline
+from tieline.config.iec61850.points import IedPoints
+from tieline.config.iec61850.rows import Iec61850Listed
+from tieline.config.iec61850.section import Iec61850Section
 from tieline.config.lines import KeyPath
 from tieline.config.modbus import ModbusRow, ModbusSection
 from tieline.config.modbus_checks import check_modbus_lines, check_modbus_points, modbus_uses
@@ -27,6 +35,7 @@ from tieline.config.outline import DeviceOutline, Dnp3Outline, ModbusOutline, Ou
 from tieline.config.outstation import Outstation, OutstationRow, OutstationSection
 from tieline.config.reading import Source
 from tieline.config.rows import PointRow
+from tieline.config.single_line import single_line_of
 from tieline.config.site import DeviceSection, ReportingSection, SiteFile
 from tieline.config.transports import TlsFiles
 from tieline.config.utility import (
@@ -39,6 +48,7 @@ from tieline.config.utility import (
     ZoneSection,
 )
 from tieline.model import ConfigError, Point, PointId, Reporting
+from tieline.model.single_line import SingleLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +64,10 @@ class Site:
     devices: tuple[Device, ...]
     outstations: tuple[Outstation, ...] = ()
     """What the site's gateway presents to masters of others."""
+    goose: GooseMonitoring | None = None
+    """What GOOSE is listened to; None where none is."""
+    single_line: SingleLine | None = None
+    """From the substation section of its SCL file, otherwise from `grid/`; None where the folder has neither."""
 
     @property
     def points(self) -> Iterator[Point]:
@@ -114,7 +128,9 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
     source = Source(folder, folder / "utility.toml", findings)
     top = source.read_toml(UtilityFile)
     electrical = GridFolder(folder, [path.name for path in _site_folders(folder)], findings)
-    sites = tuple(_read_sites(folder, electrical, findings))
+    plant: set[str] = set()
+    sites = tuple(_read_sites(folder, electrical, plant, findings))
+    electrical.check_scl(plant)
     check_zones(source, [path.name for path in _site_folders(folder)])
     _check_ids(folder, sites, findings)
     if findings or top is None:
@@ -139,7 +155,8 @@ def _site_folders(folder: Path) -> list[Path]:
     return sorted(path for path in sites.iterdir() if path.is_dir()) if sites.is_dir() else []
 
 
-def _read_sites(folder: Path, electrical: GridFolder, findings: list[Finding]) -> Iterator[Site]:
+def _read_sites(folder: Path, electrical: GridFolder, plant: set[str], findings: list[Finding]) -> Iterator[Site]:
+    """The sites that have no mistake; `plant` gets the paths of all that their SCL files describe."""
     folders = _site_folders(folder)
     if not folders:
         Source(folder, folder / "sites", findings).report("there is no site", "create sites/<name>/site.toml")
@@ -148,7 +165,9 @@ def _read_sites(folder: Path, electrical: GridFolder, findings: list[Finding]) -
         if not _is_name(path.name):
             source.report("the folder's name is not a site name", "use lower-case letters, digits, - and _ only", value=path.name)
         described = source.read_toml(SiteFile)
-        site = _SiteReader(folder, path, source, electrical, findings).read(described)
+        reader = _SiteReader(folder, path, source, electrical, findings)
+        site = reader.read(described)
+        plant.update(path for scl in reader.scl_files.all() for path in plant_paths(scl))
         if site is not None:
             yield site
 
@@ -168,10 +187,17 @@ class _SiteReader:
         """`device/name`: the row."""
         self._uncertain: set[str] = set()
         """Devices whose rows are not all known."""
+        self.scl_files = SclFiles(self._folder, self._site, source, findings)
+        self._ieds: dict[int, Found] = {}
+        """What devices are in their SCL files, by their number."""
+        self._goose: Collection[str] = ()
+        """The data sets that are listened to."""
 
     def read(self, described: SiteFile | None) -> Site | None:
         """The site, where it is described without a mistake; what is wrong becomes findings in any case."""
         outlines, outstations = devices_of(self._source.document), outstations_of(self._source.document)
+        self._find_ieds(outlines)
+        goose = self._read_goose(described)
         self._check_sections(outlines, outstations)
         reporting = ReportingSection() if described is None else described.reporting
         default = Reporting(deadband=reporting.deadband, max_silence_s=reporting.max_silence_s)
@@ -183,6 +209,7 @@ class _SiteReader:
         presented = [
             self._read_outstation(outline, section, points) for outline, section in zip(outstations, upward, strict=True)
         ]
+        self.scl_files.report()
         if described is None:
             return None
         self._report_unread()
@@ -195,7 +222,31 @@ class _SiteReader:
             reporting=reporting,
             devices=devices,
             outstations=tuple(outstation for outstation in presented if outstation is not None),
+            goose=goose,
+            single_line=self._single_line(),
         )
+
+    def _find_ieds(self, devices: Iterable[DeviceOutline]) -> None:
+        for device in devices:
+            if isinstance(device.settings, Iec61850Outline):
+                found = self.scl_files.find(device.index, device.name, device.settings)
+                if found is not None:
+                    self._ieds[device.index] = found
+
+    def _read_goose(self, described: SiteFile | None) -> GooseMonitoring | None:
+        outline = goose_outline(self._source.document)
+        if outline is None:
+            return None
+        goose, self._goose = self.scl_files.goose(outline, described.goose if described else None)
+        return goose
+
+    def _single_line(self) -> SingleLine | None:
+        """From SCL where there is one, otherwise of the site in `grid/`."""
+        drawing = self.scl_files.single_line()
+        grid = self._electrical.grid
+        if drawing is not None or grid is None or not any(node.site == self._name for node in grid.nodes):
+            return drawing
+        return single_line_of(grid, self._name)
 
     def _check_sections(self, devices: Sequence[DeviceOutline], outstations: Sequence[OutstationOutline]) -> None:
         source = self._source
@@ -211,7 +262,8 @@ class _SiteReader:
                 source.report_key(key, problem, "give each its own", value=outstation.settings.outstation)
         check_modbus_lines(source, devices)
         check_dnp3_channels(source, devices, outstations)
-        check_uses(source, [*modbus_uses(devices), *dnp3_uses(devices, outstations)])
+        check_addresses(source, self._ieds.values())
+        check_uses(source, [*modbus_uses(devices), *dnp3_uses(devices, outstations), *iec61850_uses(self._ieds.values())])
         for section, outlines in (("devices", devices), ("outstations", outstations)):
             for outline in outlines:
                 connection = None if outline.settings is None else outline.settings.connection
@@ -220,8 +272,10 @@ class _SiteReader:
 
     def _read_device(self, outline: DeviceOutline, section: DeviceSection | None, default: Reporting) -> Device | None:
         """A device with its points; None where its section has mistakes."""
-        source = self._open("devices", outline)
         settings = outline.settings
+        if isinstance(settings, Iec61850Outline):
+            return self._read_ied(outline, section, default)
+        source = self._open("devices", outline)
         if source is None or settings is None:
             self._uncertain.add(outline.name)
             return None
@@ -245,6 +299,45 @@ class _SiteReader:
         self._electrical.check_points(source, rows)
         self._rows |= {f"{outline.name}/{row.name}": row for _, row in rows}
         return device
+
+    def _read_ied(self, outline: DeviceOutline, section: DeviceSection | None, default: Reporting) -> Device | None:
+        """An IED with its points; a list of them is there only where somebody wanted one."""
+        before = len(self._findings)
+        is_listed = "points" in outline.table or bool(outline.points and (self._site / outline.points).is_file())
+        source = self._open("devices", outline) if is_listed else None
+        listed = source.read_table(Iec61850Listed) if source is not None else []
+        found = self._ieds.get(outline.index)
+        if found is None or (is_listed and source is None):
+            self._uncertain.add(outline.name)
+            return None
+        links = EquipmentLinks(found.scl, self._electrical.grid)
+        points = IedPoints(found.scl, found.ied, found.access_point, links, found.file.source)
+        described = points.derive() if source is None else points.choose(source, listed, self._goose)
+        if source is not None:
+            self._electrical.check_points(source, [(each.line, each.row) for each in described])
+        if len(self._findings) > before:
+            self._uncertain.add(outline.name)
+        self._rows |= {f"{outline.name}/{each.row.name}": each.row for each in described}
+        if not isinstance(section, Iec61850Section) or found.connection is None:
+            return None
+        return Iec61850Device(
+            site=self._name,
+            name=section.name,
+            description=section.description or found.ied.description,
+            scl_file=found.file.source.name,
+            scl=found.scl,
+            ied=found.ied,
+            access_point=found.access_point.name,
+            address=found.address,
+            connection=found.connection,
+            report_sources=report_sources(found, section.reports, section.client),
+            reports=section.reports,
+            polls=section.polls,
+            commands=section.commands,
+            rows=tuple(each.row for each in described),
+            points=tuple(each.row.to_point(self._name, section.name, default) for each in described),
+            described=tuple(each.point for each in described),
+        )
 
     def _read_outstation(
         self, outline: OutstationOutline, section: OutstationSection | None, points: Mapping[str, Point]

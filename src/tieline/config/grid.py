@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import re
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -43,6 +43,7 @@ class Equipment(Strict):
 
     name: Name
     description: str = ""
+    scl: str = Field(default="", description="its path in the substation section of an SCL file, for example MB/J1/Q01/QA1")
 
     @property
     @abstractmethod
@@ -258,6 +259,7 @@ class GridFolder:
         """Reads it; mistakes go to `findings`. A folder without `grid/` is fine: there is nothing to check against."""
         self.grid: Grid | None = None
         self._is_whole = True
+        self._in_scl: list[tuple[Source, int, Equipment]] = []
         path = folder / "grid"
         if path.is_dir():
             before = len(findings)
@@ -270,6 +272,14 @@ class GridFolder:
             for line, row in rows:
                 if row.equipment or row.quantity:
                     self._check_point(source, line, row, self.grid)
+
+    def check_scl(self, paths: Collection[str]) -> None:
+        """What equipment is said to be in SCL files is there; `paths` are those of all that were read."""
+        for source, line, piece in self._in_scl:
+            if piece.scl not in paths:
+                close = difflib.get_close_matches(piece.scl, paths, n=1)
+                remedy = f"did you mean {close[0]}?" if close else "write the path of a piece of equipment, or of its bay"
+                source.report("no SCL file of a site has it", remedy, line=line, where="scl", value=piece.scl)
 
     def _read(self, folder: Path, path: Path, sites: Sequence[str], findings: list[Finding]) -> None:
         read: dict[str, list[tuple[Source, int, Equipment]]] = {}
@@ -288,6 +298,8 @@ class GridFolder:
         is_legible = not any(finding.file.startswith("grid/") for finding in findings)
         pieces = [entry for entries in read.values() for entry in entries]
         _check_names(pieces)
+        self._in_scl = [entry for entry in pieces if entry[2].scl]
+        _check_paths(self._in_scl)
         nodes = {piece.name: piece for _, _, piece in read["nodes"] if isinstance(piece, Node)}
         for source, line, node in read["nodes"]:
             site = getattr(node, "site", None)
@@ -355,6 +367,17 @@ def _check_names(pieces: Iterable[tuple[Source, int, Equipment]]) -> None:
         first = taken.setdefault(piece.name, place)
         if first != place:
             source.report(f"the name is taken by {first}", "choose another", line=line, where="name", value=piece.name)
+
+
+def _check_paths(pieces: Iterable[tuple[Source, int, Equipment]]) -> None:
+    taken: dict[str, str] = {}
+    for source, line, piece in pieces:
+        place = f"{source.name}:{line}"
+        first = taken.setdefault(piece.scl, place)
+        if first != place:
+            source.report(
+                f"{first} is that already", "one piece of equipment is one in both", line=line, where="scl", value=piece.scl
+            )
 
 
 def _check_nodes(pieces: Iterable[tuple[Source, int, Equipment]], nodes: Mapping[str, Node], *, is_legible: bool) -> None:

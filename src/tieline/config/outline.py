@@ -13,6 +13,7 @@ from typing import Any, TypeGuard, TypeVar, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from tieline.config.dnp3 import LAST_ADDRESS, Dnp3Connection
+from tieline.config.iec61850.outline import Iec61850Outline, iec61850_outline
 from tieline.config.modbus import Connection
 from tieline.config.utility import ZoneKind
 
@@ -67,7 +68,7 @@ class DeviceOutline:
     index: int
     name: str
     points: str
-    settings: ModbusOutline | Dnp3Outline | None
+    settings: ModbusOutline | Dnp3Outline | Iec61850Outline | None
     table: Document
     """Its section."""
 
@@ -111,7 +112,7 @@ def devices_of(document: Document) -> list[DeviceOutline]:
     """The devices of a `site.toml`."""
     outlines = []
     for index, table in _tables(document, "devices"):
-        settings: ModbusOutline | Dnp3Outline | None = None
+        settings: ModbusOutline | Dnp3Outline | Iec61850Outline | None = None
         match table.get("protocol"):
             case "modbus":
                 polls = table.get("polls")
@@ -119,6 +120,8 @@ def devices_of(document: Document) -> list[DeviceOutline]:
                 settings = ModbusOutline(groups, _connection(_MODBUS, table))
             case "dnp3":
                 settings = _dnp3(table, [table.get("master")])
+            case "iec61850":
+                settings = iec61850_outline(table)
         outlines.append(DeviceOutline(index, _text(table, "name"), _points(table, "points"), settings, table))
     return outlines
 

@@ -45,15 +45,20 @@ class Source:
         """Notes one mistake at a key of a TOML file."""
         self.report(problem, remedy, line=self._lines.of(key), where=_dotted(key), value=value)
 
-    def read_text(self) -> str | None:
-        """The file as text, or None and a finding."""
+    def read_bytes(self) -> bytes | None:
+        """The file as it is, or None and a finding."""
         try:
-            raw = self.path.read_bytes()
+            return self.path.read_bytes()
         except FileNotFoundError:
             self.report("the file is missing", "create it, or correct the name that refers to it")
-            return None
         except OSError as error:
             self.report(f"the file cannot be read: {(error.strerror or str(error)).lower()}")
+        return None
+
+    def read_text(self) -> str | None:
+        """The file as text, or None and a finding."""
+        raw = self.read_bytes()
+        if raw is None:
             return None
         try:
             return raw.decode("utf-8-sig")
@@ -153,7 +158,7 @@ class Source:
             except ValidationError as error:
                 wrong += 1
                 if wrong <= _MOST_FINDINGS_A_FILE:
-                    self._report_row(line, given, error)
+                    self.report_row(line, given, error)
         if wrong > _MOST_FINDINGS_A_FILE:
             self.report(f"{wrong - _MOST_FINDINGS_A_FILE} more rows are wrong", "correct those named first")
         return rows
@@ -178,7 +183,8 @@ class Source:
                 self.report("the column is missing", "add it", line=1, where=name)
         return len(self._findings) == before
 
-    def _report_row(self, line: int, given: Mapping[str, str], error: ValidationError) -> None:
+    def report_row(self, line: int, given: Mapping[str, str], error: ValidationError) -> None:
+        """Notes every mistake of a row of a CSV file."""
         for details in error.errors(include_url=False):
             column = ".".join(str(part) for part in details["loc"])
             problem, remedy = explain(details, ())

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from tieline.config.dnp3 import Dnp3Section
 from tieline.config.fields import PositiveSeconds, Strict
+from tieline.config.iec61850.goose import GooseSection
+from tieline.config.iec61850.section import Iec61850Section
 from tieline.config.modbus import ModbusSection
 from tieline.config.outstation import OutstationSection
 
@@ -28,7 +30,7 @@ class ReportingSection(Strict):
     spool_mb: int = Field(default=2_048, ge=16, description="disk for the site's stream while the center is unreachable")
 
 
-DeviceSection = Annotated[ModbusSection | Dnp3Section, Field(discriminator="protocol")]
+DeviceSection = Annotated[ModbusSection | Dnp3Section | Iec61850Section, Field(discriminator="protocol")]
 
 
 class SiteFile(Strict):
@@ -41,3 +43,4 @@ class SiteFile(Strict):
     reporting: ReportingSection = ReportingSection()
     devices: list[DeviceSection] = Field(min_length=1)
     outstations: list[OutstationSection] = Field(default_factory=list)
+    goose: GooseSection | None = None

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Sequence
 
-from tieline.config import ModbusDevice, Site, TlsFiles
+from tieline.config import Iec61850Device, ModbusDevice, Site, TlsFiles
 from tieline.config.dnp3 import Dnp3Device
 from tieline.edge.dnp3 import StationChannels
 from tieline.edge.driver import Driver
 from tieline.edge.drivers.dnp3 import dnp3_drivers
+from tieline.edge.drivers.iec61850 import Iec61850Driver
 from tieline.edge.drivers.modbus import modbus_drivers
+from tieline.edge.iec61850.configured import settings_of
 from tieline.io import Clock
 from tieline.model import ConfigError, Event, Samples
 
@@ -28,16 +30,22 @@ def make_drivers(
 
     `channels` is given where DNP3 devices may share them with outstations of the site.
     """
-    modbus, dnp3 = [], []
+    modbus, dnp3, iec61850 = [], [], []
     for device in site.devices:
         match device:
             case ModbusDevice():
                 modbus.append(device)
             case Dnp3Device():
                 dnp3.append(device)
+            case Iec61850Device():
+                iec61850.append(device)
             case _:
                 raise ConfigError(f"{device.path} cannot be read: there is no driver for {device.protocol}")
     return [
         *modbus_drivers(modbus, on_samples=on_samples, on_event=on_event, clock=clock, tls=tls),
         *dnp3_drivers(dnp3, on_samples=on_samples, on_event=on_event, clock=clock, tls=tls, channels=channels),
+        *(
+            Iec61850Driver(each, settings=settings_of(each), on_samples=on_samples, on_event=on_event, clock=clock, tls=tls)
+            for each in iec61850
+        ),
     ]
