@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import resource
 import time
+import tracemalloc
 
 import pytest
 
@@ -150,11 +150,13 @@ def test_a_data_set_that_asks_for_everything_a_thousand_times_is_bounded() -> No
 def test_long_names_are_not_multiplied() -> None:
     name = "N" * 100_000
     inside = '<DAI name="stVal"><Val>1</Val></DAI>' * 2000
-    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    tracemalloc.start()
     reading = read(small(node=f'<DOI name="{name}">{inside}</DOI>'))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
     assert reading.scl is not None
     assert len(reading.findings) == 1001
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 50_000
+    assert peak < 20_000_000, "together they would be 200 MB"
 
 
 @pytest.mark.parametrize(
@@ -222,7 +224,6 @@ def test_a_prefix_for_scl_itself_is_understood() -> None:
 
 def test_twenty_megabytes_are_read_in_seconds() -> None:
     octets = large(20_000_000)
-    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.process_time()
     reading = read_scl(octets, "large.scd")
     spent_s = time.process_time() - began
@@ -231,7 +232,16 @@ def test_twenty_megabytes_are_read_in_seconds() -> None:
     assert reading.scl is not None
     assert len(reading.scl.ieds) > 1000
     assert spent_s < 12, "2.2 s were measured"
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 300_000, "60 MB were measured"
+
+
+def test_memory_stays_within_a_few_times_the_file() -> None:
+    octets = large(2_000_000)
+    tracemalloc.start()
+    reading = read_scl(octets, "large.scd")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert reading.scl is not None
+    assert peak < 6 * len(octets)
 
 
 def test_many_mistakes_take_no_longer_than_few() -> None:

@@ -9,6 +9,7 @@ from functools import cached_property
 from tieline.protocols.iec61850.scl.communication import ConnectedAP, SubNetwork
 from tieline.protocols.iec61850.scl.findings import SclFinding, Severity
 from tieline.protocols.iec61850.scl.ied import Ied, LogicalDevice, LogicalNode
+from tieline.protocols.iec61850.scl.members import Members
 from tieline.protocols.iec61850.scl.substation import Substation
 from tieline.protocols.iec61850.scl.templates import Templates
 
@@ -48,6 +49,11 @@ class Scl:
     sub_networks: tuple[SubNetwork, ...]
     ieds: tuple[Ied, ...]
     templates: Templates = field(repr=False)
+
+    @cached_property
+    def members(self) -> Members:
+        """What data set members consist of, worked out once for all IEDs."""
+        return Members(self.templates)
 
     @cached_property
     def _ieds(self) -> dict[str, Ied]:

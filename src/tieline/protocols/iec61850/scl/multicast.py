@@ -11,7 +11,7 @@ from tieline.protocols.iec61850.scl.communication import MulticastAddress
 from tieline.protocols.iec61850.scl.control_blocks import DataSet, ExtRef, GSEControl, SampledValueControl
 from tieline.protocols.iec61850.scl.document import Scl
 from tieline.protocols.iec61850.scl.ied import Ied, LogicalDevice, LogicalNode
-from tieline.protocols.iec61850.scl.members import Members, Part
+from tieline.protocols.iec61850.scl.members import Part
 
 _Key: TypeAlias = tuple[str, str, str]
 """IED, inst of the logical device, control block."""
@@ -130,7 +130,7 @@ class _Facts:
     def __init__(self, scl: Scl, frequency_hz: float) -> None:
         self._scl = scl
         self._frequency_hz = frequency_hz
-        self._members = Members(scl.templates)
+        self._members = scl.members
         self._addresses: dict[_Key, tuple[str, str, MulticastAddress]] = {}
         for net in scl.sub_networks:
             for point in net.access_points:

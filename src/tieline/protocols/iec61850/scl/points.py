@@ -25,7 +25,7 @@ from tieline.protocols.iec61850.scl.control_blocks import DataSet
 from tieline.protocols.iec61850.scl.document import Scl
 from tieline.protocols.iec61850.scl.findings import Findings, SclFinding
 from tieline.protocols.iec61850.scl.ied import Ied, LogicalDevice, LogicalNode
-from tieline.protocols.iec61850.scl.members import Members, Part
+from tieline.protocols.iec61850.scl.members import Part
 from tieline.protocols.iec61850.scl.templates import DOType, EnumType, Templates
 from tieline.protocols.iec61850.scl.values import ConfiguredValues
 
@@ -153,7 +153,7 @@ class _Collection:
         self._ied = ied
         self._findings = findings
         self._templates: Templates = scl.templates
-        self._members = Members(scl.templates)
+        self._members = scl.members
         self._points: dict[tuple[str, str], SclPoint] = {}
         self._places: dict[tuple[str, str], _Place] = {}
         self._parts = 0

@@ -128,6 +128,10 @@ class Templates:
         return {}
 
     @cached_property
+    def _resolved(self) -> dict[tuple[str, str], AttributeType | DataObjectType | None]:
+        return {}
+
+    @cached_property
     def _constraints(self) -> dict[str, tuple[frozenset[str], tuple[str, ...]]]:
         return {}
 
@@ -173,6 +177,12 @@ class Templates:
 
     def resolve(self, ln_type: str, path: str) -> AttributeType | DataObjectType | None:
         """What a path below a logical node of this type leads to, `A.phsA.cVal.mag.f`; None where it leads nowhere."""
+        key = (ln_type, path)
+        if key not in self._resolved:
+            self._resolved[key] = self._resolve(ln_type, path)
+        return self._resolved[key]
+
+    def _resolve(self, ln_type: str, path: str) -> AttributeType | DataObjectType | None:
         each: LNodeType | DOType | DAType | None = self.ln_types.get(ln_type)
         found: AttributeType | DataObjectType | None = None
         for name in path.split("."):
