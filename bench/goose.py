@@ -177,6 +177,9 @@ def flood(frames: Sequence[bytes]) -> list[Result]:
         try:
             for words in ("add near0 type veth peer name far0", "set near0 up", "set far0 up"):
                 subprocess.run(["ip", "link", *words.split()], check=True, capture_output=True, timeout=10)
+            # The kernel drops what is sent before it has noticed that the other end is there.
+            while subprocess.run(["ip", "-o", "link"], check=True, capture_output=True, timeout=10).stdout.count(b"state UP") < 2:
+                time.sleep(0.01)
             results.extend(_flood(frames))
         except (OSError, subprocess.SubprocessError) as error:
             failure.append(error)

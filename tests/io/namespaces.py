@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -28,8 +29,14 @@ class Namespace:
     def call(self, work: Callable[[], _T]) -> _T:
         return self._thread.submit(work).result(20)
 
-    def ip(self, *words: str) -> None:
-        self.call(lambda: subprocess.run(["ip", *words], check=True, capture_output=True, timeout=10))
+    def ip(self, *words: str) -> bytes:
+        return self.call(lambda: subprocess.run(["ip", *words], check=True, capture_output=True, timeout=10)).stdout
+
+    def await_up(self, interface: str) -> None:
+        """The kernel drops what is sent before it has noticed that the other end is there; it takes its time."""
+        end = time.monotonic() + 10
+        while b"state UP" not in self.ip("-o", "link", "show", interface):
+            assert time.monotonic() < end, f"{interface} does not come up"
 
     def close(self) -> None:
         self._thread.shutdown()
@@ -51,6 +58,8 @@ def veth_pair() -> Iterator[Namespace]:
             namespace.ip("link", "add", NEAR, "type", "veth", "peer", "name", FAR)
             for interface in (NEAR, FAR, "lo"):
                 namespace.ip("link", "set", interface, "up")
+            for interface in (NEAR, FAR):
+                namespace.await_up(interface)
         except (OSError, subprocess.SubprocessError) as error:
             pytest.skip(f"no veth pair in a network namespace can be made here: {error}")
         yield namespace

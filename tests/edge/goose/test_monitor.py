@@ -351,6 +351,8 @@ async def test_an_interface_that_goes_down_and_comes_back_is_heard_again(network
         network.ip("link", "set", NEAR, "down")
         await rig.until(lambda: "goose_interface_lost" in [event.kind for event in rig.events])
         network.ip("link", "set", NEAR, "up")
+        network.await_up(NEAR)
+        network.await_up(FAR)
         await rig.until(lambda: rig.monitor.health.is_up)
         far.send(repetition(publisher))
         await rig.until(lambda: rig.monitor.health.frames == 2)
