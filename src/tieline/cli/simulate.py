@@ -8,7 +8,7 @@ from pathlib import Path
 from tieline.cli.run import run_until_signal
 from tieline.cli.state import held, prepare
 from tieline.config import read_folder
-from tieline.config.field import AddressBook, NetworkPlace
+from tieline.config.field import AddressBook
 from tieline.model import ConfigError
 from tieline.observe import configure_logs
 from tieline.simulator import read_recording, read_scenario, simulate
@@ -57,5 +57,4 @@ def _read_column(text: str) -> tuple[str, str]:
 
 def _say_where(book: AddressBook) -> None:
     for path, place in book.items():
-        address = f"{place.host}:{place.port}" if isinstance(place, NetworkPlace) else place.serial_port
-        print(f"{path:<32} {address}", flush=True)  # noqa: T201
+        print(f"{path:<32} {place}", flush=True)  # noqa: T201

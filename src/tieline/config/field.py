@@ -18,8 +18,8 @@ from pydantic import TypeAdapter, ValidationError
 from tieline.config.device import Device
 from tieline.config.dnp3 import Dnp3Device, Dnp3TcpServer, Dnp3Tls, Dnp3TlsServer, Dnp3Udp
 from tieline.config.fields import Host, Port, Strict
-from tieline.config.folder import Utility
-from tieline.config.iec61850 import Iec61850Device, Iec61850Tls
+from tieline.config.folder import Site, Utility
+from tieline.config.iec61850 import GooseMonitoring, Iec61850Device, Iec61850Tls
 from tieline.config.modbus import ModbusDevice, TlsConnection
 from tieline.config.outstation import Outstation
 from tieline.config.transports import SerialLine, TlsFiles
@@ -38,18 +38,38 @@ class NetworkPlace(Strict):
     host: Host
     port: Port
 
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
 
 class SerialPlace(Strict):
     """A serial line."""
 
     serial_port: str
 
+    def __str__(self) -> str:
+        return self.serial_port
 
-Place = NetworkPlace | SerialPlace
+
+class InterfacePlace(Strict):
+    """A network interface, for frames without addresses of IP: GOOSE."""
+
+    interface: str
+
+    def __str__(self) -> str:
+        return self.interface
+
+
+Place = NetworkPlace | SerialPlace | InterfacePlace
 AddressBook = Mapping[str, Place]
-"""`site/device`: where it is served."""
+"""`site/device`: where it is served; `goose_key(site)`: where its GOOSE is published."""
 
 _BOOK = TypeAdapter(dict[str, Place])
+
+
+def goose_key(site: str) -> str:
+    """The key of a site's GOOSE in the address book; no device can be named like that."""
+    return f"{site}/[goose]"
 
 
 def write_book(path: Path, book: AddressBook) -> None:
@@ -81,7 +101,7 @@ def read_book(path: Path) -> AddressBook:
 
 
 def relocate(utility: Utility, book: AddressBook) -> Utility:
-    """The same utility with each device and outstation at its place in the book.
+    """The same utility with each device and outstation at its place in the book, and GOOSE listened to where it is published at all.
 
     For a connection that the peer opens (`tcp_server`, `tls_server`), the place is where we listen: the simulated device dials there.
     TLS devices of a simulated field show certificates of Tieline's own authority for the name that the folder gives them.
@@ -92,6 +112,7 @@ def relocate(utility: Utility, book: AddressBook) -> Utility:
             site,
             devices=tuple(_relocate_device(device, book) for device in site.devices),
             outstations=tuple(_relocate_outstation(outstation, book) for outstation in site.outstations),
+            goose=_relocate_goose(site, book),
         )
         for site in utility.sites
     )
@@ -116,6 +137,13 @@ def _relocate_outstation(outstation: Outstation, book: AddressBook) -> Outstatio
     return replace(outstation, connection=_move(outstation.path, outstation.connection, place))
 
 
+def _relocate_goose(site: Site, book: AddressBook) -> GooseMonitoring | None:
+    place = book.get(goose_key(site.name))
+    if site.goose is None or not isinstance(place, InterfacePlace):
+        return None
+    return replace(site.goose, interface=place.interface)
+
+
 def _find(path: str, book: AddressBook) -> Place:
     place = book.get(path)
     if place is None:
@@ -129,7 +157,7 @@ def _move(path: str, connection: C, place: Place) -> C:
         case SerialLine(), SerialPlace():
             # A pseudo-terminal carries bytes, not bits: Linux refuses a parity there.
             update = {"serial_port": place.serial_port, "parity": "none"}
-        case (SerialLine(), _) | (_, SerialPlace()):
+        case (SerialLine(), _) | (_, SerialPlace() | InterfacePlace()):
             raise ConfigError(
                 f"{path} is simulated on another kind of connection; start `tieline simulate` again with this folder"
             )

@@ -20,6 +20,7 @@ class EquipmentLinks:
 
     def __init__(self, scl: Scl, grid: Grid | None) -> None:
         pieces = [piece for piece in grid or () if piece.scl]
+        self._by_name = grid.by_name if grid else {}
         self._by_path = {piece.scl: piece for piece in pieces}
         self._in_bay: dict[str, list[Equipment]] = {}
         bays = {path for substation in scl.substations for path in bay_paths(substation)}
@@ -28,6 +29,10 @@ class EquipmentLinks:
                 if above in bays:
                     self._in_bay.setdefault(above, []).append(piece)
         self._switches = Counter(node for switch in (grid.switches if grid else ()) for node in switch.nodes)
+
+    def named(self, name: str) -> Equipment | None:
+        """The piece of that name."""
+        return self._by_name.get(name)
 
     def find(self, links: Sequence[str], quantity: Quantity, *, is_of_link: bool) -> Equipment | None:
         """The piece that has the quantity: what a link leads to, what that is part of, or else what stands in its bay."""

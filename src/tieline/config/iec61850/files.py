@@ -24,6 +24,9 @@ from tieline.protocols.iec61850.scl.ied import AccessPoint, Ied, LogicalDevice, 
 SUFFIXES = frozenset({".scd", ".cid", ".icd", ".iid", ".scl", ".xml"})
 
 
+_NO_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - what capability descriptions have in place of one
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SclFile:
     """A file that was read; `scl` is None where it could not be."""
@@ -215,7 +218,7 @@ class SclFiles:
     def _complete(
         self, key: KeyPath, connection: Iec61850Connection, address: Address, ied: str, access_point: str
     ) -> Iec61850Connection | None:
-        host = connection.host or address.ip
+        host = connection.host or ("" if address.ip in _NO_ADDRESS else address.ip)
         if not host:
             problem = f"is missing, and the SCL file has no IP address for {ied}, access point {access_point}"
             self._source.report_key(key, problem, "write the address of the device")

@@ -26,7 +26,7 @@ def derived_name(point: SclPoint) -> str:
     elif not _MAIN.fullmatch(point.value):
         parts += point.value.split(".")
     name = _NO_NAME.sub("-", "-".join(part for part in parts if part).lower()).strip("-_")
-    if len(name) <= _LONGEST:
+    if name and len(name) <= _LONGEST:
         return name
     mark = blake2s(point.object_reference.encode(), digest_size=4).hexdigest()
-    return f"{name[: _LONGEST - len(mark) - 1].rstrip('-_')}-{mark}"
+    return f"{name[: _LONGEST - len(mark) - 1]}-{mark}".lstrip("-")

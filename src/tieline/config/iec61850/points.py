@@ -43,6 +43,7 @@ class IedPoints:
         self._ied = ied
         self._links = links
         self._source = scl_source
+        self._suggestions: dict[str, str] = {}
         self._insts = {device.inst: device.name for device in access_point.devices}
 
     def derive(self) -> list[Described]:
@@ -107,8 +108,8 @@ class IedPoints:
             "is_whole": point.b_type.startswith("INT"),
         }
 
-    def _place(self, point: SclPoint, kind: PointKind, unit: str) -> tuple[str, str, str]:
-        """Equipment, quantity and phase; all empty where they are not known or do not fit."""
+    def _place(self, point: SclPoint, kind: PointKind, unit: str, equipment: str = "") -> tuple[str, str, str]:
+        """Equipment, quantity and phase, at a given piece or at that of the links; all empty where they are not known or do not fit."""
         node = self._scl.nodes(self._ied).get((point.ld_inst, point.logical_node))
         meaning = meaning_of(point, node.ln_class) if node else None
         if meaning is None:
@@ -117,7 +118,8 @@ class IedPoints:
         quantity = quantity_of("energy_exported" if is_energy else meaning.quantity, kind)
         if quantity is None or kind not in quantity.kinds or unit not in quantity.units or meaning.phase not in quantity.phases:
             return "", "", ""
-        piece = self._links.find(point.equipment, quantity, is_of_link=meaning.is_of_link)
+        links = self._links
+        piece = links.named(equipment) if equipment else links.find(point.equipment, quantity, is_of_link=meaning.is_of_link)
         if piece is None:
             return "", "", ""
         name = self._links.counted(piece, meaning) if is_energy else quantity.name
@@ -137,7 +139,7 @@ class IedPoints:
             self._check_goose(source, line, point, goose)
         unit = point.unit if entry.unit is None else entry.unit
         fields = self._describe(point)
-        fields |= dict(zip(_PLANT, self._place(point, kind, unit), strict=True))
+        fields |= dict(zip(_PLANT, self._place(point, kind, unit, entry.equipment or ""), strict=True))
         fields |= {name: value for name in (*_PLANT, *_AS_LISTED) if (value := getattr(entry, name)) is not None}
         low, high = (None if limit is None else limit * entry.scale + entry.offset for limit in _limits(point))
         if entry.scale < 0:
@@ -185,15 +187,16 @@ class IedPoints:
             index.setdefault(f"{point.ld_inst}/{below}", point)
         return index
 
-    @staticmethod
-    def _suggest(reference: str, index: Mapping[str, SclPoint]) -> str:
+    def _suggest(self, reference: str, index: Mapping[str, SclPoint]) -> str:
         node = reference.partition(".")[0]
         near = [each for each in index if each.partition(".")[0] == node]
         if near:
-            close = difflib.get_close_matches(reference, near, n=1, cutoff=0.0)
-            return f"did you mean {close[0]}?"
-        nodes = difflib.get_close_matches(node, {each.partition(".")[0] for each in index}, n=1)
-        return f"did you mean something of {nodes[0]}?" if nodes else "write for example CTRL/CSWI1.Pos, as the SCL file names it"
+            return f"did you mean {difflib.get_close_matches(reference, near, n=1, cutoff=0.0)[0]}?"
+        if node not in self._suggestions:
+            nodes = difflib.get_close_matches(node, {each.partition(".")[0] for each in index}, n=1)
+            example = "write for example CTRL/CSWI1.Pos, as the SCL file has it"
+            self._suggestions[node] = f"did you mean something of {nodes[0]}?" if nodes else example
+        return self._suggestions[node]
 
     def _report(self, findings: Sequence[SclFinding]) -> None:
         for each in findings:
