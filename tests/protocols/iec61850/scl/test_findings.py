@@ -80,6 +80,7 @@ CASES = {
         *change('lnType="CILO_BCU"', 'lnType="XCBR_BCU"', '<LN lnClass="CILO" inst="1" lnType="XCBR_BCU"'),
         "one of XCBR",
         "LN[CILO1]",
+        Severity.WARNING,
     ),
     "a data object without its type": Case(
         *change('name="EnaOpn" type="SPS"', 'name="EnaOpn" type="SPX"'), "no such DOType", "LNodeType[CILO_BCU]/EnaOpn"
@@ -91,10 +92,14 @@ CASES = {
         *change('type="BehaviourModeKind" fc="ST"', 'type="Nothing" fc="ST"'), "no such EnumType", "DOType[ENS_Beh]"
     ),
     "a value without its attribute": Case(
-        *change('<DAI name="sboTimeout">', '<DAI name="sboTimeoot">'), "no such attribute", "LN[CSWI1]"
+        *change('<DAI name="sboTimeout">', '<DAI name="sboTimeoot">'), "no such attribute", "LN[CSWI1]", Severity.WARNING
     ),
     "a word that its enumeration lacks": Case(
-        small(ln0='\n<DOI name="Beh"><DAI name="stVal"><Val>auto</Val></DAI></DOI>'), "<DOI", "no such word in Mode", "LN0[LLN0]"
+        small(ln0='\n<DOI name="Beh"><DAI name="stVal"><Val>auto</Val></DAI></DOI>'),
+        "<DOI",
+        "no such word in Mode",
+        "LN0[LLN0]",
+        Severity.WARNING,
     ),
     "a name of an IED that is taken": Case(
         *change('<IED name="MBQ06"', '<IED name="MBQ05"', '<IED name="MBQ05" desc="Transformer 2"'), "name is taken", "IED[MBQ05]"
@@ -144,6 +149,7 @@ CASES = {
         ),
         "MAC address is that of line",
         "gcbTrip",
+        Severity.WARNING,
     ),
     "an address of no control block": Case(*change('cbName="gcbTrip"', 'cbName="gcbTrap"'), "no such control block", "gcbTrap"),
     "an input from no IED": Case(*change('ExtRef iedName="MBQ03"', 'ExtRef iedName="MBQ33"'), "no such IED", "Inputs/ExtRef"),

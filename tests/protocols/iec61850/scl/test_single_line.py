@@ -59,7 +59,8 @@ def test_everything_is_connected_with_the_busbar() -> None:
     by_node = station().by_node()
     assert [piece.path for piece in by_node["MB/J1/W1/BB1"]] == [f"MB/J1/Q0{number}/QB1" for number in range(1, 7)]
     neighbors = {piece.path: piece.nodes for piece in station().equipment()}
-    reached, waiting = set(), ["MB/J1/W1/BB1"]
+    reached: set[str] = set()
+    waiting = ["MB/J1/W1/BB1"]
     while waiting:
         node = waiting.pop()
         for piece in by_node[node]:

@@ -155,7 +155,7 @@ class _IedCheck:
                 value=node.type,
             )
         elif known.ln_class and known.ln_class != node.ln_class:
-            self._findings.add(
+            self._findings.warn(
                 f"its type is one of {known.ln_class}", "correct lnType or lnClass", line=node.line, path=path, value=node.type
             )
 
@@ -168,7 +168,7 @@ class _IedCheck:
             if found is None and self._scl.templates.is_cut_off(node.type, value.path):
                 continue
             if not isinstance(found, AttributeType):
-                self._findings.add(
+                self._findings.warn(
                     f"its type {node.type} has no such attribute",
                     "delete the value, or correct the type",
                     line=line,
@@ -179,7 +179,7 @@ class _IedCheck:
                 known = self._scl.templates.enum_types.get(found.type)
                 if known and self._scl.templates.ordinal(found.type, value.value) is None:
                     remedy = _one_of(word for _, word in known.values)
-                    self._findings.add(
+                    self._findings.warn(
                         f"{value.path} has no such word in {known.id}", remedy, line=line, path=path, value=value.value
                     )
 
@@ -304,7 +304,7 @@ class _CommunicationCheck:
             first = self._macs.get(key)
             self._macs.setdefault(key, multicast.line)
             if first is not None:
-                self._findings.add(
+                self._findings.warn(
                     f"the MAC address is that of line {first} too",
                     "give every control block an address of its own, so that switches can filter",
                     line=multicast.line,

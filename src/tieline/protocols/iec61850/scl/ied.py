@@ -55,10 +55,6 @@ class LogicalNode:
         """`Q0CSWI1`, `LLN0`."""
         return f"{self.prefix}{self.ln_class}{self.inst}"
 
-    def value(self, path: str) -> str | None:
-        """The instance's own value at a path like `Pos.ctlModel`; None where the type's counts."""
-        return next((each.value for each in self.values if each.path == path), None)
-
     def data_set(self, name: str) -> DataSet | None:
         """Its data set of that name."""
         return next((each for each in self.data_sets if each.name == name), None)

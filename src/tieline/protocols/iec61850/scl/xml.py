@@ -23,7 +23,7 @@ NAMESPACE: Final = "http://www.iec.ch/61850/2003/SCL"
 
 MOST_OCTETS: Final = 256 << 20
 """Of a file."""
-MOST_ELEMENTS: Final = 3_000_000
+MOST_ELEMENTS: Final = 2_000_000
 """A file of 20 MB has about 300,000."""
 DEEPEST: Final = 100
 """Elements within elements; the deepest place of IEC 61850-6 is the 20th."""
