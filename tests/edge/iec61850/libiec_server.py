@@ -225,10 +225,10 @@ def main() -> None:
                     update(server, model, {**command, "value": command["first"] + number, "time_ms": command["time_ms"] + number})
                 say({})
             case "wide":
+                targets = [node(model, f"{NAME}LD0/MMXN1.A{number}.mag.f") for number in range(WIDE)]
                 for turn in range(command["count"]):
                     lib.IedServer_lockDataModel(server)
-                    for number in range(WIDE):
-                        target = node(model, f"{NAME}LD0/MMXN1.A{number}.mag.f")
+                    for number, target in enumerate(targets):
                         lib.IedServer_updateFloatAttributeValue(server, target, float(turn * WIDE + number + command["first"]))
                     lib.IedServer_unlockDataModel(server)
                 say({})

@@ -20,7 +20,7 @@ from tieline.config.device import Device
 from tieline.config.transports import TlsFiles
 from tieline.edge.drivers.iec61850 import Iec61850Driver
 from tieline.edge.iec61850.settings import ControlledPoint, Iec61850Settings, MonitoredPoint, ReportBlock
-from tieline.io import SystemClock
+from tieline.io import Clock, SystemClock
 from tieline.model import Event, Point, PointKind, Quality, Samples, derive_point_id
 from tieline.protocols.iec61850.mms.names import Name, name_of
 
@@ -290,7 +290,9 @@ class Watched:
 
 
 @contextlib.asynccontextmanager
-async def driving(chosen: Iec61850Settings, *, tls: Callable[[TlsFiles], ssl.SSLContext] | None = None) -> AsyncIterator[Watched]:
+async def driving(
+    chosen: Iec61850Settings, *, tls: Callable[[TlsFiles], ssl.SSLContext] | None = None, clock: Clock | None = None
+) -> AsyncIterator[Watched]:
     watched: Watched
     device = Device(
         site="millbrook",
@@ -305,7 +307,7 @@ async def driving(chosen: Iec61850Settings, *, tls: Callable[[TlsFiles], ssl.SSL
         settings=chosen,
         on_samples=lambda samples: watched.take_samples(samples),
         on_event=lambda event: watched.take_event(event),
-        clock=SystemClock(),
+        clock=clock or SystemClock(),
         tls=tls,
         random=lambda: 0.0,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -106,6 +108,16 @@ def test_a_present_value_from_before_gets_the_gateways_time() -> None:
 def test_an_event_from_before_is_followed_by_its_value_now() -> None:
     samples = held().take(columns(value=2.0, quality=0, time=T - 7), received_us=T + S)
     assert rows_of(samples) == [(T - 7, 2.0, DEVICE), (T + S, 2.0, 0)]
+
+
+def test_the_reason_of_a_member_that_could_not_be_accessed_is_not_its_neighbors() -> None:
+    acquisition = Acquisition([BREAKER, POWER])
+    acquisition.follow(np.array([0, 1]))
+    present = columns(value=1.0, quality=0, time=T, row=1)
+    acquisition.take(present, received_us=T + S)
+    again = dataclasses.replace(present, reason_row=np.array([0, 1]), reason=np.array([EVENT, GI], np.uint8))
+    later = dataclasses.replace(again, time_us=np.array([T - 1]))
+    assert len(acquisition.take(later, received_us=T + 2 * S)) == 0
 
 
 def test_an_event_without_a_time_of_its_own_has_that_of_the_entry() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import math
 import os
@@ -28,6 +29,7 @@ from tests.edge.iec61850.station import (
     settings,
 )
 from tieline.edge.iec61850.settings import ReportBlock
+from tieline.io import SystemClock
 from tieline.model import VALIDITY, Quality
 from tieline.protocols.iec61850.mms.library import Selectors
 from tieline.protocols.iec61850.mms.names import Name
@@ -193,6 +195,63 @@ async def test_a_report_in_segments_is_one() -> None:
         assert [len(batch) for batch in seen.batches if len(batch) > 1] == [64]
         assert seen.driver.subscriptions[0].segments > 1
         assert seen.events == []
+
+
+async def test_a_read_that_is_too_long_for_one_answer_is_made_in_parts() -> None:
+    points = tuple(monitored(f"a-{number}", f"{LD}/MMXN1.A{number}", "MX", "mag.f") for number in range(64))
+    chosen = settings(0, monitored=points, reports=(), selectors=Selectors(max_pdu=512))
+    async with serving() as peer, driving(dataclasses.replace(chosen, port=peer.port)) as seen:
+        await seen.until(lambda: all(seen.newest(point)[2] & VALIDITY == 0 for point in points))
+        assert seen.driver.health.exceptions >= 2
+        refused = seen.driver.health.exceptions
+        await peer.ask("update", object=f"{LD}/MMXN1.A63", value=7.0, quality=0, time_ms=T_MS)
+        await seen.until(lambda: (T_MS * 1000, 7.0, Quality.DEVICE_TIME) in seen.of(points[63]))
+        assert seen.driver.health.exceptions == refused
+        assert seen.events == []
+
+
+async def test_a_block_that_becomes_free_is_taken() -> None:
+    block = ReportBlock(name=BUFFERED.name, instances=("01",), data_set=BUFFERED.data_set)
+    chosen = settings(0, reports=(block,), enable_again_s=0.1)
+    async with serving() as peer:
+        chosen = dataclasses.replace(chosen, port=peer.port)
+        async with contextlib.AsyncExitStack() as other:
+            first = await other.enter_async_context(driving(chosen))
+            await first.up()
+            async with driving(chosen) as second:
+                await second.up()
+                assert not second.driver.subscriptions[0].is_enabled
+                await other.aclose()
+                await second.until(lambda: second.driver.subscriptions[0].is_enabled)
+                assert len(second.texts("reports_unavailable")) == 1
+
+
+async def test_many_missing_points_are_told_by_their_number() -> None:
+    ghosts = tuple(monitored(f"ghost-{number}", f"{LD}/MMXU9.A{number}", "MX", "mag.f") for number in range(30))
+    async with serving() as peer, driving(settings(peer.port, monitored=ghosts, controlled=(), reports=())) as seen:
+        await seen.up()
+        texts = seen.texts("points_missing")
+        assert len(texts) == 21
+        assert "30 points" in texts[-1]
+
+
+class SteppingClock(SystemClock):
+    """A clock that somebody sets."""
+
+    offset_us = 3_600_000_000
+
+    def now_us(self) -> int:
+        return super().now_us() + self.offset_us
+
+
+async def test_a_clock_that_is_set_back_stamps_with_its_new_time() -> None:
+    clock = SteppingClock()
+    async with serving() as peer, driving(settings(peer.port), clock=clock) as seen:
+        await seen.up()
+        await seen.until(lambda: seen.newest(ENERGY)[2] & VALIDITY == 0)
+        ahead_us = seen.newest(ENERGY)[0]
+        clock.offset_us = 0
+        await seen.until(lambda: seen.newest(ENERGY)[0] < ahead_us - 3_000_000_000)
 
 
 @pytest.mark.skipif("TIELINE_SLOW" not in os.environ, reason="takes over a minute; set TIELINE_SLOW to run it")

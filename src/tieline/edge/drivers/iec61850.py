@@ -39,9 +39,6 @@ TlsContext = Callable[[TlsFiles], ssl.SSLContext]
 OnSamples = Callable[[Samples], None]
 OnEvent = Callable[[Event], None]
 
-ENABLE_AGAIN_S = 30.0
-"""A report control block that could not be had is tried again after this time."""
-
 READ_TOGETHER = 32
 """Variables that a poll reads in one request."""
 
@@ -195,6 +192,9 @@ class Iec61850Driver:
                 reason = str(error)
             except ExceptionGroup as group:
                 reason = _reason_of(group)
+            except Exception as error:
+                log.exception("driver failed", device=self.device.path)
+                reason = f"an error of ours: {error}"
             await self._let_go(reason)
             self._lose(reason)
             await asyncio.sleep(self._backoff.next_wait())
@@ -422,7 +422,7 @@ class Iec61850Driver:
 
     async def _enable_again(self, association: Association) -> None:
         while True:
-            await asyncio.sleep(ENABLE_AGAIN_S)
+            await asyncio.sleep(self._settings.enable_again_s)
             waiting = [each for each in self._subscriptions if not each.is_enabled]
             for subscription in waiting:
                 if not subscription.wants_data_set:

@@ -149,9 +149,8 @@ def _events(rows: Rows, columns: Columns, *, is_poll: bool) -> Mask:
         return np.full(len(rows), not is_poll)
     is_event = np.zeros(len(rows), np.bool_)
     told = columns.reason_row[(columns.reason & EVENT_REASONS) != 0]
-    where = np.searchsorted(rows, told)
-    where = where[where < len(rows)]
-    is_event[where] = True
+    where = np.minimum(np.searchsorted(rows, told), len(rows) - 1)
+    is_event[where[rows[where] == told]] = True  # a member that could not be accessed has a reason, and no rows
     return is_event
 
 

@@ -88,6 +88,8 @@ class Iec61850Settings:
     """How often points are read that no report brings."""
     command_timeout_s: float = 10.0
     """How long a command termination may take."""
+    enable_again_s: float = 30.0
+    """After this time a report control block that could not be had is tried again."""
     reservation_s: int = 3600
     """How long a buffered block stays ours while we are not there (ResvTms)."""
     monitored: tuple[MonitoredPoint, ...] = ()

@@ -14,8 +14,6 @@ from tieline.model import RemoteError
 MAX_DEPTH = 24
 """Structures nested deeper than that are nonsense: the deepest data object of IEC 61850-7-3 has less than ten levels."""
 
-CONSTRUCTED = 0x20
-
 
 class Field(NamedTuple):
     """A tag, and where its content is."""
@@ -52,16 +50,6 @@ def fields(data: bytes, start: int = 0, stop: int | None = None) -> Iterator[Fie
         found = field_at(data, start, end)
         yield found
         start = found.stop
-
-
-def check(data: bytes, start: int = 0, stop: int | None = None) -> None:
-    """Returns where all that is nested can be walked; raises `RemoteError`."""
-    waiting = [(start, len(data) if stop is None else stop, 1)]
-    while waiting:
-        first, last, depth = waiting.pop()
-        if depth > MAX_DEPTH:
-            raise RemoteError(f"structures are nested deeper than {MAX_DEPTH} levels")
-        waiting += [(found.start, found.stop, depth + 1) for found in fields(data, first, last) if found.tag & CONSTRUCTED]
 
 
 def unsigned(data: bytes, found: Field) -> int:

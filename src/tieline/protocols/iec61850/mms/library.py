@@ -6,6 +6,7 @@ ends the thread and leaves the association looking alive), and knows neither TLS
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -80,6 +81,12 @@ def request(number: int, service: bytes) -> bytes:
 
 def read(names: Sequence[Name]) -> bytes:
     """Reads variables."""
+    return _read(tuple(names))
+
+
+@functools.lru_cache(maxsize=512)
+def _read(names: tuple[Name, ...]) -> bytes:
+    """A poll asks the same again and again, and encoding names costs as much as decoding what comes."""
     return _ours(lambda: lib_pdu.read_request([_object(name) for name in names]))
 
 

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from tieline.model import LocalError, RemoteError
 from tieline.protocols.iec61850.mms import library
-from tieline.protocols.iec61850.mms.ber import Field, check, field_at, fields, signed, text, unsigned
+from tieline.protocols.iec61850.mms.ber import Field, field_at, fields, signed, text, unsigned
 from tieline.protocols.iec61850.mms.errors import RejectError, ServiceError
 from tieline.protocols.iec61850.mms.library import Accepted, Selectors
 from tieline.protocols.iec61850.mms.names import Name
@@ -198,7 +198,6 @@ def _informed(unit: bytes, pdu: Field) -> Informed | None:
     if which.stop >= service.stop:
         raise RemoteError("an information report has no values")
     results = field_at(unit, which.stop, service.stop)
-    check(unit, results.start, results.stop)
     content = unit[results.start : results.stop]
     if which.tag == 0xA1:
         named = field_at(unit, which.start, which.stop)
