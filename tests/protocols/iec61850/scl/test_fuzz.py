@@ -11,7 +11,7 @@ import pytest
 from tests.protocols.iec61850.scl.files import EDITION_1, millbrook_text, small
 from tieline.protocols.iec61850.scl import data_model, multicasts_of, points_of, read_scl, single_lines_of
 
-ROUNDS = int(os.environ.get("SCL_FUZZ_ROUNDS", "120"))
+ROUNDS = int(os.environ.get("SCL_FUZZ_ROUNDS", "70"))
 BATCHES = 10
 
 
