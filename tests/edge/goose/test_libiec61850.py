@@ -131,12 +131,18 @@ def test_a_subscriber_of_libiec61850_takes_our_messages(network: Namespace, fixe
     with process, network.call(lambda: open_packet(FAR, [ETHERTYPE_GOOSE])) as far:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline()) == "ready"
-        frames = [publisher.first(Now(0.0, T0_US)), publisher.tick(Now(1.0, T0_US))]
-        frames.append(publisher.publish([Boolean(True), Integer(70_000, 4), Float32(-2.5), *rest], Now(2.0, T0_US + 5_000)))
-        said = []
-        for frame in frames:
-            assert frame is not None
-            far.send(frame)
+        # Now and then libiec61850 overlooks the first frame after its socket was opened; as in the field, there is a repetition.
+        seconds = 0.0
+        far.send(publisher.first(Now(seconds, T0_US)))
+        while not select.select([process.stdout], [], [], 1.0)[0]:
+            seconds += 1.0
+            far.send(publisher.tick(Now(seconds, T0_US)) or b"")
+        said = [json.loads(process.stdout.readline())]
+        for frame in (
+            publisher.tick(Now(seconds + 1.0, T0_US)),
+            publisher.publish([Boolean(True), Integer(70_000, 4), Float32(-2.5), *rest], Now(seconds + 1.0, T0_US + 5_000)),
+        ):
+            far.send(frame or b"")
             said.append(json.loads(process.stdout.readline()))
     for each in said:
         assert each["valid"]
@@ -146,9 +152,10 @@ def test_a_subscriber_of_libiec61850_takes_our_messages(network: Namespace, fixe
             *("boolean", "integer", "float", "bit-string", "bit-string", "utc-time"),
             *("octet-string", "visible-string", "structure"),
         ]
+    overlooked = said[0]["sqNum"]
     assert [(each["stNum"], each["sqNum"], each["number"], each["float"]) for each in said] == [
-        (1, 0, -300, 1.5),
-        (1, 1, -300, 1.5),
+        (1, overlooked, -300, 1.5),
+        (1, overlooked + 1, -300, 1.5),
         (2, 0, 70_000, -2.5),
     ]
     assert [each["t"] - T0_US // 1_000 for each in said] == [0, 0, 5]

@@ -13,6 +13,7 @@ from tests.protocols.goose.strategies import goose_frames
 from tieline.model import LocalError
 from tieline.protocols.goose import (
     Address,
+    Array,
     BinaryTime,
     BitString,
     Boolean,
@@ -225,6 +226,7 @@ def test_nesting_has_an_end() -> None:
         VisibleString("ä"),
         VisibleString("a\n"),
         MmsString("\ud800"),
+        Array((Integer(1, 9),)),
         Float32(1e300),
         UtcTime(1 << 32, 0),
         UtcTime(0, 1 << 24),

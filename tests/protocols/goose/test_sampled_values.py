@@ -27,6 +27,8 @@ from tieline.protocols.goose import (
     decode_sv,
     encode_sv,
 )
+from tieline.protocols.goose.ber import element
+from tieline.protocols.goose.ethernet import build_frame
 
 GOLDEN = bytes.fromhex(
     # Written by hand from IEC 61850-9-2 and the 9-2LE guideline: one ASDU, two channels instead of eight.
@@ -105,6 +107,16 @@ def test_octets_that_make_no_samples_are_refused_with_a_reason(old: str, new: st
     assert GOLDEN.count(bytes.fromhex(old)) == 1
     with pytest.raises(FrameError, match=words):
         decode_sv(GOLDEN.replace(bytes.fromhex(old), bytes.fromhex(new)))
+
+
+def test_more_asdus_than_announced_and_long_names_are_refused() -> None:
+    two = encode_sv(SvFrame(address=SV_ADDRESS, asdus=(ASDU, ASDU)))
+    with pytest.raises(FrameError, match="noASDU is 1, but there are more"):
+        decode_sv(two.replace(bytes.fromhex("800102"), bytes.fromhex("800101")))
+    asdu = element(0x30, element(0x80, b"x" * 130) + GOLDEN[GOLDEN.index(bytes.fromhex("82020f9f")) :])
+    long = build_frame(SV_ADDRESS, 0x88BA, element(0x60, element(0x80, b"\x01") + element(0xA2, asdu)))
+    with pytest.raises(FrameError, match="svID has 130 characters"):
+        decode_sv(long)
 
 
 @pytest.mark.parametrize(

@@ -281,6 +281,12 @@ def test_sizes_of_bit_strings_and_floats_are_part_of_their_type() -> None:
     assert "entry 1 has tag 84 and size 13, where a double point was expected; entry 2" in bench.finding().text
 
 
+def test_of_many_differences_a_handful_is_told() -> None:
+    bench = Bench(Expected(gocb_ref=GOCB_REF, entries=(LeafType.QUALITY,) * 20))
+    bench.subscriber.receive([octets(*[Boolean(True)] * 20)], at(0))
+    assert bench.finding().text.count("entry") == 5
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [
@@ -356,6 +362,14 @@ def test_simulated_messages_are_said_and_not_used() -> None:
     assert (finding.kind, finding.is_over) == (K.SIMULATION, True)
 
 
+def test_the_end_of_a_simulation_is_a_deadline() -> None:
+    bench = Bench()
+    bench.hear(5, 0, time_allowed_to_live_ms=600_000)
+    bench.hear(9, 0, simulation=True)
+    bench.wait(1.0)
+    assert bench.subscriber.next_deadline() == pytest.approx(at(2.2).monotonic_s)
+
+
 def test_simulated_messages_are_used_where_they_are_wanted() -> None:
     bench = Bench(accepts_simulated=True)
     (update,) = bench.hear(9, 0, 1, simulation=True)
@@ -405,6 +419,15 @@ def test_a_storm_is_said_when_it_begins_and_when_it_ends() -> None:
     findings = bench.subscriber.findings()
     assert {(each.kind, each.is_over) for each in findings if each.kind is K.STORM} == {(K.STORM, True)}
     assert bench.subscriber.status()[0].frames == 5_000
+
+
+def test_a_storm_after_a_quiet_time_is_one() -> None:
+    bench = Bench()
+    bench.hear(1, 0, time_allowed_to_live_ms=600_000)
+    bench.wait(60)
+    flood = [octets(Boolean(True), Integer(0, 4), sq_num=number, time_allowed_to_live_ms=600_000) for number in range(1, 2_000)]
+    bench.subscriber.receive(flood, at(bench.seconds + 0.5))
+    assert [(each.kind, each.is_over) for each in bench.subscriber.findings()] == [(K.STORM, False)]
 
 
 def test_many_findings_of_one_kind_are_told_together() -> None:

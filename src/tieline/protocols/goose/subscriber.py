@@ -168,6 +168,8 @@ class Subscriber:
 
         Frames are judged before the clock is: after a stall of the caller, what waited in its buffers is not late.
         """
+        if not self._window:
+            self._window_start = now.monotonic_s
         results: list[Update | Expired] = []
         count = 0
         read, streams = self._reader.read, self._streams
