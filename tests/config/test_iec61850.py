@@ -131,6 +131,15 @@ def test_report_control_blocks_leave_out_what_is_reserved_for_others(folder: Pat
     assert (measured.instances, measured.integrity_s) == (("01", "02", "03", "04"), 30.0)
 
 
+def test_a_block_that_is_reserved_for_others_is_not_ours_to_choose(folder: Path) -> None:
+    add(folder, SITE, '[devices.reports]\ncontrol_blocks = ["brcbPos"]\n')
+    edit(folder, SCD, '<RptEnabled max="3">', '<RptEnabled max="1">')
+    (found,) = findings_of(folder)
+    assert (found.where, found.problem) == ("devices[0].reports.control_blocks", "the SCL file reserves all of it for MBGW")
+    edit(folder, SITE, 'ied = "MBQ01"', 'ied = "MBQ01"\nclient = "MBGW"')
+    assert [source.instances for source in device_of(folder).report_sources] == [("01",)]
+
+
 def test_what_is_reserved_for_us_comes_first(folder: Path) -> None:
     edit(folder, SITE, 'ied = "MBQ01"', 'ied = "MBQ01"\nclient = "MBGW"')
     sources = {source.control.name: source.instances for source in device_of(folder).report_sources}
@@ -186,6 +195,46 @@ def test_an_only_ied_need_not_be_named(folder: Path) -> None:
     assert device_of(folder).ied.name == "MBQ01"
 
 
+def add_access_point(folder: Path, body: str) -> None:
+    """A second access point of MBQ01, S2, with an address of its own."""
+    text = (folder / SCD).read_text()
+    end = text.index("</AccessPoint>", text.index('<IED name="MBQ01"')) + len("</AccessPoint>")
+    text = text[:end] + f'<AccessPoint name="S2">{body}</AccessPoint>' + text[end:]
+    connected = '<ConnectedAP iedName="MBQ01" apName="S2"><Address><P type="IP">10.20.4.11</P></Address></ConnectedAP>'
+    write(folder, {SCD: text.replace('<ConnectedAP iedName="MBQ01"', f'{connected}<ConnectedAP iedName="MBQ01"', 1)})
+
+
+def test_an_access_point_may_lead_to_the_server_of_another(folder: Path) -> None:
+    add_access_point(folder, '<ServerAt apName="S1"/>')
+    assert device_of(folder).connection.host == "10.20.3.11"
+    edit(folder, SITE, 'ied = "MBQ01"', 'ied = "MBQ01"\naccess_point = "S2"')
+    device = device_of(folder)
+    assert (device.connection.host, device.address.ip, len(device.points)) == ("10.20.4.11", "10.20.4.11", 44)
+
+
+def test_one_of_two_servers_has_to_be_chosen(folder: Path) -> None:
+    add_access_point(
+        folder,
+        '<Server><Authentication/><LDevice inst="AUX"><LN0 lnClass="LLN0" inst="" lnType="LLN0_LD"/></LDevice></Server>',
+    )
+    (found,) = findings_of(folder)
+    assert (found.where, found.remedy) == ("devices[0].access_point", "write one of S1, S2")
+    edit(folder, SITE, 'ied = "MBQ01"', 'ied = "MBQ01"\naccess_point = "S2"')
+    assert [row.reference for row in device_of(folder).rows if not row.reference.startswith("MBQ01AUX/")] == []
+
+
+def test_long_and_foreign_names_become_names_of_points(folder: Path) -> None:
+    text = (folder / SCD).read_text()
+    long = "Q" * 60
+    text = text.replace('ldInst="MEAS"', f'ldInst="{long}"').replace('inst="MEAS"', f'inst="{long}"')
+    text = text.replace('ldInst="CTRL"', 'ldInst="C_T L"').replace('inst="CTRL"', 'inst="C_T L"')
+    write(folder, {SCD: text})
+    names = list(rows_of(folder))
+    assert "c_t-l-cswi1-pos" in names
+    assert [name for name in names if name.startswith("qqq")]
+    assert max(len(name) for name in names) == 64
+
+
 # The electrical model
 
 
@@ -226,6 +275,16 @@ def test_energy_is_counted_in_the_direction_of_the_breaker(folder: Path, ied: st
     edit(folder, SCD, link, link + link.replace("MMXU", "MMTR"))
     rows = rows_of(folder)
     assert (rows["meas-mmtr1-supwh"].quantity, rows["meas-mmtr1-dmdwh"].quantity) == (supplied, demanded)
+
+
+def test_energy_is_left_open_where_the_busbar_is_not_known(folder: Path) -> None:
+    write(folder, GRID)
+    link = '<LNode iedName="MBQ01" ldInst="MEAS" prefix="" lnClass="MMXU" lnInst="1"/>'
+    edit(folder, SCD, link, link + link.replace("MMXU", "MMTR"))
+    edit(folder, "grid/switches.csv", "q2,in2,bar", "q2,in2,f1")
+    edit(folder, "grid/switches.csv", "qt1,bar,t1-hv", "qt1,f1,t1-hv")
+    rows = rows_of(folder)
+    assert (rows["meas-mmxu1-totw"].equipment, rows["meas-mmtr1-supwh"].equipment) == ("q1", "")
 
 
 def test_a_transformer_s_temperature_belongs_to_the_transformer(folder: Path) -> None:

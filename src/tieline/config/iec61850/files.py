@@ -82,7 +82,7 @@ class SclFiles:
         named, point = self._access_point((*key, "access_point"), ied, outline.access_point)
         if point is None:
             return None
-        self._check_control_blocks((*key, "reports", "control_blocks"), point, outline.control_blocks)
+        self._check_control_blocks((*key, "reports", "control_blocks"), point, outline)
         address = _address(file.scl, ied.name, named)
         connection = None
         if outline.connection is not None:
@@ -108,7 +108,7 @@ class SclFiles:
         key: KeyPath = ("goose", "control_blocks")
         if outline.control_blocks is not None:
             streams = []
-            for reference in outline.control_blocks:
+            for reference in dict.fromkeys(outline.control_blocks):
                 stream = known.get(reference)
                 if stream is None:
                     self._report_absent(key, "GOOSE control block", reference, list(known))
@@ -209,11 +209,16 @@ class SclFiles:
             return name, None
         return (point.name if point else name), server
 
-    def _check_control_blocks(self, key: KeyPath, point: AccessPoint, names: Sequence[str] | None) -> None:
-        known = {reference for *_, references in _report_controls(point) for reference in references}
-        for name in names or ():
-            if name not in known:
+    def _check_control_blocks(self, key: KeyPath, point: AccessPoint, outline: Iec61850Outline) -> None:
+        known = {name: control for *_, control, names in _report_controls(point) for name in names}
+        for name in outline.control_blocks or ():
+            control = known.get(name)
+            if control is None:
                 self._report_absent(key, "report control block", name, sorted(known))
+            elif not _instances(control, outline.client):
+                owners = _some(list(dict.fromkeys(each.ied for each in control.clients)))
+                remedy = "write as client which of them we are, or leave the block out"
+                self._source.report_key(key, f"the SCL file reserves all of it for {owners}", remedy, value=name)
 
     def _complete(
         self, key: KeyPath, connection: Iec61850Connection, address: Address, ied: str, access_point: str
