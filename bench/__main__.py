@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import dnp3, historian, latency, modbus, pipeline, web
+from bench import dnp3, goose, historian, iec61850, latency, modbus, pipeline, scl, web
 from bench.result import Result, show, write
 
 FILE = Path("bench-results") / "results.json"
@@ -19,7 +19,7 @@ def main() -> None:
         "parts",
         nargs="*",
         metavar="PART",
-        help="a Modbus, b pipeline, c latency, d historian, e web, f DNP3; all if none is named",
+        help="a Modbus, b pipeline, c latency, d historian, e web, f DNP3, g GOOSE and SV, h SCL, i IEC 61850 reports; all if none is named",
     )
     parser.add_argument("--rows", type=int, default=15_000_000, help="rows for the historian and its peers")
     asked = parser.parse_args()
@@ -30,6 +30,9 @@ def main() -> None:
         "d": lambda: historian.run(asked.rows),
         "e": web.run,
         "f": dnp3.run,
+        "g": goose.run,
+        "h": scl.run,
+        "i": iec61850.run,
     }
     unknown = set(asked.parts) - set(parts)
     if unknown:
