@@ -300,7 +300,7 @@ async def driving(
         protocol="iec61850",
         description="",
         rows=(),
-        points=tuple(each.point for each in (*chosen.monitored, *chosen.controlled)),
+        points=(*(each.point for each in chosen.monitored), *(each.point for each in chosen.controlled)),
     )
     driver = Iec61850Driver(
         device,

@@ -16,7 +16,7 @@ import structlog
 
 from tieline.edge.driver import UnconfirmedError
 from tieline.io import Channel, open_tcp
-from tieline.model import LocalError, RemoteError, TielineError, UnavailableError
+from tieline.model import RemoteError, UnavailableError
 from tieline.protocols.iec61850.mms import answers, library
 from tieline.protocols.iec61850.mms.library import Accepted, Selectors
 from tieline.protocols.iec61850.mms.names import Name
@@ -316,11 +316,3 @@ async def associate(
     )
     await association.open(host, port, tls=tls, server_name=server_name)
     return association
-
-
-def why(error: TielineError) -> str:
-    """What an error says, without a full stop."""
-    return str(error).rstrip(".")
-
-
-__all__ = ["DATA_SETS", "DOMAINS", "VARIABLES", "Association", "LocalError", "MmsClient", "associate", "why"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 
 import pytest
 from open61850 import ber
@@ -16,8 +17,8 @@ from tieline.protocols.iec61850.mms.library import Selectors
 from tieline.protocols.iec61850.mms.names import Name, name_of, reference_of
 from tieline.protocols.iec61850.mms.session import Answered, Associated, Denied, Informed, Session
 from tieline.protocols.iec61850.mms.transport import MAX_UNIT, Transport
-from tieline.protocols.iec61850.mms.types import Array, Component, Simple, Structure, decode_type, find, leaves
-from tieline.protocols.iec61850.mms.values import AccessError, Bits, Moment, decode_values
+from tieline.protocols.iec61850.mms.types import Array, Component, MmsType, Simple, Structure, decode_type, find, leaves
+from tieline.protocols.iec61850.mms.values import AccessError, Bits, Moment, Value, decode_values
 
 CONFIRM = bytes.fromhex("0300000b06d00001000100")
 # What libiec61850 1.6 answered to the association request, taken from a capture on the loopback.
@@ -188,7 +189,7 @@ def test_damaged_answers_give_values_or_an_error_and_nothing_else() -> None:
     names = b"\xa0\x0a\x1a\x03ABC\x1a\x03DEF\x81\x01\x00"
     mms_type = b"\x80\x01\x00\xa2\x1a\xa2\x18\xa1\x16\x30\x08\x80\x01f\xa1\x03\x87\x01\x08\x30\x0a\x80\x01q\xa1\x05\x84\x01\xf3"
     members = b"\x80\x01\x00\xa1\x0e\x30\x0c\xa0\x0a\xa1\x08\x1a\x02LD\x1a\x02AB"
-    readers = [
+    readers: list[tuple[Callable[[bytes], object], bytes]] = [
         (answers.names, names),
         (decode_type, mms_type),
         (answers.data_set, members),
@@ -278,7 +279,7 @@ def test_types_have_paths_and_leaves() -> None:
         (True, Simple("utc-time")),
     ],
 )
-def test_a_value_that_does_not_fit_is_our_mistake(value: object, mms_type: object) -> None:
+def test_a_value_that_does_not_fit_is_our_mistake(value: Value, mms_type: MmsType) -> None:
     with pytest.raises(LocalError):
         library.encode(value, mms_type)
 
