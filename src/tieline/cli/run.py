@@ -162,6 +162,7 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str) -> None:
     from tieline.edge.dnp3.presenting import make_outstations
     from tieline.edge.drivers import make_drivers
     from tieline.edge.gateway import Gateway
+    from tieline.edge.goose.configured import make_monitors
 
     site = utility.site(name)
     authority = open_authority(data)
@@ -174,13 +175,20 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str) -> None:
 
     clock = SystemClock()
     channels = StationChannels(clock=clock, random=random.random, tls=tls)
-    make = partial(make_drivers, site, clock=clock, tls=tls, channels=channels)
-    present = partial(make_outstations, site, channels=channels, clock=clock)
     async with (
         Server.running(f"edge-{name}", place / "bus", configuration) as server,
         connected(server.port, credentials) as client,
     ):
-        await Gateway(site, client, make, present, clock=clock, rng=random.SystemRandom()).run()
+        gateway = Gateway(
+            site,
+            client,
+            partial(make_drivers, site, clock=clock, tls=tls, channels=channels),
+            make_monitors=partial(make_monitors, site, clock=clock),
+            make_presenters=partial(make_outstations, site, channels=channels, clock=clock),
+            clock=clock,
+            rng=random.SystemRandom(),
+        )
+        await gateway.run()
 
 
 async def _dmz(utility: Utility, data: Path, address: str) -> None:

@@ -1,10 +1,10 @@
 """A site's gateway: devices are read, what is new is reported, batches go to the site's stream.
 
-    drivers -> ExceptionReporting -> Outbox -> the site's stream (JetStream on local disk) -> the center takes it from there
+    drivers, monitors -> ExceptionReporting -> Outbox -> the site's stream (JetStream on local disk) -> the center takes it from there
         `-> outstations that the site presents to SCADA masters of others
 
-Drivers hand over columns synchronously on the event loop; nothing between a driver and the outbox waits. Every second the gateway
-says how it is; that report is not stored, so that silence at the center means what it says.
+Drivers and monitors hand over columns synchronously on the event loop; nothing between them and the outbox waits. Every second the
+gateway says how it is; that report is not stored, so that silence at the center means what it says.
 """
 
 from __future__ import annotations
@@ -36,6 +36,18 @@ MakeDrivers = Callable[[Callable[[Samples], None], Callable[[Event], None]], Seq
 """Makes the site's drivers, given where samples and events go."""
 
 
+class Monitor(Protocol):
+    """Listens to what devices tell each other, and hands over samples and events."""
+
+    async def run(self) -> None:
+        """Listens until cancelled; whatever is heard, or not heard, becomes quality and events, never an error."""
+        ...
+
+
+MakeMonitors = Callable[[Callable[[Samples], None], Callable[[Event], None]], Sequence[Monitor]]
+"""Makes what listens at the site, given where samples and events go."""
+
+
 class Presenter(Protocol):
     """Shows the site's points to somebody else."""
 
@@ -60,8 +72,9 @@ class Gateway:
         site: Site,
         client: Client,
         make_drivers: MakeDrivers,
-        make_presenters: MakePresenters = lambda _: (),
         *,
+        make_monitors: MakeMonitors = lambda _samples, _event: (),
+        make_presenters: MakePresenters = lambda _event: (),
         clock: Clock,
         rng: random.Random,
     ) -> None:
@@ -79,6 +92,7 @@ class Gateway:
         )
         self._presenters = make_presenters(self._outbox.add_event)
         self._drivers = make_drivers(self._take, self._outbox.add_event)
+        self._monitors = make_monitors(self._take, self._outbox.add_event)
 
     async def run(self) -> None:
         """Acquires and publishes until cancelled; what is in memory then is still published, for five seconds at the most."""
@@ -89,6 +103,8 @@ class Gateway:
             async with asyncio.TaskGroup() as tasks:
                 for driver in self._drivers:
                     tasks.create_task(driver.run(), name=f"drive {driver.device.path}")
+                for monitor in self._monitors:
+                    tasks.create_task(monitor.run(), name=f"listen at {self._site.name}")
                 for presenter in self._presenters:
                     tasks.create_task(presenter.run(), name=f"present {self._site.name}")
                 tasks.create_task(self._report_health(), name=f"health of {self._site.name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from tests.config.folders import UTILITY, edit, write
 from tieline.config import read_folder
 from tieline.edge.goose import GooseBlock, GoosePoint
-from tieline.edge.goose.configured import blocks_of
+from tieline.edge.goose.configured import blocks_of, make_monitors
+from tieline.io import SystemClock
+from tieline.model import Event
 from tieline.protocols.goose import LeafType
 
 SAMPLE = Path(__file__).parents[2] / "data" / "iec61850" / "millbrook.scd"
@@ -88,3 +91,23 @@ def test_a_point_that_two_streams_bring_is_fed_by_the_first(folder: Path) -> Non
     write(folder, {SCD: text, LIST: "reference,source\nPROT/PTRC1.Tr,goose\n"})
     made = [block for block in blocks(folder) if block.device == "q01"]
     assert [len(block.points) for block in made] == [1, 0]
+
+
+def test_a_site_that_does_not_listen_has_no_monitor(folder: Path) -> None:
+    edit(folder, SITE, GOOSE, "")
+    assert make_monitors(read_folder(folder).site("alpha"), lambda _: None, lambda _: None, clock=SystemClock()) == []
+
+
+async def test_an_interface_that_is_not_there_is_an_event_and_ends_nothing(folder: Path) -> None:
+    edit(folder, SITE, "eth1", "nowhere0")
+    events: asyncio.Queue[Event] = asyncio.Queue()
+    [monitor] = make_monitors(read_folder(folder).site("alpha"), lambda _: None, events.put_nowait, clock=SystemClock())
+    running = asyncio.create_task(monitor.run())
+    try:
+        async with asyncio.timeout(10):
+            event = await events.get()
+        assert "nowhere0" in event.text
+        assert not running.done()
+    finally:
+        running.cancel()
+        await asyncio.wait([running])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from tieline.config import GooseMonitoring, Iec61850Device, Site
+from tieline.edge.goose.monitor import GooseMonitor
 from tieline.edge.goose.points import GooseBlock, GoosePoint
+from tieline.io import Clock
+from tieline.model import Event, Samples
 from tieline.protocols.goose import Expected, LeafType
 from tieline.protocols.goose.expected import EntryType
 from tieline.protocols.iec61850.scl import Multicast, Slot
@@ -30,6 +33,16 @@ _TYPES = {
     ),
     "Unicode255": LeafType.MMS_STRING,
 }
+
+
+def make_monitors(
+    site: Site, on_samples: Callable[[Samples], None], on_event: Callable[[Event], None], *, clock: Clock
+) -> list[GooseMonitor]:
+    """The monitor of the site's station bus; none where the site listens to no GOOSE."""
+    if site.goose is None:
+        return []
+    blocks = blocks_of(site)
+    return [GooseMonitor(site.name, site.goose.interface, blocks, on_samples=on_samples, on_event=on_event, clock=clock)]
 
 
 def blocks_of(site: Site) -> list[GooseBlock]:

@@ -38,7 +38,7 @@ async def test_every_sample_goes_upward_with_limits_applied_and_before_deadbands
         return []
 
     client = cast("Any", None)  # a gateway that does not run publishes nothing
-    Gateway(site, client, capture, lambda _: [mirror], clock=SystemClock(), rng=random.Random(1))
+    Gateway(site, client, capture, make_presenters=lambda _: [mirror], clock=SystemClock(), rng=random.Random(1))
     for time in (1, 2):
         hand_over[0](Samples.of([limited.id], [time], [limited.high + 1]))
     assert [int(samples.quality[0]) for samples in mirror.taken] == [int(Quality.QUESTIONABLE | Quality.OUT_OF_RANGE)] * 2
