@@ -102,6 +102,20 @@ async def test_nothing_is_lost_and_nothing_doubled_while_the_line_was_cut() -> N
         assert seen.newest(wide)[2] & VALIDITY == 0
 
 
+async def test_a_point_of_two_blocks_brings_each_change_once() -> None:
+    wide = monitored("a-0", f"{LD}/MMXN1.A0", "MX", "mag.f")
+    blocks = tuple(
+        ReportBlock(name=Name(LD, f"LLN0${name}"), data_set=WIDE, integrity_s=0) for name in ("RP$urWide01", "BR$brWide01")
+    )
+    async with serving() as peer, driving(settings(peer.port, monitored=(wide,), reports=blocks)) as seen:
+        await seen.up()
+        await peer.ask("ramp", object=f"{LD}/MMXN1.A0", first=1, count=100, quality=0, time_ms=T_MS)
+        await seen.until(lambda: seen.newest(wide)[1] == 100)
+        changes = [(stamp, value) for stamp, value, quality in seen.of(wide) if quality & Quality.DEVICE_TIME]
+        assert changes == [((T_MS + number) * 1000, number + 1.0) for number in range(100)]
+        assert all(each.is_enabled for each in seen.driver.subscriptions)
+
+
 async def test_a_restarted_server_is_found_again_and_its_values_are_good() -> None:
     async with serving() as peer, driving(settings(peer.port)) as seen:
         await seen.up()

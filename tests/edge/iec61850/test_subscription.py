@@ -124,10 +124,12 @@ def buffered(count: int = 1, **values: Any) -> Server:
     return Server({name: dict(fresh) for name in names}, dict.fromkeys(names, structure(BUFFERED)))
 
 
-async def enable(subscription: Subscription, server: Server, to_cover: tuple[Name, ...] = ()) -> None:
+async def enable(
+    subscription: Subscription, server: Server, to_cover: tuple[Name, ...] = (), claimed: frozenset[int] = frozenset()
+) -> None:
     names = [*MEMBERS, *subscription.names]
     directory = await Directory.load(server, names)
-    await subscription.enable(server, directory, Meanings(POINTS, directory), to_cover)
+    await subscription.enable(server, directory, Meanings(POINTS, directory), to_cover=to_cover, claimed=claimed)
 
 
 def report(
@@ -325,6 +327,16 @@ async def test_a_made_data_set_is_used_again_where_it_is_right_and_made_anew_whe
 async def test_nothing_to_cover_makes_no_data_set() -> None:
     with pytest.raises(UnusableError, match="nothing"):
         await enable(Subscription(ReportBlock(name=BLOCK.name), Told()), buffered(DatSet=""))
+
+
+async def test_what_another_block_reports_is_not_taken_from_this_one() -> None:
+    server, told = buffered(), Told()
+    subscription = Subscription(BLOCK, told)
+    await enable(subscription, server, claimed=frozenset({0}))
+    assert [member.rows for member in subscription.members] == [(), (1,)]
+    brought = subscription.take(report(1, 0))
+    assert brought is not None
+    assert len(brought.columns.value_row) == 0
 
 
 async def test_a_block_that_is_not_there_is_unusable() -> None:

@@ -101,7 +101,10 @@ class Iec61850Driver:
         self._controlled = {each.point.id: each for each in settings.controlled}
         self._controls = Controls(connected=self._connected, clock=clock, termination_timeout_s=settings.command_timeout_s)
         self._subscriptions = [
-            Subscription(block, self._tell_once, reservation_s=settings.reservation_s) for block in settings.reports
+            Subscription(block, self._tell_once, reservation_s=settings.reservation_s)
+            for block in sorted(
+                settings.reports, key=lambda block: not block.is_buffered
+            )  # a point of both kinds is taken from the better
         ]
         self._association: Association | None = None
         self._directory: Directory | None = None
@@ -299,7 +302,9 @@ class Iec61850Driver:
         if directory is None:
             return False
         try:
-            await subscription.enable(association, directory, self._meanings, to_cover)
+            others = [member for each in self._subscriptions if each.is_enabled for member in each.members]
+            claimed = self._meanings.covered(others)
+            await subscription.enable(association, directory, self._meanings, to_cover=to_cover, claimed=claimed)
         except UnusableError as error:
             text = f"{self.device.path}: no reports of {subscription.block.name}, its points are read instead: {error}"
             self._tell_once("reports_unavailable", Severity.WARNING, text)

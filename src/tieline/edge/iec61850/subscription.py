@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -89,6 +90,7 @@ class Subscription:
     _segments: list[Columns] = field(default_factory=list)
     _is_resumed: bool = False
     _is_misfit: bool = False
+    _claimed: AbstractSet[int] = frozenset()
 
     @property
     def names(self) -> tuple[Name, ...]:
@@ -108,11 +110,21 @@ class Subscription:
 
     # Taking the block
 
-    async def enable(self, client: MmsClient, directory: Directory, meanings: Meanings, to_cover: tuple[Name, ...] = ()) -> None:
+    async def enable(
+        self,
+        client: MmsClient,
+        directory: Directory,
+        meanings: Meanings,
+        *,
+        to_cover: tuple[Name, ...] = (),
+        claimed: AbstractSet[int] = frozenset(),
+    ) -> None:
         """Reserves, configures and enables the first instance that is free; raises `UnusableError` where none can be had.
 
-        `to_cover` are the members of a data set that is to be made, where the block is for that.
+        `to_cover` are the members of a data set that is to be made, where the block is for that. `claimed` are rows that another block
+        reports: they are not taken from this one, because each change is to be one sample.
         """
+        self._claimed = claimed
         reasons = []
         for name in self._candidates():
             try:
@@ -221,7 +233,7 @@ class Subscription:
             self.tell(
                 "model_differs", Severity.WARNING, f"{data_set} has members that the device does not describe: {_some(unknown)}"
             )
-        plan = tuple(meanings.member(member) or Member(()) for member in members)
+        plan = tuple((meanings.member(member) or Member(())).without(self._claimed) for member in members)
         if data_set != self.data_set or plan != self.members:
             self._plan = Plan(plan)
             self.members = plan

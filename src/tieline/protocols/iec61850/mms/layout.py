@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -59,6 +60,10 @@ class Member:
     def rows(self) -> tuple[int, ...]:
         """The rows it says something of, each once."""
         return tuple(dict.fromkeys(leaf.row for leaf in itertools.chain.from_iterable(self.leaves)))
+
+    def without(self, rows: AbstractSet[int]) -> Member:
+        """The same, but that it says nothing of these rows."""
+        return Member(tuple(tuple(leaf for leaf in meanings if leaf.row not in rows) for meanings in self.leaves))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
