@@ -1,6 +1,6 @@
 """The simulated field: real protocol servers for every device of a utility folder, driven by a physical model."""
 
-from tieline.simulator.devices import NORMAL, Behavior, Dnp3Device, ModbusDevice, SimulatedDevice
+from tieline.simulator.devices import NORMAL, Behavior, Dnp3Device, Iec61850Device, ModbusDevice, SimulatedDevice
 from tieline.simulator.field import Field, simulate
 from tieline.simulator.replay import Recording, Replay, read_recording
 from tieline.simulator.scenario import QUIET, DeviceEvent, Scenario, SwitchEvent, read_scenario
@@ -12,6 +12,7 @@ __all__ = [
     "DeviceEvent",
     "Dnp3Device",
     "Field",
+    "Iec61850Device",
     "ModbusDevice",
     "Recording",
     "Replay",

@@ -26,7 +26,7 @@ from tieline.config.field import FIELD_FILE, AddressBook, write_book
 from tieline.config.quantities import quantity_of
 from tieline.io import Clock, SystemClock
 from tieline.model import ConfigError, LocalError
-from tieline.simulator.devices import Behavior, Dnp3Device, ModbusDevice, SimulatedDevice
+from tieline.simulator.devices import Behavior, Dnp3Device, Iec61850Device, ModbusDevice, SimulatedDevice
 from tieline.simulator.places import Places
 from tieline.simulator.plant import Plant
 from tieline.simulator.replay import Recording, Replay
@@ -258,5 +258,7 @@ def _make(section: config.Device, clock: Clock) -> SimulatedDevice:
             return ModbusDevice(section)
         case config.Dnp3Device():
             return Dnp3Device(section, clock)
+        case config.Iec61850Device():
+            return Iec61850Device(section, clock)
         case _:
             raise ConfigError(f"{section.path} cannot be simulated: there are no simulated devices for {section.protocol}")

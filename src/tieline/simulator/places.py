@@ -18,6 +18,7 @@ from tieline import config
 from tieline.config import RtuConnection, TlsConnection, Utility
 from tieline.config.dnp3 import Dnp3Serial, Dnp3Tls, Dnp3TlsServer, Dnp3Udp, channel_of
 from tieline.config.field import Place
+from tieline.config.iec61850 import Iec61850Tls
 from tieline.io import Clock
 from tieline.model import ConfigError
 from tieline.security.identity import Authority
@@ -28,6 +29,8 @@ from tieline.simulator.devices import (
     Dnp3SerialEndpoint,
     Endpoint,
     IdleLine,
+    Iec61850Device,
+    Iec61850Endpoint,
     ModbusDevice,
     Reservation,
     SerialEndpoint,
@@ -60,7 +63,7 @@ class Places:
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Starts everything. Raises `UnavailableError` where an address cannot be had, `ConfigError` where two devices want one."""
-        for make in (self._modbus, self._dnp3):
+        for make in (self._modbus, self._dnp3, self._iec61850):
             for endpoint in make(stack):
                 await endpoint.start()
                 stack.push_async_callback(endpoint.stop)
@@ -111,6 +114,19 @@ class Places:
             yield ChannelEndpoint(
                 devices, at=at, dials=is_dialed(connection), clock=self._clock, random=self._random, context=context
             )
+
+    def _iec61850(self, _stack: AsyncExitStack) -> Iterator[Endpoint]:
+        for site in self._utility.sites:
+            for section in site.devices:
+                if not isinstance(section, config.Iec61850Device):
+                    continue
+                device, connection = self._devices[section.path], section.connection
+                assert isinstance(device, Iec61850Device)
+                context = None
+                if isinstance(connection, Iec61850Tls):
+                    context = self._credentials(section, connection.host, connection.server_name).server_context()
+                host, port = _move(connection.host, connection.port)
+                yield Iec61850Endpoint(device, host=host, port=port, context=context)
 
     def _find_dnp3(self, section: config.Dnp3Device) -> Dnp3Device:
         device = self._devices[section.path]

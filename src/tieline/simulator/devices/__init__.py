@@ -11,6 +11,7 @@ from tieline.simulator.devices.dnp3_serving import (
     UdpEndpoint,
     is_dialed,
 )
+from tieline.simulator.devices.iec61850 import Iec61850Device, Iec61850Endpoint
 from tieline.simulator.devices.modbus import ModbusDevice
 from tieline.simulator.devices.serving import SerialEndpoint, TcpEndpoint
 
@@ -23,6 +24,8 @@ __all__ = [
     "Dnp3SerialEndpoint",
     "Endpoint",
     "IdleLine",
+    "Iec61850Device",
+    "Iec61850Endpoint",
     "ModbusDevice",
     "Reservation",
     "SerialEndpoint",
