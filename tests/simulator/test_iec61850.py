@@ -3,13 +3,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from open61850.data import BitStringData, BoolData, FloatData, IECData, IntData, UIntData
+from open61850.mms.types import PrimitiveType
+from open61850.server.model import Node
 
+from tests.io.namespaces import FAR, NEAR, veth_pair
 from tests.simulator.ieds import (
     DEVICE,
     LIMIT_S,
@@ -33,11 +37,14 @@ from tieline.edge.iec61850.client import associate
 from tieline.edge.iec61850.configured import settings_of
 from tieline.edge.iec61850.directory import browse
 from tieline.io import SystemClock
+from tieline.io.packet import PacketSocket, PacketStatistics, open_packet
 from tieline.model import ConfigError, LocalError, Quality, RemoteError, Samples, TielineError, UnavailableError
+from tieline.protocols.goose import ETHERTYPE_GOOSE, Boolean, GooseFrame, decode_goose
 from tieline.protocols.iec61850.mms.names import Name, name_of
 from tieline.protocols.iec61850.mms.values import AccessError
 from tieline.security.identity import Authority
 from tieline.simulator import NORMAL, Behavior, Field, Iec61850Device, Recording, Replay
+from tieline.simulator.devices.iec61850.attributes import encode
 
 NOON_US = 1_900_000_000_123_456
 BREAKER, DISCONNECTOR, EARTHING, LIGHT = "CSWI1.Pos", "CSWI2.Pos", "CSWI3.Pos", "GGIO1.SPCSO1"
@@ -398,3 +405,141 @@ def test_points_that_no_report_brings_cannot_be_waited_for(field: Field, ied: Ie
         ied.block(["ctrl-cswi1-pos"], 10)
     with pytest.raises(LocalError, match="has no point"):
         ied.number("nothing")
+
+
+class FakeInterface:
+    """Keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.frames: list[GooseFrame] = []
+        self.is_closed = False
+        self.error = ""
+        self.refused = 0
+
+    def open(self, interface: str, ethertypes: Iterable[int]) -> FakeInterface:
+        assert (interface, list(ethertypes)) == ("lab0", [0x88B8])
+        return self
+
+    def fileno(self) -> int:
+        return -1
+
+    def receive(self) -> list[bytes]:
+        return []
+
+    def send(self, frame: bytes) -> None:
+        if self.error:
+            self.refused += 1
+            raise UnavailableError(self.error)
+        self.frames.append(decode_goose(frame))
+
+    @property
+    def statistics(self) -> PacketStatistics:
+        return PacketStatistics(received=0, dropped=0)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(LIMIT_S):
+            while not condition():
+                await asyncio.sleep(0)
+
+
+@pytest.fixture
+def listening(tmp_path: Path) -> Utility:
+    return write_folder(tmp_path / "folder", more='[goose]\ninterface = "eth1"\n')
+
+
+async def test_goose_is_published_and_follows_the_plant(listening: Utility, tmp_path: Path) -> None:
+    wire = FakeInterface()
+    async with Field(listening, data=tmp_path / "data", goose_interface="lab0", open_interface=wire.open) as field:
+        field.hold(Q01)
+        ied = ied_of(field)
+        assert relocate(listening, field.book).site("field").goose.interface == "lab0"
+        await wire.until(lambda: len(wire.frames) >= 3)
+        await settled(ied)
+        before = wire.frames[-1].message
+        assert (before.gocb_ref, before.dat_set) == ("MBQ01PROT/LLN0$GO$gcbTrip", "MBQ01PROT/LLN0$dsTrip")
+        assert (before.conf_rev, before.num_dat_set_entries, before.simulation) == (10001, 6, False)
+        address = wire.frames[-1].address
+        assert (address.destination, address.app_id, address.vlan_id, address.vlan_priority) == (
+            "01:0c:cd:01:00:01",
+            0x1001,
+            20,
+            6,
+        )
+        assert Boolean(value=True) not in before.all_data
+        ied.change({"prot-ptrc1-tr": 1})
+        await wire.until(lambda: wire.frames[-1].message.st_num > before.st_num)
+        changed = next(frame.message for frame in wire.frames if frame.message.st_num > before.st_num)
+        assert (changed.st_num, changed.sq_num) == (before.st_num + 1, 0)
+        assert Boolean(value=True) in changed.all_data
+        await wire.until(lambda: wire.frames[-1].message.sq_num > 2)  # it is repeated
+        await field.behave(Q01, Behavior(manner="gone"))
+        count, loop = len(wire.frames), asyncio.get_running_loop()
+        watched = asyncio.Event()
+        ied.listeners.append(lambda _: loop.call_soon_threadsafe(watched.set))
+        ied.change({"prot-ptrc1-tr": 0})
+        await watched.wait()  # the device's thread had its turn
+        assert len(wire.frames) == count
+    assert wire.is_closed
+
+
+async def test_goose_goes_over_a_real_wire(listening: Utility, tmp_path: Path) -> None:
+    with veth_pair() as namespace:
+        far = namespace.call(lambda: open_packet(FAR, (ETHERTYPE_GOOSE,)))
+        arrived = asyncio.Event()
+        asyncio.get_running_loop().add_reader(far.fileno(), arrived.set)
+
+        def open_near(interface: str, ethertypes: Iterable[int]) -> PacketSocket:
+            return namespace.call(lambda: open_packet(interface, ethertypes))
+
+        try:
+            async with (
+                Field(listening, data=tmp_path / "data", goose_interface=NEAR, open_interface=open_near),
+                asyncio.timeout(LIMIT_S),
+            ):
+                await arrived.wait()
+                while not (frames := far.receive()):
+                    await asyncio.sleep(0)
+        finally:
+            asyncio.get_running_loop().remove_reader(far.fileno())
+            far.close()
+        assert decode_goose(frames[0]).message.gocb_ref == "MBQ01PROT/LLN0$GO$gcbTrip"
+
+
+async def test_without_an_interface_goose_is_left_out(listening: Utility, tmp_path: Path) -> None:
+    async with Field(listening, data=tmp_path / "data", goose_interface="nowhere0") as field:
+        assert list(field.book) == [Q01]
+        assert relocate(listening, field.book).site("field").goose is None
+
+
+async def test_frames_that_the_interface_does_not_take_do_no_harm(listening: Utility, tmp_path: Path) -> None:
+    wire = FakeInterface()
+    async with Field(listening, data=tmp_path / "data", goose_interface="lab0", open_interface=wire.open):
+        wire.error = "no buffer space"
+        await wire.until(lambda: wire.refused > 1)
+        wire.error = ""
+        count = len(wire.frames)
+        await wire.until(lambda: len(wire.frames) > count)
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "number", "value"),
+    [
+        ("boolean", None, 0.5, BoolData(value=True)),
+        ("integer", 8, 300.0, IntData(127)),
+        ("integer", 8, -300.0, IntData(-128)),
+        ("unsigned", 16, -1.0, UIntData(0)),
+        ("unsigned", 16, 1e9, UIntData(65_535)),
+        ("integer", 32, float("nan"), IntData(0)),
+        ("integer", 64, float("inf"), IntData(2**63 - 1)),
+        ("float", 64, 1.5, FloatData(1.5, double=True)),
+        ("bit-string", 2, 2.0, BitStringData(b"\x80", 6)),
+        ("bit-string", 2, 9.0, BitStringData(b"\xc0", 6)),
+    ],
+)
+def test_what_does_not_fit_an_attribute_goes_to_its_nearest_limit(
+    kind: str, size: int | None, number: float, value: IECData
+) -> None:
+    assert encode(Node("stVal", PrimitiveType(kind, size)), number) == value

@@ -25,8 +25,9 @@ from tieline.config import Utility
 from tieline.config.field import FIELD_FILE, AddressBook, write_book
 from tieline.config.quantities import quantity_of
 from tieline.io import Clock, SystemClock
+from tieline.io.packet import open_packet
 from tieline.model import ConfigError, LocalError
-from tieline.simulator.devices import Behavior, Dnp3Device, Iec61850Device, ModbusDevice, SimulatedDevice
+from tieline.simulator.devices import Behavior, Dnp3Device, Iec61850Device, ModbusDevice, OpenInterface, SimulatedDevice
 from tieline.simulator.places import Places
 from tieline.simulator.plant import Plant
 from tieline.simulator.replay import Recording, Replay
@@ -63,10 +64,13 @@ class Field:
         scenario: Scenario | None = None,
         start_s: float | None = None,
         clock: Clock | None = None,
+        goose_interface: str | None = None,
+        open_interface: OpenInterface = open_packet,
     ) -> None:
         """`data` holds the authority (`authority/`, shared with the rest of Tieline) and the address book (`field.json`).
 
-        Devices that stamp their values do so by the clock, however fast the plant's time runs.
+        Devices that stamp their values do so by the clock, however fast the plant's time runs. GOOSE is published on `goose_interface`,
+        if at all: frames like those of real IEDs, that belong on `lo`, a veth pair or a laboratory's network.
         """
         self._utility = utility
         self._data = data
@@ -76,7 +80,15 @@ class Field:
         self.plant = self._build_plant(seed, time.time() if start_s is None else start_s)
         self._feeds = self._connect(np.random.default_rng(seed))
         self._held: set[str] = set()
-        self._places = Places(utility, self.devices, data=data, clock=clock, random=np.random.default_rng(seed).random)
+        self._places = Places(
+            utility,
+            self.devices,
+            data=data,
+            clock=clock,
+            random=np.random.default_rng(seed).random,
+            goose_interface=goose_interface,
+            open_interface=open_interface,
+        )
         self._stack = AsyncExitStack()
         self.book: AddressBook = {}
         self._events = self._check_events()
@@ -232,6 +244,7 @@ async def simulate(
     columns: Mapping[str, str] | None = None,
     rows_per_s: float | None = None,
     until_read: bool = False,
+    goose_interface: str | None = None,
     on_ready: Callable[[AddressBook], None] | None = None,
 ) -> None:
     """Serves and moves every device of the utility until cancelled; nothing is left behind but the authority.
@@ -240,7 +253,7 @@ async def simulate(
     called with the address book once all devices listen; `<data>/field.json` holds the same. Raises `UnavailableError` where an
     address or file cannot be had, `ConfigError` where scenario or recording do not fit the folder.
     """
-    field = Field(utility, data=data, seed=seed, scenario=scenario)
+    field = Field(utility, data=data, seed=seed, scenario=scenario, goose_interface=goose_interface)
     player = None if replay is None else Replay(replay, field.devices, columns=columns)
     for path in player.devices if player else ():
         field.hold(path)

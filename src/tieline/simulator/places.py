@@ -17,7 +17,7 @@ from typing import TypeVar
 from tieline import config
 from tieline.config import RtuConnection, TlsConnection, Utility
 from tieline.config.dnp3 import Dnp3Serial, Dnp3Tls, Dnp3TlsServer, Dnp3Udp, channel_of
-from tieline.config.field import Place
+from tieline.config.field import InterfacePlace, Place, goose_key
 from tieline.config.iec61850 import Iec61850Tls
 from tieline.io import Clock
 from tieline.model import ConfigError
@@ -28,10 +28,12 @@ from tieline.simulator.devices import (
     Dnp3Device,
     Dnp3SerialEndpoint,
     Endpoint,
+    GooseSender,
     IdleLine,
     Iec61850Device,
     Iec61850Endpoint,
     ModbusDevice,
+    OpenInterface,
     Reservation,
     SerialEndpoint,
     SimulatedDevice,
@@ -49,9 +51,17 @@ class Places:
     """Serves the devices of a utility. What it opens, the exit stack closes."""
 
     def __init__(
-        self, utility: Utility, devices: Mapping[str, SimulatedDevice], *, data: Path, clock: Clock, random: Callable[[], float]
+        self,
+        utility: Utility,
+        devices: Mapping[str, SimulatedDevice],
+        *,
+        data: Path,
+        clock: Clock,
+        random: Callable[[], float],
+        goose_interface: str | None,
+        open_interface: OpenInterface,
     ) -> None:
-        """`data` holds the authority, which is only touched where a device speaks TLS."""
+        """`data` holds the authority, which is only touched where a device speaks TLS. Without an interface, there is no GOOSE."""
         self.book: dict[str, Place] = {}
         self.endpoints: dict[str, Endpoint] = {}
         """By device."""
@@ -60,6 +70,8 @@ class Places:
         self._data = data
         self._clock = clock
         self._random = random
+        self._goose_interface = goose_interface
+        self._open_interface = open_interface
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Starts everything. Raises `UnavailableError` where an address cannot be had, `ConfigError` where two devices want one."""
@@ -71,6 +83,7 @@ class Places:
                     self.endpoints[device.path] = endpoint
                     self.book[device.path] = endpoint.place
         self._reserve_outstations(stack)
+        self._publish_goose(stack)
 
     def _modbus(self, _stack: AsyncExitStack) -> Iterator[Endpoint]:
         for sections in self._by_channel(config.ModbusDevice, _modbus_key):
@@ -144,6 +157,23 @@ class Places:
     def _credentials(self, section: config.Device, *hosts: str | None) -> Credentials:
         names = sorted({_LOOPBACK, "localhost", *(host for host in hosts if host)})
         return Authority.open(self._data / "authority").credentials(f"device.{section.site}.{section.name}", hosts=names)
+
+    def _publish_goose(self, stack: AsyncExitStack) -> None:
+        """What the IEDs of a site publish, where the site listens to GOOSE at all."""
+        for site in self._utility.sites if self._goose_interface is not None else ():
+            assert self._goose_interface is not None
+            streams = [
+                (device, stream)
+                for section in site.devices
+                if isinstance(section, config.Iec61850Device)
+                and isinstance(device := self._devices[section.path], Iec61850Device)
+                for stream in (site.goose.streams if site.goose is not None else ())
+                if stream.ied == section.ied.name
+            ]
+            sender = GooseSender(streams, self._goose_interface, self._clock, open_interface=self._open_interface)
+            if streams and sender.start():
+                stack.callback(sender.stop)
+                self.book[goose_key(site.name)] = InterfacePlace(interface=self._goose_interface)
 
     def _reserve_outstations(self, stack: AsyncExitStack) -> None:
         """An address for each outstation that a gateway is: it listens there. Where it would dial or talk on a line, nobody answers."""

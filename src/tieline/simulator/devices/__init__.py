@@ -11,7 +11,7 @@ from tieline.simulator.devices.dnp3_serving import (
     UdpEndpoint,
     is_dialed,
 )
-from tieline.simulator.devices.iec61850 import Iec61850Device, Iec61850Endpoint
+from tieline.simulator.devices.iec61850 import GooseSender, Iec61850Device, Iec61850Endpoint, OpenInterface
 from tieline.simulator.devices.modbus import ModbusDevice
 from tieline.simulator.devices.serving import SerialEndpoint, TcpEndpoint
 
@@ -23,10 +23,12 @@ __all__ = [
     "Dnp3Device",
     "Dnp3SerialEndpoint",
     "Endpoint",
+    "GooseSender",
     "IdleLine",
     "Iec61850Device",
     "Iec61850Endpoint",
     "ModbusDevice",
+    "OpenInterface",
     "Reservation",
     "SerialEndpoint",
     "SimulatedDevice",

@@ -60,6 +60,7 @@ _TYPES: Mapping[str, tuple[str, int | None]] = {
 _OTHER = ("visible-string", -255)
 _STATES = {"intermediate-state": 0, "off": 1, "on": 2, "bad-state": 3}
 _MOST_ELEMENTS = 4096
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ACCURACY = 0x0A  # significant bits of the fraction
 
 _ADDRESS = (("Addr", "PhyComAddr"), ("PRIORITY", "INT8U"), ("VID", "INT16U"), ("APPID", "INT16U"))
@@ -147,6 +148,12 @@ def find(model: IedModel, reference: str, fc: str) -> Node | None:
 def time_stamp(us: int) -> TimestampData:
     """A time stamp of a clock that is right to a millisecond; `us` since 1970."""
     return TimestampData(datetime.fromtimestamp(us // 1_000_000, UTC).replace(microsecond=us % 1_000_000), _ACCURACY)
+
+
+def unix_us(stamp: TimestampData) -> int:
+    """The microseconds since 1970 of a time stamp."""
+    since = stamp.value - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 class _Edition:

@@ -77,7 +77,7 @@ class Iec61850Device:
         self.points = device.points
         self.behavior: Behavior = NORMAL
         self.on_write: WriteNote | None = None
-        self.on_change: Callable[[frozenset[Node]], None] | None = None
+        self.listeners: list[Callable[[frozenset[Node]], None]] = []
         """Told, in the device's thread, which attributes have just changed."""
         self._clock = clock
         self._described = device.described
@@ -301,8 +301,8 @@ class Iec61850Device:
                 assert attribute is not None
                 attribute.show(self.data, raw[number], encode_quality(int(shown.qualities[number])), stamp)
                 changed.update(node for _, node in attribute.values)
-        if self.on_change is not None:
-            self.on_change(frozenset(changed))
+        for listener in tuple(self.listeners):
+            listener(frozenset(changed))
 
     def _end_operations(self) -> None:
         """Ends commands whose switch has arrived, and those that took too long."""
