@@ -133,14 +133,26 @@ async def enable(
 
 
 def report(
-    entry: int | None, number: int, *, overflow: bool = False, rpt_id: str = "LD/LLN0$BR$brcb", members: int = 2
+    entry: int | None,
+    number: int,
+    *,
+    overflow: bool = False,
+    rpt_id: str = "LD/LLN0$BR$brcb",
+    members: int = 2,
+    segment: tuple[int, bool] | None = None,
 ) -> Report:
     options = OptFlds(
-        sequence_number=True, reason_for_inclusion=True, data_set_name=True, buffer_overflow=True, entry_id=entry is not None
+        sequence_number=True,
+        reason_for_inclusion=True,
+        data_set_name=True,
+        buffer_overflow=True,
+        entry_id=entry is not None,
+        segmentation=segment is not None,
     )
     parts: list[peer.IECData] = [peer.VisibleStringData(rpt_id), options.to_bitstring(), peer.UIntData(number)]
     parts += [peer.VisibleStringData(str(DATA_SET)), peer.BoolData(overflow)]
     parts += [peer.OctetStringData(entry.to_bytes(8, "big"))] if entry is not None else []
+    parts += [peer.UIntData(segment[0]), peer.BoolData(segment[1])] if segment is not None else []
     parts += [bitstring_of([True] + [False] * (members - 1))]
     stamp = peer.TimestampData(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number))
     parts += [peer.StructureData([peer.BoolData(True), peer.BitStringData(b"\0\0", 3), stamp]), peer.BitStringData(b"\x40", 1)]
@@ -186,6 +198,22 @@ async def test_whoever_comes_back_says_what_came_last() -> None:
     await enable(subscription, server)
     assert ("EntryID", (42).to_bytes(8, "big")) in server.written
     assert taken(subscription, report(43, 0)) == 1
+
+
+async def test_a_report_whose_last_segment_did_not_come_is_taken_whole_when_it_comes_again() -> None:
+    server, told = buffered(), Told()
+    subscription = Subscription(BLOCK, told)
+    await enable(subscription, server)
+    assert taken(subscription, report(41, 0), report(42, 1, segment=(0, True))) == 1
+    subscription.disconnected()
+    server.blocks["LLN0$BR$brcb"]["RptEna"] = False
+    await enable(subscription, server)
+    assert ("EntryID", (41).to_bytes(8, "big")) in server.written
+    first, last = report(42, 0, segment=(0, True)), report(42, 0, segment=(1, False))
+    assert taken(subscription, first, last) == 1
+    assert (subscription.segments, subscription.repeated) == (2, 0)
+    assert taken(subscription, first, last) == 0
+    assert subscription.repeated == 2
 
 
 async def test_a_server_that_forgot_sends_its_buffer_and_only_what_is_new_is_taken() -> None:

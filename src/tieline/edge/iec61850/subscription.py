@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
@@ -48,6 +49,8 @@ _OPTIONS = frozenset(
 )
 _TRIGGERS = frozenset({TrgOp.DATA_CHANGE, TrgOp.QUALITY_CHANGE, TrgOp.DATA_UPDATE, TrgOp.INTEGRITY, TrgOp.GENERAL_INTERROGATION})
 _OPTIONS_LENGTH, _TRIGGERS_LENGTH = 10, 6
+
+_Key: TypeAlias = "tuple[bytes, int | None, int | None]"
 
 Tell = Callable[[str, Severity, str], None]
 """Hears of something worth an event: its kind, severity, and words."""
@@ -84,10 +87,12 @@ class Subscription:
     """Segments that were put together to reports."""
     _instance: str | None = None
     _last_entry: bytes | None = None
-    _entries: OrderedDict[tuple[bytes, int | None, int | None], None] = field(default_factory=OrderedDict)
+    _entries: OrderedDict[_Key, None] = field(default_factory=OrderedDict)
     _plan: Plan = field(default_factory=lambda: Plan(()))
     _sequence: Sequence = field(default_factory=Sequence)
     _segments: list[Columns] = field(default_factory=list)
+    _unfinished: list[_Key] = field(default_factory=list)
+    """Entries of those segments: they count as handed on when the last has come, and come again where the association ends before."""
     _is_resumed: bool = False
     _is_misfit: bool = False
     _claimed: AbstractSet[int] = frozenset()
@@ -106,7 +111,7 @@ class Subscription:
     def disconnected(self) -> None:
         """The association ended: what was not complete comes again."""
         self.is_enabled = False
-        self._segments.clear()
+        self._drop_segments()
 
     # Taking the block
 
@@ -240,7 +245,7 @@ class Subscription:
         self.data_set = data_set
         report_id = held.get("RptID")
         self.report_id = report_id if isinstance(report_id, str) and report_id else str(name)
-        self._segments.clear()
+        self._drop_segments()
         self._is_misfit = False
 
     def _compare(self, held: dict[str, Value], name: Name, data_set: Name, members: list[Name]) -> None:
@@ -312,11 +317,19 @@ class Subscription:
         """What the report brought is with the gateway: the server need not send it again."""
         if report.entry_id is None or not self.block.is_buffered:
             return
-        self._entries[_key(report)] = None
-        if len(self._entries) > MOST_ENTRIES:
+        self._unfinished.append(_key(report))
+        if report.more_follow and self._segments:
+            return
+        self._entries.update(dict.fromkeys(self._unfinished))
+        self._unfinished.clear()
+        while len(self._entries) > MOST_ENTRIES:
             self._entries.popitem(last=False)
         if not report.more_follow:
             self._last_entry = report.entry_id
+
+    def _drop_segments(self) -> None:
+        self._segments.clear()
+        self._unfinished.clear()
 
     def _is_repeated(self, report: Report) -> bool:
         return report.entry_id is not None and self.block.is_buffered and _key(report) in self._entries
@@ -325,7 +338,7 @@ class Subscription:
         missing = self._sequence.take(report)
         if missing:
             self.missing += missing
-            self._segments.clear()
+            self._drop_segments()
             text = f"{self.block.name}: {missing} reports are missing before number {report.sequence_number}"
             self.tell("reports_missing", Severity.WARNING, text)
         # A server says so of the first report after it was started, too: that is no loss of ours.
@@ -379,7 +392,7 @@ class _Writer:
             raise RemoteError(f"{attribute} cannot be written: {error.words}")
 
 
-def _key(report: Report) -> tuple[bytes, int | None, int | None]:
+def _key(report: Report) -> _Key:
     return report.entry_id or b"", report.entry_time_us, report.segment
 
 
