@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tieline.edge.iec61850.client import DATA_SETS, DOMAINS, VARIABLES, MmsClient
@@ -16,6 +16,9 @@ from tieline.model import RemoteError
 from tieline.protocols.iec61850.mms.layout import Leaf, Member, Part
 from tieline.protocols.iec61850.mms.names import Name
 from tieline.protocols.iec61850.mms.types import MmsType, Simple, find, leaves
+
+TYPES_AT_ONCE = 4
+"""Types that are asked for at once; with all of them, the last would meet their deadline before a slow server comes to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +58,15 @@ class Directory:
         for name in names:
             object_name = Name(name.domain, "$".join(name.item.split("$")[:3]))
             wanted.setdefault(Name(name.domain, name.logical_node), set()).add(object_name)
+        left = iter(wanted.items())
         async with asyncio.TaskGroup() as tasks:
-            for node, objects in wanted.items():
-                tasks.create_task(directory._load(client, node, objects), name=f"type of {node}")
+            for _ in range(TYPES_AT_ONCE):
+                tasks.create_task(directory._load_each(client, left), name="types of logical nodes")
         return directory
+
+    async def _load_each(self, client: MmsClient, left: Iterator[tuple[Name, set[Name]]]) -> None:
+        for node, objects in left:
+            await self._load(client, node, objects)
 
     async def _load(self, client: MmsClient, node: Name, objects: set[Name]) -> None:
         try:
