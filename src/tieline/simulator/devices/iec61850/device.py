@@ -57,6 +57,7 @@ class _Shown:
     values: Column
     qualities: npt.NDArray[np.uint16]
     time_us: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,7 @@ class Iec61850Device:
         self._is_shown = False
         self._changed = threading.Condition()
         self._waiting: deque[_Shown] = deque(maxlen=_MOST_WAITING)
-        self._is_busy = False
+        self._offered = self._applied = 0
         self._is_closing = False
         self._operations: dict[str, _Operation] = {}
         self._offer()
@@ -193,7 +194,7 @@ class Iec61850Device:
         """Whether all that was published has left in reports: each point has a client that gets them and knows all, and nothing waits."""
         server = self._server
         with self._changed:
-            if server is None or self._waiting or self._is_busy:
+            if server is None or self._applied != self._offered:
                 return False
         if server.reports.is_gathering or not all(wire.is_sent for wire in server.clients):
             return False
@@ -231,7 +232,7 @@ class Iec61850Device:
         self._thread = self._server = None
         with self._changed:
             self._is_closing = True
-            self._changed.notify()
+            self._changed.notify_all()
         await asyncio.to_thread(server.stop)
         await asyncio.to_thread(thread.join, _ENDS_WITHIN_S)
         self.data.remove_listener(self._note_settings)
@@ -262,7 +263,6 @@ class Iec61850Device:
                 if self._is_closing:
                     return
                 shown = self._waiting.popleft() if self._waiting else None
-                self._is_busy = shown is not None
             try:
                 if shown is not None:
                     self._show(shown)
@@ -270,8 +270,10 @@ class Iec61850Device:
             except Exception:
                 log.exception("simulated device cannot show its values", device=self.path)
             finally:
-                with self._changed:
-                    self._is_busy = False
+                if shown is not None:
+                    with self._changed:
+                        self._applied = shown.number
+                        self._changed.notify_all()
             self._tell_watch()
 
     def _wait_s(self) -> float | None:
@@ -306,8 +308,8 @@ class Iec61850Device:
 
     def _end_operations(self) -> None:
         """Ends commands whose switch has arrived, and those that took too long."""
-        server = self._server
-        if server is None:
+        server, loop = self._server, self._loop
+        if server is None or loop is None:
             return
         with self._changed:
             now = time.monotonic()
@@ -319,7 +321,8 @@ class Iec61850Device:
             for reference in ended:
                 del self._operations[reference]
         for reference, cause in ended.items():
-            server.controls.finish(reference, cause)
+            # Not here: a command holds the lock that this needs, and waits for this thread to show what it did.
+            loop.call_soon_threadsafe(loop.run_in_executor, None, server.controls.finish, reference, cause)
 
     def _note_settings(self, changed: list[Node]) -> None:
         """A client may have written settings; what the device itself has put there is not told."""
@@ -381,14 +384,16 @@ class Iec61850Device:
             with self._changed:
                 self._operations[reference] = _Operation(number=status, target=target, until_s=until_s)
                 self._changed.notify()
-        done: Future[None] = Future()
+        done: Future[int] = Future()
         loop.call_soon_threadsafe(self._carry_out, number, value, done)
         try:
-            done.result(_ACTS_WITHIN_S)
+            number_shown = done.result(_ACTS_WITHIN_S)
         except (TielineError, TimeoutError):
             with self._changed:
                 self._operations.pop(reference, None)
             return ADD_CAUSE_BLOCKED_BY_PROCESS
+        with self._changed:
+            self._changed.wait_for(lambda: self._applied >= number_shown or self._is_closing, _ACTS_WITHIN_S)
         return IN_EXECUTION if is_moved else None
 
     def _engineering(self, number: int, command: Command) -> float | None:
@@ -397,7 +402,7 @@ class Iec61850Device:
 
     # The event loop's side of them
 
-    def _carry_out(self, number: int, value: float, done: Future[None]) -> None:
+    def _carry_out(self, number: int, value: float, done: Future[int]) -> None:
         try:
             self._values[number] = value
             status = self._status.get(number)
@@ -406,17 +411,18 @@ class Iec61850Device:
                     self._values[follower] = _position(value) if self.points[follower].kind is PointKind.DOUBLE else value
             if self.on_write is not None:
                 self.on_write(number, value)
-            self._offer()
-            done.set_result(None)
+            done.set_result(self._offer())
         except TielineError as error:
             done.set_exception(error)
 
-    def _offer(self) -> None:
+    def _offer(self) -> int:
         self._switches.interlock(self._values)
-        shown = _Shown(self._values.copy(), self._qualities.copy(), self._clock.now_us())
+        values, qualities, now_us = self._values.copy(), self._qualities.copy(), self._clock.now_us()
         with self._changed:
-            self._waiting.append(shown)
-            self._changed.notify()
+            self._offered += 1
+            self._waiting.append(_Shown(values, qualities, now_us, self._offered))
+            self._changed.notify_all()
+            return self._offered
 
     def _tell_watch(self) -> None:
         if self._watch is not None and self._loop is not None:
