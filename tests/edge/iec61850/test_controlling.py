@@ -17,7 +17,7 @@ from tieline.edge.iec61850.settings import ControlledPoint
 from tieline.io import SystemClock
 from tieline.model import RefusedError, RemoteError, TielineError, UnavailableError
 from tieline.protocols.iec61850.mms.control import Command, ControlInformed, ControlModel, LastApplError
-from tieline.protocols.iec61850.mms.errors import ServiceError
+from tieline.protocols.iec61850.mms.errors import RejectError, ServiceError
 from tieline.protocols.iec61850.mms.names import Name, name_of
 from tieline.protocols.iec61850.mms.types import Component, MmsType, Simple, Structure
 from tieline.protocols.iec61850.mms.values import AccessError, Value
@@ -62,6 +62,7 @@ class Server:
     types: Structure = field(default_factory=node)
     answers: dict[str, Value | TielineError | Callable[[Server], Value]] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
+    values: dict[str, Value] = field(default_factory=dict)
     is_open: bool = True
     silent_since: float = 0.0
 
@@ -92,6 +93,7 @@ class Server:
         raise NotImplementedError
 
     async def write(self, name: Name, value: Value, mms_type: MmsType) -> AccessError | None:
+        self.values[name.item.rpartition("$")[2]] = value
         answer = self._answer(name)
         assert answer is None or isinstance(answer, AccessError)
         return answer
@@ -148,6 +150,23 @@ async def test_a_selection_whose_operate_is_refused_is_cancelled() -> None:
         with pytest.raises(RemoteError, match="blocked by interlocking"):
             await operate(server)
         assert server.sent == [first, "Oper", "Cancel"]
+
+
+async def test_a_selection_whose_operate_is_answered_with_an_error_is_cancelled() -> None:
+    for refusal in (ServiceError(7, 3), RejectError("what?")):
+        server = Server(model=int(ControlModel.SBO_ENHANCED), answers={"Oper": refusal})
+        with pytest.raises(RemoteError, match="the command was refused"):
+            await operate(server)
+        assert server.sent == ["SBOw", "Oper", "Cancel"]
+
+
+async def test_a_cancel_has_the_parts_that_its_type_wants() -> None:
+    oper = Structure(tuple(each for each in OPER.components if each.name != "Check"))
+    parts = of(Pos=of(SBO=Simple("visible-string", -129), Oper=oper, Cancel=CANCEL))
+    server = Server(types=of(CO=parts, CF=of(Pos=MODEL)), model=2, answers={"SBO": "LD/CSWI1$CO$Pos", "Oper": refuses(10)})
+    with pytest.raises(RemoteError, match="blocked by interlocking"):
+        await operate(server)
+    assert server.values["Cancel"] == server.values["Oper"]
 
 
 @pytest.mark.parametrize("answer", [AccessError(3), UnconfirmedError("late"), ServiceError(7, 3)])

@@ -34,7 +34,7 @@ from tieline.protocols.iec61850.mms.control import (
 )
 from tieline.protocols.iec61850.mms.errors import RejectError, ServiceError
 from tieline.protocols.iec61850.mms.names import Name
-from tieline.protocols.iec61850.mms.types import MmsType
+from tieline.protocols.iec61850.mms.types import MmsType, Structure
 from tieline.protocols.iec61850.mms.values import AccessError, Value
 
 REASON_GRACE_S = 0.3
@@ -187,6 +187,8 @@ class Controls:
         except LocalError as error:
             raise RefusedError(str(error)) from error
         except (ServiceError, RejectError) as error:
+            if selected_in is not None:
+                await self._cancel(client, selected_in, target, oper, value)
             raise RemoteError(f"the command was refused: {error}") from error
         except RemoteError as error:
             raise UnconfirmedError(str(error)) from error
@@ -194,16 +196,17 @@ class Controls:
             return
         reason = await _reason(watch, denied)
         if selected_in is not None:
-            await self._cancel(client, selected_in, target, value)
+            await self._cancel(client, selected_in, target, oper, value)
         raise RemoteError(f"the command was refused: {reason}")
 
-    async def _cancel(self, client: MmsClient, directory: Directory, target: Name, value: Value) -> None:
+    async def _cancel(self, client: MmsClient, directory: Directory, target: Name, oper: MmsType, value: Value) -> None:
         """Gives a selection back, where that can be done; that it cannot is no news."""
         name = target.child("Cancel")
-        mms_type = directory.find(name)
-        if mms_type is not None and isinstance(value, tuple):
-            try:
-                await client.write(name, value[:-1], mms_type)  # the same without Check
+        cancel = directory.find(name)
+        if isinstance(cancel, Structure) and isinstance(oper, Structure) and isinstance(value, tuple):
+            operated = dict(zip((each.name for each in oper.components), value, strict=True))
+            try:  # what was operated, usually without Check
+                await client.write(name, tuple(operated.get(each.name) for each in cancel.components), cancel)
             except (RemoteError, LocalError, UnavailableError):
                 return
 
