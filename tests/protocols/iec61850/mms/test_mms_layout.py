@@ -156,3 +156,18 @@ def test_damaged_bodies_give_columns_or_an_error_and_nothing_else() -> None:
         assert len(columns.quality) == len(columns.quality_row)
         assert len(columns.time_us) == len(columns.time_row) == len(columns.time_quality)
     assert 0 < errors < 20_000
+
+
+def test_what_is_a_number_does_not_depend_on_what_came_before() -> None:
+    sound, too_large = bytes([0x86, 9, *bytes(8), 5]), bytes([0x86, 9, 1, *bytes(7), 5])
+    padded, senseless = b"\x84\x02\x06\x80", b"\x84\x02\x0b\x80"
+    for good, bad, number in ((sound, too_large, 5.0), (padded, senseless, 2.0)):
+        plan = Plan([Member((VALUE(0),))])
+        numbers = [float(plan.decode(body, all_of(1)).value[0]) for body in (good, bad, good, bad)]
+        assert numbers[::2] == [number, number]
+        assert all(map(math.isnan, numbers[1::2]))
+
+
+def test_a_signaling_nan_is_no_number_and_no_complaint() -> None:
+    for body in (b"\x87\x05\x08\x7f\xa0\x00\x01", b"\x87\x09\x0b\x7f\xf4" + bytes(5) + b"\x01"):
+        assert math.isnan(single(Member((VALUE(0),)), body).value[0])

@@ -32,6 +32,8 @@ MOST_LAYOUTS = 64
 """Layouts that are remembered for a data set; the longest unused is dropped."""
 
 _DENIED = 0x80
+_HEADED = frozenset({0x84, 0x87})
+"""Bit strings and floating point: padding and format, their first octet, belong to the shape, as a ninth octet of an integer does."""
 
 
 class Part(IntEnum):
@@ -214,10 +216,11 @@ class _Builder:
         elif _is_number(body, found):
             shift = body[found.start] if found.tag == 0x84 else 0
             self.values.setdefault((found.tag, size, shift), []).append((leaf.row, found.start))
-            if found.tag in {0x84, 0x87}:  # padding and format belong to the shape
+            if found.tag in _HEADED or size > 8:
                 self.fixed.append((found.start, found.start + 1))
         else:
             self.absent.append(leaf.row)
+            self.fixed.append((found.start, min(found.start + 1, found.stop)))
 
 
 def _layout_of(
@@ -327,7 +330,8 @@ def _boolean(_: _Gather, octets: Octets) -> npt.NDArray[np.float64]:
 
 def _floating(gather: _Gather, octets: Octets) -> npt.NDArray[np.float64]:
     kind = ">f4" if gather.size == 5 else ">f8"
-    numbers: npt.NDArray[np.float64] = np.ascontiguousarray(octets[:, 1:]).view(kind)[:, 0].astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a device may send a signaling NaN, at which numpy would complain
+        numbers: npt.NDArray[np.float64] = np.ascontiguousarray(octets[:, 1:]).view(kind)[:, 0].astype(np.float64)
     return numbers
 
 
