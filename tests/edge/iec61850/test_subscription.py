@@ -302,6 +302,31 @@ async def test_a_block_that_refuses_is_unusable_and_says_what_it_refused(attribu
     assert not subscription.is_enabled
 
 
+async def test_what_was_reserved_and_cannot_be_used_is_given_back() -> None:
+    block = ReportBlock(name=Name(LD, "LLN0$RP$urcb"), data_set=DATA_SET)
+    unbuffered = Server({"LLN0$RP$urcb": FRESH | {"Resv": False}}, {"LLN0$RP$urcb": structure(UNBUFFERED)})
+    for server, taken_block in ((unbuffered, block), (buffered(), BLOCK), (buffered(ResvTms=-1), BLOCK)):
+        (held,) = server.blocks.values()
+        before = dict(held)
+        server.refuses.add("RptEna")
+        with pytest.raises(UnusableError):
+            await enable(Subscription(taken_block, Told()), server)
+        assert [held.get(each) for each in ("Resv", "ResvTms")] == [before.get(each) for each in ("Resv", "ResvTms")]
+
+
+async def test_a_buffer_that_holds_what_we_lack_stays_reserved() -> None:
+    server = buffered()
+    subscription = Subscription(BLOCK, Told(), reservation_s=60)
+    await enable(subscription, server)
+    taken(subscription, report(1, 0))
+    subscription.disconnected()
+    server.blocks["LLN0$BR$brcb"]["RptEna"] = False
+    server.refuses.add("RptEna")
+    with pytest.raises(UnusableError):
+        await enable(subscription, server)
+    assert server.blocks["LLN0$BR$brcb"]["ResvTms"] == 60
+
+
 async def test_a_refused_general_interrogation_is_told_and_the_rest_works() -> None:
     server, told = buffered(), Told()
     server.refuses.add("GI")

@@ -164,8 +164,10 @@ class Subscription:
             self._sequence = Sequence()
             self.is_enabled = True  # reports may come before the answer does
             await writer.write("RptEna", value=True)
-        except BaseException:
+        except BaseException as error:
             self.is_enabled = False
+            if isinstance(error, RemoteError | LocalError) and (name.item != self._instance or self._last_entry is None):
+                await self._give_back(writer, held)
             raise
         self._instance = name.item
         try:
@@ -181,6 +183,17 @@ class Subscription:
             await writer.write("ResvTms", value=self.reservation_s)
         elif "Resv" in held:
             await writer.write("Resv", value=True)
+
+    async def _give_back(self, writer: _Writer, held: dict[str, Value]) -> None:
+        """Ends a reservation of what cannot be used, so that others can; that it does not end is no news."""
+        try:
+            if "ResvTms" in held:
+                if held["ResvTms"] != -1:
+                    await writer.write("ResvTms", value=0)
+            elif "Resv" in held:
+                await writer.write("Resv", value=False)
+        except (RemoteError, LocalError):
+            return
 
     async def _choose_data_set(
         self, writer: _Writer, held: dict[str, Value], to_cover: tuple[Name, ...]
