@@ -183,3 +183,12 @@ def test_an_object_is_selected_when_the_answer_bears_a_name() -> None:
     assert check_selected(["LD/CSWI1$CO$Pos"])
     assert not check_selected([""])
     assert not check_selected([None])
+
+
+def test_a_whole_number_may_be_off_by_what_taking_out_a_scale_costs() -> None:
+    integer = Simple("integer", 32)
+    assert [control_value(integer, tenths / 10 / 0.1) for tenths in (3, 17, 23, -23)] == [3, 17, 23, -23]
+    assert control_value(Simple("boolean"), 0.3 / 0.1 - 2) is True
+    for value in (2.5, 23.001, 1e-6):
+        with pytest.raises(LocalError, match="whole number"):
+            control_value(integer, value)

@@ -94,6 +94,8 @@ ADD_CAUSES = {
 
 _ERRORS = {0: "", 1: "unknown error", 2: "the timeout test failed", 3: "the operator test failed"}
 _LAST_APPL_ERROR = "LastApplError"
+_ROUNDING = 1e-9
+"""How far a whole number may be off after a scale was taken out of it: 2.3 / 0.1 is no 23."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,16 +222,17 @@ def control_value(mms_type: MmsType, value: float) -> Value:
         raise LocalError(f"{value} is no value for a control")
     if mms_type.kind == "float":
         return value
-    if value != int(value):
+    whole = round(value)
+    if abs(value - whole) > _ROUNDING * max(1.0, abs(value)):
         raise LocalError(f"{value:g} is not a whole number")
     if mms_type.kind == "boolean":
-        if value not in {0, 1}:
+        if whole not in {0, 1}:
             raise LocalError(f"{value:g} is neither 0 nor 1")
-        return bool(value)
-    if mms_type.kind == "bit-string" and mms_type.size in {2, -2} and 0 <= value <= 3:
-        return Bits(int(value), 2)
+        return bool(whole)
+    if mms_type.kind == "bit-string" and mms_type.size in {2, -2} and 0 <= whole <= 3:
+        return Bits(whole, 2)
     if mms_type.kind in {"integer", "unsigned"}:
-        return int(value)
+        return whole
     raise LocalError(f"a number does not fit into {mms_type.kind}")
 
 
