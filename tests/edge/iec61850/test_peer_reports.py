@@ -20,15 +20,17 @@ from tests.edge.iec61850.station import (
     LD,
     POINTS,
     POWER,
+    UNBUFFERED,
     WIDE,
     driving,
     line_to,
+    make_point,
     monitored,
     needs_peer,
     serving,
     settings,
 )
-from tieline.edge.iec61850.settings import ReportBlock
+from tieline.edge.iec61850.settings import ControlledPoint, ReportBlock
 from tieline.io import SystemClock
 from tieline.model import VALIDITY, Quality
 from tieline.protocols.iec61850.mms.library import Selectors
@@ -291,3 +293,21 @@ async def test_nothing_is_lost_and_nothing_doubled_across_a_minute_with_changes(
         await seen.until(lambda: seen.newest(wide)[1] == 10 + count and seen.driver.health.is_up, 60.0)
         changes = [(stamp, value) for stamp, value, quality in seen.of(wide) if quality & Quality.DEVICE_TIME]
         assert changes == [((T_MS + number) * 1000, number + 1.0) for number in range(10 + count)]
+
+
+async def test_a_block_that_stops_to_report_is_noticed_its_points_are_read_and_it_is_enabled_again() -> None:
+    reporting = ControlledPoint(point=make_point("reporting"), target=Name(LD, "LLN0$RP$urMeasured01$RptEna"))
+    block = dataclasses.replace(UNBUFFERED, integrity_s=0.1)
+    chosen = settings(0, reports=(block,), controlled=(reporting,), enable_again_s=3.0, monitored=(FREQUENCY,), poll_s=0.05)
+    async with serving() as peer, driving(dataclasses.replace(chosen, port=peer.port)) as seen:
+        await seen.up()
+        (subscription,) = seen.driver.subscriptions
+        await seen.until(lambda: seen.newest(FREQUENCY)[2] & VALIDITY == 0)
+        await seen.until(lambda: subscription.has_integrity)
+        await seen.driver.write(reporting.point.id, 0.0)
+        await peer.ask("update", object=f"{LD}/MMXU1.Hz", value=48.5, quality=0, time_ms=T_MS)
+        await seen.until(lambda: seen.newest(FREQUENCY)[1] == 48.5)
+        assert any("has stopped to report" in text for text in seen.texts("reports_unavailable"))
+        await seen.until(lambda: subscription.is_enabled)
+        await peer.ask("update", object=f"{LD}/MMXU1.Hz", value=51.5, quality=0, time_ms=T_MS + 1)
+        await seen.until(lambda: seen.newest(FREQUENCY)[1] == 51.5)

@@ -447,6 +447,7 @@ class Iec61850Driver:
             if abs(offset_s - before_s) > CLOCK_STEP_S:
                 log.warning("clock stepped", device=self.device.path, step_s=round(offset_s - before_s, 3))
                 self._acquisition.clock_stepped(self._clock.now_us())
+            self._forsake_silent()
             if self._clock.monotonic() >= next_refresh:
                 next_refresh = self._clock.monotonic() + self._refresh_s
                 now_us = self._clock.now_us()
@@ -454,6 +455,17 @@ class Iec61850Driver:
                     self._hand_on(self._acquisition.repeat_absent(now_us))
                 if self._is_up:
                     self._hand_on(self._acquisition.refresh(now_us - self._delay_us))
+
+    def _forsake_silent(self) -> None:
+        """Reads what blocks reported that do not report any more; their values would look true for ever."""
+        now_s = self._clock.monotonic()
+        silent = [each for each in self._subscriptions if each.is_silent(now_s)]
+        for each in silent:
+            each.forsake()
+            text = f"{self.device.path}: {each.block.name} has stopped to report, its points are read until it does again"
+            self._tell_once("reports_unavailable", Severity.WARNING, text)
+        if silent and self._is_up:
+            self._plan_polls()
 
     def _offset_s(self) -> float:
         return self._clock.now_us() / 1e6 - self._clock.monotonic()

@@ -36,6 +36,12 @@ MOST_ENTRIES = 10_000
 MOST_SEGMENTS = 4_096
 """Segments that are kept until the last has come."""
 
+INTEGRITY_PERIODS = 3
+"""A block whose integrity reports have come, and then do not for so many periods, does not report any more."""
+
+INTEGRITY_GRACE_S = 2.0
+
+_INTEGRITY = 0x80 >> TrgOp.INTEGRITY
 _OPTIONS = frozenset(
     {
         OptFld.SEQUENCE_NUMBER,
@@ -85,6 +91,8 @@ class Subscription:
     """Reports that were missing."""
     segments: int = 0
     """Segments that were put together to reports."""
+    has_integrity: bool = False
+    """Integrity reports have come since it was enabled."""
     _instance: str | None = None
     _last_entry: bytes | None = None
     _entries: OrderedDict[_Key, None] = field(default_factory=OrderedDict)
@@ -95,6 +103,9 @@ class Subscription:
     """Entries of those segments: they count as handed on when the last has come, and come again where the association ends before."""
     _is_resumed: bool = False
     _is_misfit: bool = False
+    _has_spoken: bool = False
+    _spoke_s: float = 0.0
+    _is_forsaken: bool = False
     _claimed: AbstractSet[int] = frozenset()
 
     @property
@@ -111,6 +122,23 @@ class Subscription:
     def disconnected(self) -> None:
         """The association ended: what was not complete comes again."""
         self.is_enabled = False
+        self._is_forsaken = False
+        self._drop_segments()
+
+    def is_silent(self, now_s: float) -> bool:
+        """Whether integrity reports, which did come, have failed to; to be asked regularly, with a monotonic time in seconds.
+
+        That an association is alive does not mean that its blocks report: a device may have disabled one, or its reporting may hang.
+        """
+        if self._has_spoken or not self.is_enabled or not self.has_integrity:
+            self._spoke_s, self._has_spoken = now_s, False
+        limit_s = INTEGRITY_PERIODS * self.block.integrity_s + self.block.buffer_time_s + INTEGRITY_GRACE_S
+        return self.block.integrity_s > 0 and now_s - self._spoke_s > limit_s
+
+    def forsake(self) -> None:
+        """It is silent: what it brought is not followed any more, until it is enabled again."""
+        self.is_enabled = False
+        self._is_forsaken = True
         self._drop_segments()
 
     # Taking the block
@@ -154,7 +182,9 @@ class Subscription:
         writer = _Writer(client, directory, name)
         held = await writer.read()
         if held.get("RptEna"):
-            raise RemoteError("another client has it")
+            if not self._is_forsaken or name.item != self._instance:
+                raise RemoteError("another client has it")
+            await writer.write("RptEna", value=False)
         await self._reserve(writer, held)
         try:
             data_set, members = await self._choose_data_set(writer, held, to_cover)
@@ -162,6 +192,7 @@ class Subscription:
             await self._configure(writer, held)
             await self._resume(writer)
             self._sequence = Sequence()
+            self.has_integrity = False
             self.is_enabled = True  # reports may come before the answer does
             await writer.write("RptEna", value=True)
         except BaseException as error:
@@ -170,6 +201,7 @@ class Subscription:
                 await self._give_back(writer, held)
             raise
         self._instance = name.item
+        self._is_forsaken = False
         try:
             await writer.write("GI", value=True)
         except RemoteError as error:
@@ -308,6 +340,7 @@ class Subscription:
 
     def take(self, report: Report) -> Taken | None:
         """What a report brings; None where it came before, or where segments of it are still to come. Raises `RemoteError`."""
+        self._has_spoken = True
         if report.members != len(self.members):
             self._misfit(report)
             return None
@@ -318,6 +351,7 @@ class Subscription:
         columns = self._plan.decode(
             report.body, report.included, has_references=report.has_references, has_reasons=report.has_reasons
         )
+        self.has_integrity |= columns.reason is not None and bool((columns.reason & _INTEGRITY).any())
         self._segments.append(columns)
         if report.more_follow and len(self._segments) < MOST_SEGMENTS:
             return None
