@@ -143,10 +143,10 @@ async def test_a_client_without_a_certificate_is_refused(field: Field) -> None:
 
 
 async def test_a_breaker_is_opened_over_the_wire_and_its_feedback_follows(field: Field) -> None:
-    device = modbus(field, "millbrook/rtu-1")
-    row = device.row(device.number("in1_command"))
-    position, current = device.number("in1_position"), device.number("in1_current_a")
-    async with master(field, "millbrook/rtu-1") as client:
+    device = modbus(field, "sunfield/ppc-1")
+    row = device.row(device.number("poc_command"))
+    position, current = device.number("poc_position"), device.number("poc_current_a")
+    async with master(field, "sunfield/ppc-1") as client:
         answer = await client.write_coil(row.address, value=False, device_id=1)
         assert not answer.isError()
         for _ in range(2):
