@@ -106,6 +106,19 @@ async def test_an_error_of_ours_ends_the_association_and_nothing_else() -> None:
     assert any("error of ours" in end for end in ends)
 
 
+async def test_octets_that_never_become_a_message_are_no_sign_of_life() -> None:
+    async with client_of(lambda *_: b"\x82\x00") as (client, ends):
+        since = client.silent_since
+        for _ in range(3):
+            client.received(b"\x03\x00\x00\x07\x02\xf0\x00")
+        client.received(b"\x03")
+        assert client.silent_since == since
+        client.received(b"\x00\x00\x07\x02\xf0\x00")
+        await client.ask_alive()
+        assert client.silent_since > since
+        assert ends == []
+
+
 async def test_an_association_that_is_refused_by_ending_it_is_unavailable() -> None:
     async def hangs_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await _packet(reader)

@@ -138,9 +138,9 @@ class Association:
 
     def received(self, data: bytes) -> None:
         """Octets from the channel."""
-        self.silent_since = self._loop.time()
         try:
             for event in self._session.receive(data):
+                self.silent_since = self._loop.time()  # octets that never become a message are no sign of life
                 self._take(event)
             self._flush()
         except RemoteError as error:
