@@ -18,6 +18,7 @@ from tieline.protocols.goose import (
     Data,
     Expected,
     Float32,
+    Float64,
     FrameReader,
     Structure,
     Trust,
@@ -252,3 +253,9 @@ def test_a_block_without_points_gives_no_samples() -> None:
     values = BlockValues(GooseBlock(expected=EXPECTED, device="q01"))
     assert len(values.take([Bench().update()], NOW_US)) == 0
     assert len(values.expire(NOW_US)) == 0
+
+
+def test_a_value_that_its_scale_makes_infinite_is_no_number_and_no_complaint() -> None:
+    bench = Bench(GoosePoint(point=PointId(2), value=(0,), scale=1e10))
+    (quality,) = bench.take(bench.of(Float64(1e308))).quality.tolist()
+    assert quality & ~DEVICE == NO_NUMBER

@@ -203,3 +203,9 @@ def test_a_clock_that_was_set_back_does_not_push_samples_into_the_future() -> No
 )
 def test_the_quality_of_a_time_is_what_its_octet_says(octet: int, expected: int) -> None:
     assert TIME_WORTH[octet] == expected
+
+
+def test_a_value_that_its_scale_makes_infinite_is_no_number_and_no_complaint() -> None:
+    acquisition = Acquisition([dataclasses.replace(BREAKER, scale=1e10)])
+    (quality,) = acquisition.take(columns(value=1e308, quality=0), received_us=T).quality.tolist()
+    assert quality & 3 == Quality.INVALID

@@ -125,7 +125,8 @@ class BlockValues:
         self, columns: Columns, updates: list[Update], layout: Layout
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint16]]:
         """Values in the points' units and their quality: a row for each message, a column for each point."""
-        value = columns.numbers[:, self._value_at] * self._scale + self._offset
+        with np.errstate(over="ignore", invalid="ignore"):  # what is beyond all numbers is marked below
+            value = columns.numbers[:, self._value_at] * self._scale + self._offset
         status = np.zeros(value.shape, np.uint16)
         has_quality = self._quality_at >= 0
         octets = columns.bits[:, self._quality_at[has_quality]] & np.uint64((1 << QUALITY_BITS) - 1)

@@ -73,7 +73,8 @@ class Acquisition:
         value_before, shown_before = self._value[rows], self._reported[rows]
         was_held = self._is_held[rows].copy()
         value_row = columns.value_row
-        self._value[value_row] = columns.value * self._scale[value_row] + self._offset[value_row]
+        with np.errstate(over="ignore", invalid="ignore"):  # what is beyond all numbers is marked below
+            self._value[value_row] = columns.value * self._scale[value_row] + self._offset[value_row]
         self._status[columns.quality_row] = columns.quality & STATUS
         value = self._value[rows]
         shown = np.where(np.isfinite(value), self._status[rows], _NO_NUMBER)
