@@ -216,6 +216,13 @@ async def test_a_report_whose_last_segment_did_not_come_is_taken_whole_when_it_c
     assert subscription.repeated == 2
 
 
+async def test_segments_that_bring_more_than_there_is_are_not_kept() -> None:
+    subscription = Subscription(BLOCK, Told())
+    await enable(subscription, buffered())
+    endless = [report(1, 0, segment=(number, True)) for number in range(9)]
+    assert [subscription.take(each) is not None for each in endless] == [False, False, True] * 3
+
+
 async def test_a_server_that_forgot_sends_its_buffer_and_only_what_is_new_is_taken() -> None:
     server, told = buffered(), Told()
     subscription = Subscription(BLOCK, told)

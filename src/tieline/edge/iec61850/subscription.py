@@ -99,6 +99,8 @@ class Subscription:
     _plan: Plan = field(default_factory=lambda: Plan(()))
     _sequence: Sequence = field(default_factory=Sequence)
     _segments: list[Columns] = field(default_factory=list)
+    _collected: int = 0
+    """Members in those segments."""
     _unfinished: list[_Key] = field(default_factory=list)
     """Entries of those segments: they count as handed on when the last has come, and come again where the association ends before."""
     _is_resumed: bool = False
@@ -353,11 +355,14 @@ class Subscription:
         )
         self.has_integrity |= columns.reason is not None and bool((columns.reason & _INTEGRITY).any())
         self._segments.append(columns)
-        if report.more_follow and len(self._segments) < MOST_SEGMENTS:
+        self._collected += len(report.included)
+        # A member comes once in a report: segments that bring more than there are would have no end.
+        if report.more_follow and self._collected <= len(self.members) and len(self._segments) < MOST_SEGMENTS:
             return None
         self.segments += len(self._segments) if len(self._segments) > 1 else 0
         whole = Columns.joined(self._segments)
         self._segments.clear()
+        self._collected = 0
         return Taken(whole, report.entry_time_us)
 
     def handed_on(self, report: Report) -> None:
@@ -376,6 +381,7 @@ class Subscription:
 
     def _drop_segments(self) -> None:
         self._segments.clear()
+        self._collected = 0
         self._unfinished.clear()
 
     def _is_repeated(self, report: Report) -> bool:
