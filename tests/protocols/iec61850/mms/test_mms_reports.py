@@ -124,3 +124,12 @@ def test_segments_of_one_number_belong_together() -> None:
 def test_a_segment_that_is_missing_is_missed(parts: list[tuple[int, int, bool]]) -> None:
     sequence = Sequence()
     assert sum(sequence.take(numbered(number, segment, more=more)) for number, segment, more in parts) == 1
+
+
+def test_an_entry_identifier_that_is_too_long_to_be_remembered_is_an_error() -> None:
+    short, long = (peer.encode_data(peer.OctetStringData(bytes(size))) for size in (8, 65))
+    ours = peer.encode_data(peer.OctetStringData(bytes(range(8))))
+    whole = encoded(OptFlds(entry_id=True))
+    assert decode_report(whole.replace(ours, short)).entry_id == bytes(8)
+    with pytest.raises(RemoteError, match="65 octets"):
+        decode_report(whole.replace(ours, long))

@@ -19,6 +19,8 @@ from tieline.protocols.iec61850.mms.values import Bits, Moment, Value, decode_si
 
 LIST_NAME = "RPT"
 MOST_MEMBERS = 65_536
+MOST_ENTRY_OCTETS = 64
+"""An EntryID has 8; thousands of them are remembered, so that they must not be long."""
 
 
 class OptFld(IntEnum):
@@ -119,6 +121,8 @@ def decode_report(results: bytes) -> Report:
     data_set = reader.text("data set") if options.has(OptFld.DATA_SET) else ""
     has_overflowed = reader.flag("buffer overflow") if options.has(OptFld.BUFFER_OVERFLOW) else False
     entry_id = reader.value() if options.has(OptFld.ENTRY_ID) else None
+    if isinstance(entry_id, bytes) and len(entry_id) > MOST_ENTRY_OCTETS:
+        raise RemoteError(f"a report's entry identifier has {len(entry_id)} octets")
     conf_rev = reader.number("configuration revision") if options.has(OptFld.CONF_REV) else None
     segment, more = None, False
     if options.has(OptFld.SEGMENTATION):
