@@ -311,3 +311,26 @@ async def test_a_block_that_stops_to_report_is_noticed_its_points_are_read_and_i
         await seen.until(lambda: subscription.is_enabled)
         await peer.ask("update", object=f"{LD}/MMXU1.Hz", value=51.5, quality=0, time_ms=T_MS + 1)
         await seen.until(lambda: seen.newest(FREQUENCY)[1] == 51.5)
+
+
+async def test_a_buffered_block_that_becomes_free_takes_its_points_from_the_one_that_stood_in() -> None:
+    wide = monitored("a-0", f"{LD}/MMXN1.A0", "MX", "mag.f")
+    stand_in, better = (
+        ReportBlock(name=Name(LD, f"LLN0${name}"), data_set=WIDE, integrity_s=0) for name in ("RP$urWide01", "BR$brWide01")
+    )
+    async with serving() as peer, contextlib.AsyncExitStack() as other:
+        chosen = settings(peer.port, monitored=(wide,), reports=(better,), enable_again_s=0.1)
+        first = await other.enter_async_context(driving(chosen))
+        await first.until(lambda: first.driver.subscriptions[0].is_enabled)
+        async with driving(dataclasses.replace(chosen, reports=(stand_in, better))) as seen:
+            await seen.up()
+            buffered, unbuffered = seen.driver.subscriptions
+            assert (buffered.is_enabled, unbuffered.is_enabled) == (False, True)
+            await other.aclose()
+            await seen.until(lambda: buffered.is_enabled and not unbuffered.members[0].rows)
+            assert buffered.members[0].rows == (0,)
+            await peer.ask("update", object=f"{LD}/MMXN1.A0", value=7.5, quality=0, time_ms=T_MS)
+            await seen.until(lambda: seen.newest(wide)[1] == 7.5)
+            await peer.ask("update", object=f"{LD}/MMXN1.A0", value=8.5, quality=0, time_ms=T_MS + 1)
+            await seen.until(lambda: seen.newest(wide)[1] == 8.5)
+            assert [value for _, value, quality in seen.of(wide) if quality & Quality.DEVICE_TIME] == [7.5, 8.5]

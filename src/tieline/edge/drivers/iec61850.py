@@ -302,9 +302,14 @@ class Iec61850Driver:
         if directory is None:
             return False
         try:
-            others = [member for each in self._subscriptions if each.is_enabled for member in each.members]
-            claimed = self._meanings.covered(others)
-            await subscription.enable(association, directory, self._meanings, to_cover=to_cover, claimed=claimed)
+            await subscription.enable(
+                association, directory, self._meanings, to_cover=to_cover, claimed=self._claimed_from(subscription)
+            )
+            if subscription.block.is_buffered:  # it has what happened meanwhile; others that stood in for it have not
+                rows = self._meanings.covered(subscription.members)
+                for other in self._subscriptions:
+                    if other.is_enabled and not other.block.is_buffered:
+                        other.leave(rows)
         except UnusableError as error:
             text = f"{self.device.path}: no reports of {subscription.block.name}, its points are read instead: {error}"
             self._tell_once("reports_unavailable", Severity.WARNING, text)
@@ -313,6 +318,12 @@ class Iec61850Driver:
             told for told in self._told if str(subscription.block.name) not in told[1] or told[0] != "reports_unavailable"
         }
         return True
+
+    def _claimed_from(self, subscription: Subscription) -> set[int]:
+        """Rows that others report which are as good: a buffered block yields to buffered ones only."""
+        is_buffered = subscription.block.is_buffered
+        as_good = [each for each in self._subscriptions if each.is_enabled and (each.block.is_buffered or not is_buffered)]
+        return self._meanings.covered(member for each in as_good for member in each.members)
 
     async def _enable_made(self, association: Association) -> None:
         """Data sets are made of what the others do not have."""

@@ -332,6 +332,14 @@ class Subscription:
             text = f"{writer.block} does not know the entry that came last ({error}); what it lost before that is not known"
             self.tell("device_events_lost", Severity.WARNING, text)
 
+    def leave(self, rows: AbstractSet[int]) -> None:
+        """From now on, another block reports these rows."""
+        plan = tuple(member.without(rows) for member in self.members)
+        if plan != self.members:
+            self._plan = Plan(plan)
+            self.members = plan
+            self._drop_segments()
+
     # Taking its reports
 
     def is_mine(self, report: Report) -> bool:
