@@ -209,3 +209,18 @@ def test_a_value_that_its_scale_makes_infinite_is_no_number_and_no_complaint() -
     acquisition = Acquisition([dataclasses.replace(BREAKER, scale=1e10)])
     (quality,) = acquisition.take(columns(value=1e308, quality=0), received_us=T).quality.tolist()
     assert quality & 3 == Quality.INVALID
+
+
+@pytest.mark.parametrize(("position", "value"), [(1, 0.0), (2, 1.0)])
+def test_a_command_of_a_switch_shows_off_and_on(position: int, value: float) -> None:
+    acquisition = Acquisition([dataclasses.replace(BREAKER, is_switched=True)])
+    samples = acquisition.take(columns(value=position, quality=0, time=T), received_us=T + S)
+    assert rows_of(samples) == [(T, value, DEVICE)]
+
+
+@pytest.mark.parametrize("position", [0, 3])
+def test_a_command_of_a_switch_that_is_in_neither_position_shows_none(position: int) -> None:
+    acquisition = Acquisition([dataclasses.replace(BREAKER, is_switched=True)])
+    samples = acquisition.take(columns(value=position, quality=0, time=T), received_us=T + S)
+    assert np.isnan(samples.value[0])
+    assert Quality(int(samples.quality[0])) & Quality.INVALID

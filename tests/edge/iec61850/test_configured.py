@@ -69,7 +69,26 @@ def test_points_become_names_of_their_attributes(folder: Path) -> None:
     assert current.time == Name("MBQ01MEAS", "MMXU1$MX$A$phsA$t")
     energy = monitored["meas-mmtr1-supwh"]
     assert (energy.value, energy.scale) == (Name("MBQ01MEAS", "MMTR1$ST$SupWh$actVal"), 10.0)
-    assert len(made.monitored) + len(made.controlled) == 44
+    commands = {each.point.id for each in made.controlled}
+    assert len(made.monitored) == 44
+    assert len(commands) == 5
+
+
+def test_a_command_shows_the_status_of_what_it_commands(folder: Path) -> None:
+    made = settings(folder)
+    monitored = {each.point.id: each for each in made.monitored}
+    shown = {each.point.name: monitored[each.point.id] for each in made.controlled}
+    switch = shown["ctrl-cswi1-pos-command"]
+    assert (switch.value, switch.is_switched) == (Name("MBQ01CTRL", "CSWI1$ST$Pos$stVal"), True)
+    assert (switch.quality, switch.time) == (Name("MBQ01CTRL", "CSWI1$ST$Pos$q"), Name("MBQ01CTRL", "CSWI1$ST$Pos$t"))
+    reset = shown["ld0-lln0-ledrs-command"]
+    assert (reset.value.item, reset.is_switched) == ("LLN0$ST$LEDRs$stVal", False)
+
+
+def test_a_setting_shows_its_value(folder: Path) -> None:
+    write(folder, {LIST: "reference,name\nPROT/PTOC1.StrVal.setMag.f,pickup\n"})
+    (shown,) = settings(folder).monitored
+    assert (shown.point.name, shown.value) == ("pickup", Name("MBQ01PROT", "PTOC1$SP$StrVal$setMag$f"))
 
 
 def test_controls_become_their_data_objects_and_settings_their_attributes(folder: Path) -> None:

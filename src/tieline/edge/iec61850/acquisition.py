@@ -44,6 +44,7 @@ class Acquisition:
         self._ids = np.array([each.point.id for each in points], np.uint32)
         self._scale = np.array([each.scale for each in points], np.float64)
         self._offset = np.array([each.offset for each in points], np.float64)
+        self._is_switched = np.array([each.is_switched for each in points], np.bool_)
         has_quality = np.array([each.quality is not None for each in points], np.bool_)
         # A value whose quality has not come yet is not good.
         self._status = np.where(has_quality, np.uint16(LOST), np.uint16(Quality.GOOD))
@@ -74,7 +75,8 @@ class Acquisition:
         was_held = self._is_held[rows].copy()
         value_row = columns.value_row
         with np.errstate(over="ignore", invalid="ignore"):  # what is beyond all numbers is marked below
-            self._value[value_row] = columns.value * self._scale[value_row] + self._offset[value_row]
+            raw = np.where(self._is_switched[value_row], _switched(columns.value), columns.value)
+            self._value[value_row] = raw * self._scale[value_row] + self._offset[value_row]
         self._status[columns.quality_row] = columns.quality & STATUS
         value = self._value[rows]
         shown = np.where(np.isfinite(value), self._status[rows], _NO_NUMBER)
@@ -142,6 +144,11 @@ class Acquisition:
         time = np.maximum(time, self._newest[rows] + 1)
         self._newest[rows] = time
         return Samples(self._ids[rows], time, self._value[rows], self._shown[rows])
+
+
+def _switched(position: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Off and on of two-bit positions; NaN for intermediate and bad states."""
+    return np.where(position == 1, 0.0, np.where(position == 2, 1.0, np.nan))
 
 
 def _events(rows: Rows, columns: Columns, *, is_poll: bool) -> Mask:

@@ -1,14 +1,21 @@
-"""From a device of the utility folder to the driver's settings."""
+"""From a device of the utility folder to the driver's settings.
+
+A point that commands something shows the status of what it commands, and a setting its value, where the device has one to read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from tieline.config.iec61850 import Iec61850Device, Iec61850Tls, ReportSource
 from tieline.edge.iec61850.settings import ControlledPoint, Iec61850Settings, MonitoredPoint, ReportBlock
+from tieline.model import Point, PointKind
 from tieline.protocols.iec61850.mms.control import ControlModel, OriginCategory
 from tieline.protocols.iec61850.mms.library import Selectors
 from tieline.protocols.iec61850.mms.names import Name, name_of
+from tieline.protocols.iec61850.scl import SclPoint, data_model
+from tieline.protocols.iec61850.scl.templates import Leaf
 
 _CATEGORIES = {
     "station_control": OriginCategory.STATION_CONTROL,
@@ -53,8 +60,14 @@ def _selectors(device: Iec61850Device) -> Selectors:
 
 
 def _monitored(device: Iec61850Device) -> Iterator[MonitoredPoint]:
+    model = {each.reference: each.leaf for each in data_model(device.scl, device.ied)}
     for point, row, described in zip(device.points, device.rows, device.described, strict=True):
-        if point.kind.is_writable or row.source == "goose":
+        if row.source == "goose":
+            continue
+        if described.control is not None:
+            status = _status(point, described, model)
+            if status is not None:
+                yield replace(status, scale=row.scale, offset=row.offset)
             continue
         node = described.reference.partition(".")[0]
         quality, time = ("" if not path else f"{node}.{path}" for path in (described.quality, described.time))
@@ -66,6 +79,21 @@ def _monitored(device: Iec61850Device) -> Iterator[MonitoredPoint]:
             scale=row.scale,
             offset=row.offset,
         )
+
+
+def _status(point: Point, described: SclPoint, model: Mapping[str, Leaf]) -> MonitoredPoint | None:
+    """What reports the output that a point commands (IEC 61850-7-3, 7.5); None where the device reports none."""
+    for attribute in ("stVal", "mxVal.f", "mxVal.i", "valWTr.posVal"):
+        value = f"{described.reference}.{attribute}"
+        leaf = model.get(value)
+        if leaf is None:
+            continue
+        quality, time = (
+            name_of(each, leaf.fc) if each in model else None for each in (f"{described.reference}.q", f"{described.reference}.t")
+        )
+        is_switched = leaf.b_type == "Dbpos" and point.kind is PointKind.CONTROL
+        return MonitoredPoint(point=point, value=name_of(value, leaf.fc), quality=quality, time=time, is_switched=is_switched)
+    return None
 
 
 def _controlled(device: Iec61850Device) -> Iterator[ControlledPoint]:

@@ -25,6 +25,8 @@ class MonitoredPoint:
     time: Name | None = None
     scale: float = 1.0
     offset: float = 0.0
+    is_switched: bool = False
+    """A Dbpos is shown as off (0) and on (1); between them, and in a bad state, it is no number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
