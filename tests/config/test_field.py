@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tieline.config import Dnp3Device, ModbusDevice, Outstation, RtuConnection, TlsConnection, Utility, read_folder
+from tieline.config import Dnp3Device, Iec61850Device, ModbusDevice, Outstation, RtuConnection, TlsConnection, Utility, read_folder
 from tieline.config.dnp3 import Dnp3Connection, Dnp3Serial, Dnp3TcpServer, Dnp3Tls, Dnp3TlsServer, Dnp3Udp
 from tieline.config.field import NetworkPlace, Place, SerialPlace, read_book, relocate, write_book
 from tieline.config.transports import SerialLine
@@ -24,7 +24,7 @@ def utility() -> Utility:
 def book(utility: Utility) -> dict[str, Place]:
     places: dict[str, Place] = {}
     for number, served in enumerate(served for site in utility.sites for served in (*site.devices, *site.outstations)):
-        assert isinstance(served, ModbusDevice | Dnp3Device | Outstation)
+        assert isinstance(served, ModbusDevice | Dnp3Device | Iec61850Device | Outstation)
         is_serial = isinstance(served.connection, SerialLine)
         places[served.path] = (
             SerialPlace(serial_port="/dev/pts/3") if is_serial else NetworkPlace(host="127.0.0.1", port=4000 + number)
