@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from tieline.config import Dnp3Device, Iec61850Device, ModbusDevice, Outstation, RtuConnection, TlsConnection, Utility, read_folder
+from tieline.config import (
+    Dnp3Device,
+    Iec61850Device,
+    ModbusDevice,
+    Outstation,
+    RtuConnection,
+    TlsConnection,
+    Utility,
+    read_folder,
+)
 from tieline.config.dnp3 import Dnp3Connection, Dnp3Serial, Dnp3TcpServer, Dnp3Tls, Dnp3TlsServer, Dnp3Udp
 from tieline.config.field import NetworkPlace, Place, SerialPlace, read_book, relocate, write_book
 from tieline.config.transports import SerialLine

@@ -50,7 +50,9 @@ def test_the_example_utility_has_no_mistake() -> None:
 
 def test_every_point_of_the_example_is_moved_by_the_grid() -> None:
     devices = [device for site in read_folder(RIDGEWAY).sites for device in site.devices]
-    idle = {device.path: [point.name for point in device.points if not point.equipment or not point.quantity] for device in devices}
+    idle = {
+        device.path: [point.name for point in device.points if not point.equipment or not point.quantity] for device in devices
+    }
     assert {path for path, names in idle.items() if names} == {f"millbrook/q0{number}" for number in range(1, 7)}
     # Health, interlocking, indications and disconnectors of a bay unit are nothing that a power flow moves.
     assert {"ctrl-cswi1-pos", "ctrl-cswi1-pos-command", "meas-mmxu1-totw", "meas-mmtr1-supwh"}.isdisjoint(idle["millbrook/q01"])

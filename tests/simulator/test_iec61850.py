@@ -115,6 +115,12 @@ async def test_changes_are_reported_with_reason_quality_and_time(field: Field, i
         assert marked["values"] == {"0": [QUALITY_CHANGE, [[7.5], [7.5], "0100001000000"[:13], NOON_US // 1000]]}
 
 
+def test_enumerations_rest_where_the_file_puts_them(field: Field, ied: Iec61850Device) -> None:
+    field.step(60.0)
+    assert ied.values[ied.number("ld0-lln0-health")] == 1
+    assert ied.values[ied.number("prot-ptoc1-str-dirgeneral")] == 0
+
+
 async def test_what_stays_within_its_deadband_is_not_shown(tmp_path: Path) -> None:
     points = tmp_path / "folder" / "sites/field/points"
     points.mkdir(parents=True)

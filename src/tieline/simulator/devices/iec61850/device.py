@@ -34,6 +34,7 @@ from open61850.server.model import Node
 from tieline import config
 from tieline.io import Clock
 from tieline.model import ConfigError, LocalError, PointKind, Quality, TielineError
+from tieline.protocols.iec61850.scl import data_model
 from tieline.simulator.devices.behavior import NORMAL, Behavior
 from tieline.simulator.devices.device import Column, WriteNote
 from tieline.simulator.devices.iec61850.attributes import Attribute, decode_number, encode_quality, find_attribute
@@ -99,7 +100,8 @@ class Iec61850Device:
             if point.fc == "CO" and (status := self._find_status(point.reference)) is not None
         }
         self._followers = self._find_followers()
-        self.feedback = frozenset(self._followers) | self._switches.derived
+        resting = _resting(device)
+        self.feedback = frozenset(self._followers) | self._switches.derived | frozenset(resting)
         self._scale = np.array([row.scale for row in device.rows], np.float64)
         self._offset = np.array([row.offset for row in device.rows], np.float64)
         measured = [point.kind in {PointKind.ANALOG, PointKind.COUNTER} for point in device.points]
@@ -111,6 +113,8 @@ class Iec61850Device:
         for switch in self._switches:
             for number in switch.positions:
                 self._values[number] = OPEN if switch.is_earthing else CLOSED
+        for number, value in resting.items():
+            self._values[number] = value
         self._switches.interlock(self._values)
         self._blocked: dict[int, int] = {}
         self._watch: _ReportWatch | None = None
@@ -501,3 +505,18 @@ def _reference_of(command: Command) -> str:
     """`LD/CSWI1.Pos`."""
     node, _, data_object = command.object_item.partition("$CO$")
     return f"{command.domain}/{node}.{data_object.replace('$', '.')}"
+
+
+def _resting(device: config.Iec61850Device) -> dict[int, float]:
+    """Enumerations that nothing in the plant moves, and where they stand: as the file configures them, or at the first that there is."""
+    configured = {each.reference: each.value for each in data_model(device.scl, device.ied)}
+    resting = {}
+    for number, (row, point) in enumerate(zip(device.rows, device.described, strict=True)):
+        if point.enum is None or point.control is not None or not point.enum.values:
+            continue
+        words = {word: ordinal for ordinal, word in point.enum.values}
+        lowest = min(words.values())
+        first = 0 if lowest <= 0 <= max(words.values()) else lowest
+        ordinal = words.get(configured.get(point.object_reference) or "", first)
+        resting[number] = ordinal * row.scale + row.offset
+    return resting
