@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,7 @@ from tieline.edge.iec61850.subscription import Subscription, UnusableError
 from tieline.model import RemoteError, Severity
 from tieline.protocols.iec61850.mms.errors import ServiceError
 from tieline.protocols.iec61850.mms.names import Name
-from tieline.protocols.iec61850.mms.reports import Report, decode_report
+from tieline.protocols.iec61850.mms.reports import OptFld, Report, TrgOp, decode_report
 from tieline.protocols.iec61850.mms.types import Component, MmsType, Simple, Structure
 from tieline.protocols.iec61850.mms.values import AccessError, Bits, Value
 
@@ -307,6 +308,29 @@ async def test_a_block_that_refuses_is_unusable_and_says_what_it_refused(attribu
     with pytest.raises(UnusableError, match=f"{attribute} cannot be written: access denied"):
         await enable(subscription, server)
     assert not subscription.is_enabled
+
+
+async def test_a_block_whose_attributes_are_fixed_is_taken_as_it_is() -> None:
+    options = Bits.of({int(OptFld.REASON), int(OptFld.ENTRY_ID)}, 10)
+    server, told = buffered(OptFlds=options, TrgOps=Bits.of({int(TrgOp.DATA_CHANGE)}, 6), BufTm=20, IntgPd=5_000), Told()
+    server.refuses |= {"OptFlds", "TrgOps", "BufTm", "IntgPd"}
+    subscription = Subscription(dataclasses.replace(BLOCK, integrity_s=1, buffer_time_s=1), told)
+    await enable(subscription, server)
+    assert subscription.is_enabled
+    assert [text for kind, _, text in told.events if kind == "model_differs"] == [
+        "LD/LLN0$BR$brcb keeps its own OptFlds, TrgOps, BufTm, IntgPd"
+    ]
+    assert not subscription.is_silent(100.0)
+    subscription.has_integrity = True
+    assert not subscription.is_silent(110.0), "the period that counts is the device's: 5 s"
+    assert subscription.is_silent(120.0)
+
+
+async def test_a_block_that_would_not_report_changes_is_unusable() -> None:
+    server = buffered(TrgOps=Bits.of({int(TrgOp.INTEGRITY)}, 6))
+    server.refuses.add("TrgOps")
+    with pytest.raises(UnusableError, match="TrgOps cannot be written"):
+        await enable(Subscription(BLOCK, Told()), server)
 
 
 async def test_what_was_reserved_and_cannot_be_used_is_given_back() -> None:

@@ -91,6 +91,8 @@ class Subscription:
     """Reports that were missing."""
     segments: int = 0
     """Segments that were put together to reports."""
+    _integrity_s: float = 0.0
+    _buffer_time_s: float = 0.0
     has_integrity: bool = False
     """Integrity reports have come since it was enabled."""
     _instance: str | None = None
@@ -134,8 +136,8 @@ class Subscription:
         """
         if self._has_spoken or not self.is_enabled or not self.has_integrity:
             self._spoke_s, self._has_spoken = now_s, False
-        limit_s = INTEGRITY_PERIODS * self.block.integrity_s + self.block.buffer_time_s + INTEGRITY_GRACE_S
-        return self.block.integrity_s > 0 and now_s - self._spoke_s > limit_s
+        limit_s = INTEGRITY_PERIODS * self._integrity_s + self._buffer_time_s + INTEGRITY_GRACE_S
+        return self._integrity_s > 0 and now_s - self._spoke_s > limit_s
 
     def forsake(self) -> None:
         """It is silent: what it brought is not followed any more, until it is enabled again."""
@@ -317,9 +319,31 @@ class Subscription:
             "BufTm": round(self.block.buffer_time_s * 1000),
             "IntgPd": round(self.block.integrity_s * 1000),
         }
+        kept = []
         for attribute, value in wanted.items():
-            if not _same_bits(held.get(attribute), value):
+            if _same_bits(held.get(attribute), value):
+                continue
+            try:
                 await writer.write(attribute, value=value)
+            except RemoteError:
+                if not self._can_keep(attribute, held.get(attribute)):
+                    raise
+                kept.append(attribute)
+        self._integrity_s = _seconds(held, "IntgPd") if "IntgPd" in kept else self.block.integrity_s
+        self._buffer_time_s = _seconds(held, "BufTm") if "BufTm" in kept else self.block.buffer_time_s
+        if kept:
+            self.tell("model_differs", Severity.WARNING, f"{writer.block} keeps its own {', '.join(kept)}")
+
+    def _can_keep(self, attribute: str, held: Value) -> bool:
+        """Whether the block is of use with what the device has there; many relays have these attributes fixed."""
+        if attribute in {"BufTm", "IntgPd"}:
+            return True
+        if not isinstance(held, Bits):
+            return False
+        if attribute == "TrgOps":
+            return held.has(TrgOp.DATA_CHANGE)
+        # A report says which options it has. Without an EntryID nobody could say where to go on.
+        return not self.block.is_buffered or held.has(OptFld.ENTRY_ID)
 
     async def _resume(self, writer: _Writer) -> None:
         self._is_resumed = False
@@ -451,6 +475,11 @@ class _Writer:
         error = await self.client.write(name, value, mms_type)
         if error is not None:
             raise RemoteError(f"{attribute} cannot be written: {error.words}")
+
+
+def _seconds(held: dict[str, Value], attribute: str) -> float:
+    value = held.get(attribute)
+    return value / 1000 if isinstance(value, int) else 0.0
 
 
 def _key(report: Report) -> _Key:
