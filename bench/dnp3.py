@@ -26,6 +26,7 @@ from tieline.cli.run import free_port
 from tieline.config.dnp3 import Dnp3Connection
 from tieline.edge.dnp3 import make_station, open_station_channel
 from tieline.io import SystemClock
+from tieline.model import Now
 from tieline.protocols.dnp3.application import parse_fragment
 from tieline.protocols.dnp3.commands import CommandStatus
 from tieline.protocols.dnp3.frame import Deframer
@@ -34,7 +35,6 @@ from tieline.protocols.dnp3.link import LinkStation
 from tieline.protocols.dnp3.master import Master, MasterSettings, Measured
 from tieline.protocols.dnp3.measurements import Flag, PointType, decode
 from tieline.protocols.dnp3.outstation import Database, Outstation, OutstationSettings, Points
-from tieline.protocols.dnp3.timing import Now
 from tieline.protocols.dnp3.transport import Reassembler
 
 POINTS = 10_000

@@ -25,7 +25,7 @@ from bench.result import Result
 from tieline.edge.goose import GooseBlock, GoosePoint
 from tieline.edge.goose.values import BlockValues
 from tieline.io.packet import PacketSocket, open_packet
-from tieline.model import PointId
+from tieline.model import Now, PointId
 from tieline.protocols.goose import (
     ETHERTYPE_GOOSE,
     Address,
@@ -37,7 +37,6 @@ from tieline.protocols.goose import (
     FrameReader,
     GooseFrame,
     GooseMessage,
-    Now,
     Structure,
     Subscriber,
     SubscriberSettings,

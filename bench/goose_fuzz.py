@@ -18,7 +18,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from tieline.model import LocalError, RemoteError
+from tieline.model import LocalError, Now, RemoteError
 from tieline.protocols.goose import (
     Address,
     Array,
@@ -36,7 +36,6 @@ from tieline.protocols.goose import (
     GooseMessage,
     Integer,
     MmsString,
-    Now,
     OctetString,
     Structure,
     Subscriber,

@@ -17,9 +17,9 @@ from tieline.config import Dnp3Device, TlsFiles, Utility, read_folder
 from tieline.config.field import NetworkPlace, relocate
 from tieline.edge.dnp3 import make_station, open_station_channel
 from tieline.io import SystemClock
+from tieline.model import Now
 from tieline.protocols.dnp3.application import Control, Fragment, Function, ObjectBlock, encode_fragment, parse_fragment
 from tieline.protocols.dnp3.line import Outgoing
-from tieline.protocols.dnp3.timing import Now
 from tieline.security.identity import Authority
 from tieline.simulator import Dnp3Device as SimulatedRtu
 from tieline.simulator import Field

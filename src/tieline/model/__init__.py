@@ -11,6 +11,7 @@ from tieline.model.errors import (
     UnavailableError,
 )
 from tieline.model.events import Event, Severity
+from tieline.model.now import Now
 from tieline.model.points import Point, PointId, PointKind, Reporting, derive_point_id
 from tieline.model.quality import STATUS, VALIDITY, Quality, in_words, is_good, severity
 from tieline.model.samples import Samples, arrow_schema
@@ -25,6 +26,7 @@ __all__ = [
     "EquipmentType",
     "Event",
     "LocalError",
+    "Now",
     "Outcome",
     "Point",
     "PointId",

@@ -14,12 +14,12 @@ from tieline.config.dnp3 import Dnp3Connection
 from tieline.edge.dnp3 import make_station, open_station_channel
 from tieline.edge.dnp3.listening import ListeningChannel
 from tieline.io import SystemClock
+from tieline.model import Now
 from tieline.protocols.dnp3.commands import AnalogCommand, BinaryCommand, CommandStatus, OperateMode
 from tieline.protocols.dnp3.line import Session
 from tieline.protocols.dnp3.master import Master, MasterEvent, MasterSettings, Measured, Result, TaskDone
 from tieline.protocols.dnp3.measurements import PointType
 from tieline.protocols.dnp3.outstation import Database, Outstation, OutstationEvent, OutstationSettings
-from tieline.protocols.dnp3.timing import Now
 
 from .peer_wire import Watch
 

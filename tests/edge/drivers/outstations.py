@@ -23,12 +23,11 @@ from tieline.edge.dnp3 import StationChannel, StationChannels, make_station
 from tieline.edge.dnp3.listening import ListeningChannel
 from tieline.edge.drivers.dnp3 import dnp3_drivers
 from tieline.io import SystemClock
-from tieline.model import Reporting
+from tieline.model import Now, Reporting
 from tieline.protocols.dnp3.commands import Command, CommandStatus, OperateMode
 from tieline.protocols.dnp3.master import Master, MasterEvent, MasterSettings, Result, StartedUp, TaskDone, TimeSynchronization
 from tieline.protocols.dnp3.measurements import POINT_TYPES, Flag, PointType
 from tieline.protocols.dnp3.outstation import Database, Outstation, OutstationEvent, OutstationSettings, Points
-from tieline.protocols.dnp3.timing import Now
 
 from .field import Field
 

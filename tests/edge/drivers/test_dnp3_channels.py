@@ -13,12 +13,11 @@ from tieline.edge.dnp3 import Station, StationChannels
 from tieline.edge.dnp3.line_runner import MOST_PENDING, STALLED_S, LineRunner
 from tieline.edge.dnp3.listening import MOST_STRANGERS, ListeningChannel, normal_address
 from tieline.io import SystemClock
-from tieline.model import LocalError, Quality
+from tieline.model import LocalError, Now, Quality
 from tieline.protocols.dnp3.frame import PrimaryFunction, encode_frame, primary_control
 from tieline.protocols.dnp3.line import Line, Outgoing
 from tieline.protocols.dnp3.link import LinkStation
 from tieline.protocols.dnp3.measurements import PointType
-from tieline.protocols.dnp3.timing import Now
 
 from .field import SkippingClock
 from .outstations import Asking, Rtu, connection, free_port, listed, make_device, running, serving

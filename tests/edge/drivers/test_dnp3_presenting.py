@@ -16,11 +16,10 @@ from tieline.config.outstation import Outstation, OutstationRow
 from tieline.edge.dnp3 import StationChannels
 from tieline.edge.dnp3.presenting import PresentedOutstation
 from tieline.io import SystemClock
-from tieline.model import STATUS, Event, Point, PointId, PointKind, Quality, Samples
+from tieline.model import STATUS, Event, Now, Point, PointId, PointKind, Quality, Samples
 from tieline.protocols.dnp3.commands import AnalogCommand, BinaryCommand, Command, CommandStatus, OperateMode, Operation
 from tieline.protocols.dnp3.master import Outcome
 from tieline.protocols.dnp3.measurements import PointType
-from tieline.protocols.dnp3.timing import Now
 
 from .field import serving as serving_tcp
 from .outstations import Asking, connection, free_port, listed, make_device, running

@@ -17,6 +17,7 @@ import pytest
 from tests.io.namespaces import FAR, NEAR, Namespace, veth_pair
 from tests.protocols.goose.frames import ADDRESS, GOCB_REF, T0_US
 from tieline.io.packet import open_packet
+from tieline.model import Now
 from tieline.protocols.goose import (
     ETHERTYPE_GOOSE,
     BitString,
@@ -25,7 +26,6 @@ from tieline.protocols.goose import (
     Float32,
     Integer,
     LeafType,
-    Now,
     OctetString,
     Publisher,
     PublisherSettings,

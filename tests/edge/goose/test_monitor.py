@@ -14,18 +14,8 @@ from tests.protocols.goose.frames import ADDRESS, GOCB_REF, T0_US, octets
 from tieline.edge.goose import GooseBlock, GooseMonitor, GoosePoint
 from tieline.io import SystemClock
 from tieline.io.packet import PacketSocket, PacketStatistics, open_packet
-from tieline.model import Event, LocalError, PointId, Quality, Samples, Severity, UnavailableError
-from tieline.protocols.goose import (
-    ETHERTYPE_GOOSE,
-    Boolean,
-    Expected,
-    Integer,
-    LeafType,
-    Now,
-    Publisher,
-    PublisherSettings,
-    UtcTime,
-)
+from tieline.model import Event, LocalError, Now, PointId, Quality, Samples, Severity, UnavailableError
+from tieline.protocols.goose import ETHERTYPE_GOOSE, Boolean, Expected, Integer, LeafType, Publisher, PublisherSettings, UtcTime
 
 EXPECTED = Expected(gocb_ref=GOCB_REF, conf_rev=3, entries=(LeafType.BOOLEAN, LeafType.INTEGER))
 POINTS = (GoosePoint(point=PointId(11), value=(0,)), GoosePoint(point=PointId(12), value=(1,)))

@@ -6,8 +6,8 @@ import heapq
 import random
 from dataclasses import dataclass
 
+from tieline.model import Now
 from tieline.protocols.dnp3.line import Line
-from tieline.protocols.dnp3.timing import Now
 
 T0_US = 1_700_000_000_000_000
 

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from tests.protocols.dnp3 import bitwise
-from tieline.model import LocalError
+from tieline.model import LocalError, Now
 from tieline.protocols.dnp3.frame import (
     BROADCAST_MAY_CONFIRM,
     BROADCAST_MUST_CONFIRM,
@@ -22,7 +22,6 @@ from tieline.protocols.dnp3.frame import (
 )
 from tieline.protocols.dnp3.line import Line, Outgoing
 from tieline.protocols.dnp3.link import MAX_PENDING, LinkStation
-from tieline.protocols.dnp3.timing import Now
 from tieline.protocols.dnp3.transport import segment
 
 FROM_MASTER, FROM_OUTSTATION = 0xC4, 0x44

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from tests.protocols.dnp3 import bitwise
-from tieline.model import LocalError
+from tieline.model import LocalError, Now
 from tieline.protocols.dnp3.link import (
     BROADCAST_MAY_CONFIRM,
     BROADCAST_MUST_CONFIRM,
@@ -20,7 +20,6 @@ from tieline.protocols.dnp3.link import (
     PrimaryState,
     SecondaryState,
 )
-from tieline.protocols.dnp3.timing import Now
 
 MASTER, OUTSTATION = 1024, 1
 P = PrimaryState

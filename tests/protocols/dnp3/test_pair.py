@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from tests.protocols.dnp3.fake_link import T0_US, FakeLink, Faults
+from tieline.model import Now
 from tieline.protocols.dnp3.commands import CommandStatus
 from tieline.protocols.dnp3.line import Line
 from tieline.protocols.dnp3.link import LinkStation
 from tieline.protocols.dnp3.master import EventPoll, Master, MasterSettings, Measured
 from tieline.protocols.dnp3.measurements import Flag, PointType
 from tieline.protocols.dnp3.outstation import Database, Outstation, OutstationSettings, Points
-from tieline.protocols.dnp3.timing import Now
 
 KINDS = (PointType.BINARY_INPUT, PointType.ANALOG_INPUT, PointType.COUNTER)
 POINTS = 50

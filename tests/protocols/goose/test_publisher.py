@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from tests.protocols.goose.frames import ADDRESS, GOCB_REF, T0_US
-from tieline.model import LocalError
+from tieline.model import LocalError, Now
 from tieline.protocols.goose import (
     Boolean,
     Data,
@@ -15,7 +15,6 @@ from tieline.protocols.goose import (
     Expired,
     GooseMessage,
     Integer,
-    Now,
     Publisher,
     PublisherSettings,
     Subscriber,

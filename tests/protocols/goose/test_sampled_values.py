@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 
 from tests.protocols.goose.frames import ADDRESS, T0_US
 from tests.protocols.goose.strategies import U16, U32, addresses, utc_times, visible
-from tieline.model import LocalError
+from tieline.model import LocalError, Now
 from tieline.protocols.goose import (
     Asdu,
     ExpectedSv,
     FindingKind,
     FrameError,
-    Now,
     SvFrame,
     SvKey,
     SvReader,

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.protocols.goose.frames import ADDRESS, GOCB_REF, T0_US, octets
+from tieline.model import Now
 from tieline.protocols.goose import (
     BitString,
     Boolean,
@@ -18,7 +19,6 @@ from tieline.protocols.goose import (
     Float32,
     Integer,
     LeafType,
-    Now,
     Structure,
     Subscriber,
     SubscriberSettings,

@@ -16,8 +16,8 @@ import structlog
 
 from tieline.edge.dnp3.stations import Station
 from tieline.io import Channel, Clock
+from tieline.model import Now
 from tieline.protocols.dnp3.line import Line
-from tieline.protocols.dnp3.timing import Now
 
 MOST_PENDING = 262_144
 """Octets that wait for the peer to read; past that, the line has to wait."""

@@ -22,11 +22,10 @@ from tieline.edge.dnp3.opening import StationChannels
 from tieline.edge.dnp3.quality import flag_class, flags
 from tieline.edge.dnp3.stations import Station, make_station
 from tieline.io import Clock
-from tieline.model import STATUS, Event, Samples, Severity
+from tieline.model import STATUS, Event, Now, Samples, Severity
 from tieline.protocols.dnp3.commands import Command, CommandStatus, OperateMode
 from tieline.protocols.dnp3.measurements import POINT_TYPES, Flag, PointType
 from tieline.protocols.dnp3.outstation import Database, Outstation, OutstationSettings, Points, TimeWritten
-from tieline.protocols.dnp3.timing import Now
 
 OnEvent = Callable[[Event], None]
 

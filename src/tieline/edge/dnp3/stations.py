@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tieline.config.dnp3 import Dnp3Connection, Dnp3TcpServer, Dnp3TlsServer
+from tieline.model import Now
 from tieline.protocols.dnp3.line import Session
 from tieline.protocols.dnp3.link import LinkStation
-from tieline.protocols.dnp3.timing import Now
 
 
 class StationOwner(Protocol):

@@ -28,7 +28,7 @@ from tieline.edge.dnp3.indications import DUTIES, changes
 from tieline.edge.dnp3.settings import event_delay_s, reports_events, settings_of
 from tieline.edge.driver import DriverHealth
 from tieline.io import Clock
-from tieline.model import Event, LocalError, PointId, RefusedError, Samples, Severity, UnavailableError
+from tieline.model import Event, LocalError, Now, PointId, RefusedError, Samples, Severity, UnavailableError
 from tieline.protocols.dnp3.application import IIN, ObjectBlock
 from tieline.protocols.dnp3.commands import OperateMode
 from tieline.protocols.dnp3.master import (
@@ -49,7 +49,6 @@ from tieline.protocols.dnp3.master import (
     Unreadable,
 )
 from tieline.protocols.dnp3.measurements import PointType
-from tieline.protocols.dnp3.timing import Now
 
 OnSamples = Callable[[Samples], None]
 OnEvent = Callable[[Event], None]

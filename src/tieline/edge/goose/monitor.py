@@ -19,13 +19,12 @@ from tieline.edge.goose.points import GooseBlock
 from tieline.edge.goose.values import BlockValues
 from tieline.io import Backoff, Clock
 from tieline.io.packet import PacketChannel, open_packet
-from tieline.model import Event, LocalError, Samples, Severity, UnavailableError
+from tieline.model import Event, LocalError, Now, Samples, Severity, UnavailableError
 from tieline.protocols.goose import (
     ETHERTYPE_GOOSE,
     Expired,
     Finding,
     FindingKind,
-    Now,
     StreamStatus,
     Subscriber,
     SubscriberSettings,

@@ -13,10 +13,9 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
-from tieline.model import LocalError
+from tieline.model import LocalError, Now
 from tieline.protocols.dnp3.frame import SELF_ADDRESS, Deframer, LinkFrame, is_broadcast
 from tieline.protocols.dnp3.link import LinkStation
-from tieline.protocols.dnp3.timing import Now
 from tieline.protocols.dnp3.transport import MOST_FRAGMENT, Reassembler, segment
 
 

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import NamedTuple, assert_never
 
-from tieline.model import LocalError
+from tieline.model import LocalError, Now
 from tieline.protocols.dnp3.frame import (
     BROADCAST_MAY_CONFIRM,
     BROADCAST_MUST_CONFIRM,
@@ -41,7 +41,6 @@ from tieline.protocols.dnp3.frame import (
     primary_control,
     secondary_control,
 )
-from tieline.protocols.dnp3.timing import Now
 
 __all__ = [
     "BROADCAST_MAY_CONFIRM",

@@ -31,7 +31,7 @@ from tieline.protocols.goose.reading import Columns, FrameReader, Layout, Readin
 from tieline.protocols.goose.sampled_values import Asdu, SvBlock, SvFrame, SvKey, SvReader, decode_sv, encode_sv
 from tieline.protocols.goose.subscriber import Expired, StreamStatus, Subscriber, SubscriberSettings, Trust, Update
 from tieline.protocols.goose.sv_supervision import ExpectedSv, SvStatus, SvSubscriber
-from tieline.protocols.goose.timing import Now, UtcTime
+from tieline.protocols.goose.timing import UtcTime
 
 __all__ = [
     "ETHERTYPE_GOOSE",
@@ -62,7 +62,6 @@ __all__ = [
     "LeafPlace",
     "LeafType",
     "MmsString",
-    "Now",
     "OctetString",
     "Path",
     "Publisher",

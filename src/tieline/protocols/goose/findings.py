@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tieline.protocols.goose.timing import Now
+from tieline.model import Now
 
 
 class FindingKind(StrEnum):

@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tieline.model import LocalError
+from tieline.model import LocalError, Now
 from tieline.protocols.goose.data import Data
 from tieline.protocols.goose.ethernet import Address
 from tieline.protocols.goose.message import GooseFrame, GooseMessage, encode_goose
-from tieline.protocols.goose.timing import Now, UtcTime
+from tieline.protocols.goose.timing import UtcTime
 
 _LAST_NUMBER = 0xFFFF_FFFF
 _SIMULATED = 0x8000

@@ -25,11 +25,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from tieline.model import Now
 from tieline.protocols.goose.errors import FrameError
 from tieline.protocols.goose.expected import Expected, address_differences, configuration_differences, entry_differences
 from tieline.protocols.goose.findings import Finding, FindingKind, FindingLog
 from tieline.protocols.goose.reading import FrameReader, Layout, Reading, StreamKey
-from tieline.protocols.goose.timing import Now
 
 _MAX_UNKNOWN = 256
 _LAST_NUMBER = 0xFFFF_FFFF

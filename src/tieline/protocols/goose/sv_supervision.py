@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tieline.model import Now
 from tieline.protocols.goose.findings import Finding, FindingKind, FindingLog
 from tieline.protocols.goose.sampled_values import SvBlock, SvKey, SvReader
-from tieline.protocols.goose.timing import Now
 
 PROFILE_RATES = (4_000, 4_800, 5_760, 12_800, 14_400, 15_360)
 """Samples a second: 80 and 256 a period at 50 and 60 Hz (9-2LE), 96 a period at 60 Hz, and the preferred rates of IEC 61869-9."""

@@ -1,20 +1,10 @@
-"""Time: the moment a state machine is told, and the time stamp of IEC 61850-8-1."""
+"""The time stamp of IEC 61850-8-1."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from tieline.model import LocalError
-
-
-@dataclass(frozen=True, slots=True)
-class Now:
-    """One moment on two clocks: timers run on the monotonic one, time stamps come from the other, which may step."""
-
-    monotonic_s: float
-    utc_us: int
-    """Microseconds since 1970-01-01 UTC."""
-
 
 LEAP_SECONDS_KNOWN = 0x80
 CLOCK_FAILURE = 0x40

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from tieline import config
 from tieline.config.dnp3_points import GROUPS, STATUS_GROUPS, Dnp3Row
 from tieline.io import Clock
-from tieline.model import ConfigError, LocalError, PointKind, TielineError
+from tieline.model import ConfigError, LocalError, Now, PointKind, TielineError
 from tieline.protocols.dnp3.commands import (
     AnalogCommand,
     BinaryCommand,
@@ -37,7 +37,6 @@ from tieline.protocols.dnp3.outstation import (
     RestartRequested,
     TimeWritten,
 )
-from tieline.protocols.dnp3.timing import Now
 from tieline.simulator.devices.behavior import NORMAL, Behavior
 from tieline.simulator.devices.device import Column, WriteNote
 from tieline.simulator.devices.manners import Mannered

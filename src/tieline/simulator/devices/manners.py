@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import deque
 from typing import Protocol
 
+from tieline.model import Now
 from tieline.protocols.dnp3.application import IIN, Control, Function, encode_fragment
 from tieline.protocols.dnp3.line import Outgoing
 from tieline.protocols.dnp3.outstation import Outstation
-from tieline.protocols.dnp3.timing import Now
 from tieline.simulator.devices.behavior import Behavior
 
 _COMMANDS = {Function.SELECT, Function.OPERATE, Function.DIRECT_OPERATE, Function.DIRECT_OPERATE_NO_RESPONSE}

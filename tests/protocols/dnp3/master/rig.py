@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
+from tieline.model import Now
 from tieline.protocols.dnp3.application import IIN, Control, Function, ObjectBlock, encode_fragment, parse_fragment
 from tieline.protocols.dnp3.master import Master, MasterEvent, MasterSettings, Measured, Result, TaskDone
-from tieline.protocols.dnp3.timing import Now
 
 NOTHING = IIN(0)
 START_US = 1_700_000_000_000_000

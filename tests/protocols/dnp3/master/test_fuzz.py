@@ -7,10 +7,10 @@ from typing import get_args
 
 import pytest
 
+from tieline.model import Now
 from tieline.protocols.dnp3.application import ObjectBlock, parse_fragment
 from tieline.protocols.dnp3.commands import AnalogCommand, BinaryCommand, OperateMode, Operation
 from tieline.protocols.dnp3.master import EventPoll, FreezePlan, MasterEvent, MasterSettings, TaskDone, TimeSynchronization
-from tieline.protocols.dnp3.timing import Now
 
 from .rig import Rig
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tieline.model import LocalError
+from tieline.model import LocalError, Now
 from tieline.protocols.dnp3.application import ObjectBlock
 from tieline.protocols.dnp3.commands import AnalogCommand, BinaryCommand, CommandStatus, OperateMode, Operation, TripClose
 from tieline.protocols.dnp3.master import (
@@ -19,7 +19,6 @@ from tieline.protocols.dnp3.master import (
     TimeSynchronization,
 )
 from tieline.protocols.dnp3.measurements import PointType
-from tieline.protocols.dnp3.timing import Now
 
 from .rig import START_US, Rig, functions
 

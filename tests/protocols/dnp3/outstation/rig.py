@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from tieline.model import Now
 from tieline.protocols.dnp3.application import (
     Control,
     Fragment,
@@ -17,7 +18,6 @@ from tieline.protocols.dnp3.application import (
 from tieline.protocols.dnp3.commands import CommandStatus
 from tieline.protocols.dnp3.measurements import CommonTime, Flag, PointType, common_time, decode
 from tieline.protocols.dnp3.outstation import Database, Outstation, OutstationSettings, Points
-from tieline.protocols.dnp3.timing import Now
 
 T0_US = 1_700_000_000_000_000
 ONLINE = Flag.ONLINE

@@ -17,7 +17,7 @@ from tests.protocols.dnp3.outstation.rig import (
     online,
     small_database,
 )
-from tieline.model import LocalError
+from tieline.model import LocalError, Now
 from tieline.protocols.dnp3.application import (
     IIN,
     REQUEST_REFUSED,
@@ -43,7 +43,6 @@ from tieline.protocols.dnp3.outstation import (
     TimeWritten,
     UnsolicitedChanged,
 )
-from tieline.protocols.dnp3.timing import Now
 
 AI, BI, CT, FC = PointType.ANALOG_INPUT, PointType.BINARY_INPUT, PointType.COUNTER, PointType.FROZEN_COUNTER
 HOUR_US = 3_600_000_000

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tieline.model import LocalError
+from tieline.model import LocalError, Now
 from tieline.protocols.dnp3.application import (
     EVENTS_WAITING,
     IIN,
@@ -60,7 +60,6 @@ from tieline.protocols.dnp3.master.tasks import (
     Result,
     Steps,
 )
-from tieline.protocols.dnp3.timing import Now
 
 _MOST_WAITING = 256
 _LASTING = (

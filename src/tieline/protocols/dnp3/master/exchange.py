@@ -6,11 +6,11 @@ FIR; FIN ends it. Whatever else comes is no answer. Time is bounded twice: for e
 
 from __future__ import annotations
 
+from tieline.model import Now
 from tieline.protocols.dnp3.application import IIN, Control, Fragment, ObjectBlock
 from tieline.protocols.dnp3.errors import FragmentError
 from tieline.protocols.dnp3.master.agenda import Entry
 from tieline.protocols.dnp3.master.tasks import Fate, Rank, Reply, Request, Steps
-from tieline.protocols.dnp3.timing import Now
 
 _MOST_BLOCKS = 2_000
 

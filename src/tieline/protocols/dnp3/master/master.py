@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tieline.model import LocalError
+from tieline.model import LocalError, Now
 from tieline.protocols.dnp3.application import Function, ObjectBlock
 from tieline.protocols.dnp3.commands import Command, OperateMode
 from tieline.protocols.dnp3.frame import is_broadcast
@@ -35,7 +35,6 @@ from tieline.protocols.dnp3.master.tasks import (
     write_deadbands,
 )
 from tieline.protocols.dnp3.measurements import PointType
-from tieline.protocols.dnp3.timing import Now
 
 Ranges = Sequence[tuple[int, int]]
 """First and last index of each range, both included; empty: all points."""

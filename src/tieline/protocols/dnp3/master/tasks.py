@@ -13,14 +13,13 @@ from enum import Enum, IntEnum
 
 import numpy as np
 
-from tieline.model import LocalError
+from tieline.model import LocalError, Now
 from tieline.protocols.dnp3.application import IIN, REQUEST_REFUSED, Function, ObjectBlock
 from tieline.protocols.dnp3.commands import CommandStatus
 from tieline.protocols.dnp3.errors import FragmentError
 from tieline.protocols.dnp3.master.settings import ClassAssignment
 from tieline.protocols.dnp3.measurements import PointType
 from tieline.protocols.dnp3.objects import Records, object_type, set_times_ms
-from tieline.protocols.dnp3.timing import Now
 
 Blocks = Sequence[ObjectBlock]
 

@@ -11,6 +11,7 @@ from typing import Literal, Protocol, cast
 
 import numpy as np
 
+from tieline.model import Now
 from tieline.protocols.dnp3.application import IIN, Fragment, Function, ObjectBlock
 from tieline.protocols.dnp3.commands import (
     AnalogCommand,
@@ -24,7 +25,6 @@ from tieline.protocols.dnp3.commands import (
 from tieline.protocols.dnp3.measurements import PointType
 from tieline.protocols.dnp3.outstation.database import Database
 from tieline.protocols.dnp3.outstation.selection import Selection
-from tieline.protocols.dnp3.timing import Now
 
 _MODES = {
     Function.OPERATE: OperateMode.SELECT_BEFORE_OPERATE,

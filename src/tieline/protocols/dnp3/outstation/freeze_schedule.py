@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from tieline.model import Now
 from tieline.protocols.dnp3.application import IIN, ObjectBlock
 from tieline.protocols.dnp3.objects import times_ms
-from tieline.protocols.dnp3.timing import Now
 
 _MOST = 32
 

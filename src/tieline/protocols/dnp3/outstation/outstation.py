@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from tieline.model import LocalError
+from tieline.model import LocalError, Now
 from tieline.protocols.dnp3.application import (
     IIN,
     Control,
@@ -39,7 +39,6 @@ from tieline.protocols.dnp3.outstation.requests import Answer, OutstationRequest
 from tieline.protocols.dnp3.outstation.selection import Selection
 from tieline.protocols.dnp3.outstation.settings import OutstationEvent, OutstationSettings
 from tieline.protocols.dnp3.outstation.unsolicited import Unsolicited
-from tieline.protocols.dnp3.timing import Now
 
 _HEAD = 4
 _MOST_EVENTS_TOLD = 256

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import numpy.typing as npt
 
+from tieline.model import Now
 from tieline.protocols.dnp3.application import IIN, Fragment, Function, ObjectBlock
 from tieline.protocols.dnp3.measurements import POINT_TYPES, PointType, values_of
 from tieline.protocols.dnp3.objects import object_type, times_ms
@@ -27,7 +28,6 @@ from tieline.protocols.dnp3.outstation.settings import (
     UnsolicitedChanged,
 )
 from tieline.protocols.dnp3.outstation.unsolicited import Unsolicited
-from tieline.protocols.dnp3.timing import Now
 
 Answer = tuple[list[ObjectBlock], IIN]
 _RESTART_BIT = 7

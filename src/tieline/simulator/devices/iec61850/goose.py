@@ -30,7 +30,7 @@ from open61850.server.model import Node
 
 from tieline.io import Clock
 from tieline.io.packet import PacketChannel, open_packet
-from tieline.model import TielineError, UnavailableError
+from tieline.model import Now, TielineError, UnavailableError
 from tieline.protocols.goose import (
     ETHERTYPE_GOOSE,
     Address,
@@ -42,7 +42,6 @@ from tieline.protocols.goose import (
     Float64,
     Integer,
     MmsString,
-    Now,
     OctetString,
     Publisher,
     PublisherSettings,
