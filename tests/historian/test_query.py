@@ -6,10 +6,13 @@ import asyncio
 import os
 import socket
 import stat
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, suppress
 from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +21,9 @@ import pytest
 from tests.historian.conftest import DAY, HOUR, NOW, batch, count, rows_of
 from tieline.historian import FILE_NAME, AsyncClient, Client, Historian, HistorianServer, QueryError, query, wire
 from tieline.model import Batch, Quality, Samples, UnavailableError
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 Open = Callable[..., Historian]
 
@@ -213,6 +219,36 @@ def test_readers_go_on_while_compaction_goes_on(opened: Open) -> None:
     for seen in (by_point, by_statement):
         assert all(rows % 100 == 0 for rows in seen)
         assert seen == sorted(seen)
+
+
+def test_a_tail_that_is_sealed_while_a_reader_looks_is_not_missed(opened: Open) -> None:
+    """The tail is sealed between any two instructions of the look into the catalog."""
+    historian = opened()
+    looking, missed, sealed = Historian._seen.__code__, [], 0
+
+    def seal(frame: FrameType, what: str, _: object) -> TraceFunction | None:
+        nonlocal sealed
+        if frame.f_code is not looking:
+            return None
+        frame.f_trace_opcodes = True
+        if what == "opcode" and frame.f_lasti == at:
+            historian._seal()
+            sealed += 1
+        return seal
+
+    with historian.reader() as reader:
+        for number, at in enumerate(range(0, len(looking.co_code), 2), start=1):
+            historian.commit([batch(number, rows=100)])
+            was_traced = sys.gettrace()
+            sys.settrace(seal)
+            try:
+                found = reader.samples(range(1, 21), NOW - HOUR, NOW + HOUR).num_rows
+            finally:
+                sys.settrace(was_traced)
+            if found != 100 * number:
+                missed.append((at, found))
+    assert sealed > 20
+    assert missed == []
 
 
 # ---- the socket

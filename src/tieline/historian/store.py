@@ -225,8 +225,10 @@ class Historian:
 
     def _seen(self) -> Catalog:
         """The catalog with the open tail as it is now."""
-        catalog, tail = self._catalog, self._tail
-        return replace(catalog, parts=tuple(tail if part.name == tail.name else part for part in catalog.parts))
+        tail = self._tail
+        catalog = self._catalog  # second: a tail that is sealed in between stands there with its bounds
+        is_open = {part.name for part in catalog.tails if part.state == "open"}
+        return replace(catalog, parts=tuple(tail if part.name == tail.name in is_open else part for part in catalog.parts))
 
     # ---- care
 
