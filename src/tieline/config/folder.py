@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from tieline.config.automation import Automation, read_automation
+from tieline.config.calculations import Calculation, CalculationSection, read_calculations
 from tieline.config.checks import check_uses, check_zones, find_duplicates
+from tieline.config.detection import DetectionSection, PointDetection, read_detection
 from tieline.config.device import Device
 from tieline.config.dnp3 import Dnp3Section
 from tieline.config.dnp3_checks import (
@@ -33,10 +36,13 @@ from tieline.config.modbus import ModbusRow, ModbusSection
 from tieline.config.modbus_checks import check_modbus_lines, check_modbus_points, modbus_uses
 from tieline.config.outline import DeviceOutline, Dnp3Outline, ModbusOutline, OutstationOutline, devices_of, outstations_of
 from tieline.config.outstation import Outstation, OutstationRow, OutstationSection
+from tieline.config.own_points import edge_points
+from tieline.config.processing import PointProcessing, ProcessingSection, read_processing
 from tieline.config.reading import Source
 from tieline.config.rows import PointRow
 from tieline.config.single_line import single_line_of
 from tieline.config.site import DeviceSection, ReportingSection, SiteFile
+from tieline.config.site_points import SitePoints, references, sections_of
 from tieline.config.transports import TlsFiles
 from tieline.config.utility import (
     CenterSection,
@@ -68,11 +74,25 @@ class Site:
     """What GOOSE is listened to; None where none is."""
     single_line: SingleLine | None = None
     """From the substation section of its SCL file, otherwise from `grid/`; None where the folder has neither."""
+    processing: tuple[PointProcessing, ...] = ()
+    calculations: tuple[Calculation, ...] = ()
+    detection: tuple[PointDetection, ...] = ()
+    automation: Automation | None = None
+    own_points: tuple[Point, ...] = ()
+    """Those in which the site's gateway says how it is."""
+
+    @property
+    def measured_points(self) -> Iterator[Point]:
+        """The points of the site's devices, device by device."""
+        return (point for device in self.devices for point in device.points)
 
     @property
     def points(self) -> Iterator[Point]:
-        """All points of the site, device by device."""
-        return (point for device in self.devices for point in device.points)
+        """All points of the site: of its devices, calculated from those, shown by its automation, and of its gateway itself."""
+        yield from self.measured_points
+        yield from (calculation.point for calculation in self.calculations)
+        yield from self.automation.points if self.automation else ()
+        yield from self.own_points
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +224,12 @@ class _SiteReader:
         sections = described.devices if described else [None] * len(outlines)
         read = [self._read_device(outline, section, default) for outline, section in zip(outlines, sections, strict=True)]
         devices = tuple(device for device in read if device is not None)
-        points = {f"{point.device}/{point.name}": point for device in devices for point in device.points}
+        known = SitePoints(self._source, self._name, references(_points_of(devices)), self._uncertain.__contains__)
+        calculations = read_calculations(known, sections_of(self._source, "calculations", CalculationSection), default)
+        automation = read_automation(known, self._source.document)
+        processing = read_processing(known, sections_of(self._source, "processing", ProcessingSection))
+        detection = read_detection(known, sections_of(self._source, "detection", DetectionSection))
+        points = references([*_points_of(devices), *(calculation.point for calculation in calculations)])
         upward = described.outstations if described else [None] * len(outstations)
         presented = [
             self._read_outstation(outline, section, points) for outline, section in zip(outstations, upward, strict=True)
@@ -224,6 +249,11 @@ class _SiteReader:
             outstations=tuple(outstation for outstation in presented if outstation is not None),
             goose=goose,
             single_line=self._single_line(),
+            processing=processing,
+            calculations=calculations,
+            detection=detection,
+            automation=automation,
+            own_points=edge_points(self._name, devices),
         )
 
     def _find_ieds(self, devices: Iterable[DeviceOutline]) -> None:
@@ -389,18 +419,21 @@ def _check_files(source: Source, folder: Path, key: KeyPath, files: TlsFiles) ->
 def _check_ids(folder: Path, sites: Iterable[Site], findings: list[Finding]) -> None:
     taken: dict[PointId, Point] = {}
     for site in sites:
-        for device in site.devices:
-            for point in device.points:
-                other = taken.setdefault(point.id, point)
-                if other is not point and other.path != point.path:
-                    source = Source(folder, folder / "sites" / site.name / "site.toml", findings)
-                    free = next(number for number in range(point.id + 1, point.id + 1_000_000) if number not in taken)
-                    source.report(
-                        f"the id is also that of {other.path}",
-                        f"write another one into the id column of {point.path}, for example {free & 0xFFFFFFFF}",
-                        where=f"id of {point.path}",
-                        value=point.id,
-                    )
+        for point in site.points:
+            other = taken.setdefault(point.id, point)
+            if other is not point and other.path != point.path:
+                source = Source(folder, folder / "sites" / site.name / "site.toml", findings)
+                free = next(number for number in range(point.id + 1, point.id + 1_000_000) if number not in taken)
+                source.report(
+                    f"the id is also that of {other.path}",
+                    f"write another one into the id column of {point.path}, for example {free & 0xFFFFFFFF}",
+                    where=f"id of {point.path}",
+                    value=point.id,
+                )
+
+
+def _points_of(devices: Iterable[Device]) -> Iterator[Point]:
+    return (point for device in devices for point in device.points)
 
 
 def _is_name(text: str) -> bool:

@@ -6,12 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from tieline.config.automation import AutomationSection
+from tieline.config.calculations import CalculationSection
+from tieline.config.detection import DetectionSection
 from tieline.config.dnp3 import Dnp3Section
 from tieline.config.fields import PositiveSeconds, Strict
 from tieline.config.iec61850.goose import GooseSection
 from tieline.config.iec61850.section import Iec61850Section
 from tieline.config.modbus import ModbusSection
 from tieline.config.outstation import OutstationSection
+from tieline.config.processing import ProcessingSection
 
 MOST_BATCH_SAMPLES = 50_000
 """Samples in one batch at the most; with 22 bytes each it stays well below the bus's payload limit."""
@@ -44,3 +48,7 @@ class SiteFile(Strict):
     devices: list[DeviceSection] = Field(min_length=1)
     outstations: list[OutstationSection] = Field(default_factory=list)
     goose: GooseSection | None = None
+    processing: list[ProcessingSection] = Field(default_factory=list)
+    calculations: list[CalculationSection] = Field(default_factory=list)
+    detection: list[DetectionSection] = Field(default_factory=list)
+    automation: AutomationSection | None = None

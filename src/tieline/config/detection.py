@@ -1,0 +1,31 @@
+"""`[[detection]]` in `site.toml`: what is looked for in the samples of points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from tieline.config.fields import Strict
+from tieline.config.lines import KeyPath
+from tieline.config.site_points import SitePoints
+from tieline.model import Point
+
+
+class DetectionSection(Strict):
+    """What is looked for in the samples of some points."""
+
+    points: list[str] = Field(min_length=1, description="device/name, with * and ? for any characters")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointDetection:
+    """What is looked for in the samples of one point."""
+
+    point: Point
+
+
+def read_detection(points: SitePoints, sections: Sequence[tuple[KeyPath, DetectionSection]]) -> tuple[PointDetection, ...]:
+    """What the sections say for each point that they name; mistakes become findings."""
+    return ()

@@ -1,0 +1,1 @@
+"""What a site does by itself: a deterministic scan of declared functions."""

@@ -1,0 +1,60 @@
+"""The process image: the newest sample of every point of a site, in columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from tieline.model import Point, Quality, Samples
+
+Rows = npt.NDArray[np.intp]
+
+NEVER = int(Quality.INVALID | Quality.OLD_DATA)
+"""Quality of a point of which nothing was ever heard."""
+
+
+class ProcessImage:
+    """Row `i` of each column belongs to the point with the `i`-th smallest id. Read the columns, change them with `update` only."""
+
+    def __init__(self, points: Iterable[Point]) -> None:
+        self.points = tuple(sorted(points, key=lambda point: point.id))
+        count = len(self.points)
+        self.id = np.fromiter((point.id for point in self.points), np.uint32, count)
+        self.time = np.zeros(count, np.int64)
+        """Microseconds since 1970-01-01 UTC; 0 where nothing was ever heard."""
+        self.value = np.full(count, np.nan)
+        self.quality = np.full(count, NEVER, np.uint16)
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def rows(self, ids: npt.NDArray[np.uint32]) -> Rows:
+        """The rows of these points. Raises `ValueError` where one is not a point of the site."""
+        rows = np.searchsorted(self.id, ids)
+        if not len(self.id) and len(ids):
+            raise ValueError("samples of a point that this site does not have")
+        rows[rows == len(self.id)] = 0
+        if not np.array_equal(self.id[rows], ids):
+            raise ValueError("samples of a point that this site does not have")
+        return rows
+
+    def row(self, point: Point) -> int:
+        """The row of one point."""
+        return int(self.rows(np.array([point.id], np.uint32))[0])
+
+    def update(self, samples: Samples) -> Rows:
+        """Takes samples, in the order in which they came; gives the row of each. An event that is older than what is there stays out."""
+        rows = self.rows(samples.point)
+        is_new = samples.time >= self.time[rows]
+        new, where = (samples, rows) if is_new.all() else (samples.take(is_new), rows[is_new])
+        self.time[where] = new.time  # where a point is there twice, the last one stays
+        self.value[where] = new.value
+        self.quality[where] = new.quality
+        return rows
+
+    def newest(self) -> Samples:
+        """The newest sample of each point of which anything was ever heard."""
+        heard = self.time != 0
+        return Samples(self.id[heard], self.time[heard], self.value[heard], self.quality[heard])
