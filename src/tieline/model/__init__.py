@@ -1,5 +1,6 @@
 """The vocabulary that every part of Tieline shares: points, samples, quality, events, commands."""
 
+from tieline.model.audit import AuditRecord
 from tieline.model.batches import Batch
 from tieline.model.commands import Command, Outcome, Result
 from tieline.model.errors import (
@@ -20,6 +21,7 @@ from tieline.model.single_line import EquipmentType, SingleLine
 __all__ = [
     "STATUS",
     "VALIDITY",
+    "AuditRecord",
     "Batch",
     "Command",
     "ConfigError",
