@@ -60,6 +60,10 @@ def simulate(
         float | None, typer.Option(help="Rows a second of a replay; as recorded if left out.", min=0.001, max=100_000)
     ] = None,
     until_read: Annotated[bool, typer.Option("--until-read", help="Hold each row of a replay until it has been read.")] = False,
+    journal: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Append every change of every point, with the device's time, as JSON lines."),
+    ] = None,
 ) -> None:
     """Serve every device of the folder on real sockets, driven by a model of the grid or by a recording."""
     from tieline.cli.simulate import run
@@ -74,6 +78,7 @@ def simulate(
         columns=column or [],
         rate=rate,
         until_read=until_read,
+        journal=journal,
     )
 
 

@@ -25,6 +25,7 @@ def run(
     columns: Sequence[str],
     rate: float | None,
     until_read: bool,
+    journal: Path | None,
 ) -> None:
     """Serves until told to stop. Raises `TielineError` where it cannot."""
     mapping = dict(_read_column(text) for text in columns)
@@ -43,6 +44,7 @@ def run(
                 columns=mapping or None,
                 rows_per_s=rate,
                 until_read=until_read,
+                journal=journal,
                 on_ready=_say_where,
             )
         )

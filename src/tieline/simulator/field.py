@@ -28,6 +28,7 @@ from tieline.io import Clock, SystemClock
 from tieline.io.packet import open_packet
 from tieline.model import ConfigError, LocalError
 from tieline.simulator.devices import Behavior, Dnp3Device, Iec61850Device, ModbusDevice, OpenInterface, SimulatedDevice
+from tieline.simulator.journal import Journal
 from tieline.simulator.places import Places
 from tieline.simulator.plant import Plant
 from tieline.simulator.replay import Recording, Replay
@@ -245,19 +246,27 @@ async def simulate(
     rows_per_s: float | None = None,
     until_read: bool = False,
     goose_interface: str | None = None,
+    journal: Path | None = None,
     on_ready: Callable[[AddressBook], None] | None = None,
 ) -> None:
     """Serves and moves every device of the utility until cancelled; nothing is left behind but the authority.
 
     A recording is replayed through the devices that its columns name, as `Replay.run` says; its last row then stays. `on_ready` is
-    called with the address book once all devices listen; `<data>/field.json` holds the same. Raises `UnavailableError` where an
-    address or file cannot be had, `ConfigError` where scenario or recording do not fit the folder.
+    called with the address book once all devices listen; `<data>/field.json` holds the same. What the devices do is appended to the
+    `journal`. Raises `UnavailableError` where an address or file cannot be had, `ConfigError` where scenario or recording do not fit
+    the folder.
     """
     field = Field(utility, data=data, seed=seed, scenario=scenario, goose_interface=goose_interface)
     player = None if replay is None else Replay(replay, field.devices, columns=columns)
     for path in player.devices if player else ():
         field.hold(path)
-    async with field, asyncio.TaskGroup() as group:
+    async with AsyncExitStack() as stack:
+        if journal is not None:
+            book = stack.enter_context(Journal(journal, SystemClock()))
+            for device in field.devices.values():
+                book.follow(device)
+        await stack.enter_async_context(field)
+        group = await stack.enter_async_context(asyncio.TaskGroup())
         if on_ready is not None:
             on_ready(field.book)
         group.create_task(field.run(speed=speed), name="plant")

@@ -17,6 +17,9 @@ Column = npt.NDArray[np.float64]
 WriteNote = Callable[[int, float], None]
 """Told of each value that a master writes: the point's number in the device and the value in engineering units."""
 
+ShowNote = Callable[[int | None], None]
+"""Told whenever the device shows its values anew: the time that it gives them, microseconds since 1970; None where it gives none."""
+
 
 class Watch(Protocol):
     """Whether those who ask a device have got what some of its points stand at."""
@@ -40,6 +43,7 @@ class SimulatedDevice(Protocol):
 
     behavior: Behavior
     on_write: WriteNote | None
+    on_show: ShowNote | None
 
     @property
     def path(self) -> str:

@@ -38,7 +38,7 @@ from tieline.protocols.dnp3.outstation import (
     TimeWritten,
 )
 from tieline.simulator.devices.behavior import NORMAL, Behavior
-from tieline.simulator.devices.device import Column, WriteNote
+from tieline.simulator.devices.device import Column, ShowNote, WriteNote
 from tieline.simulator.devices.manners import Mannered
 
 _SOURCES = {frozen: source for source, frozen in FREEZES.items()}
@@ -75,6 +75,7 @@ class Dnp3Device:
         self.points = device.points
         self.behavior: Behavior = NORMAL
         self.on_write: WriteNote | None = None
+        self.on_show: ShowNote | None = None
         self.on_change: Callable[[], None] | None = None
         """Told when there is something that the master may want to hear unasked."""
         self._clock = clock
@@ -203,6 +204,8 @@ class Dnp3Device:
         for group in self._groups:
             flags = self._flags[group.points]
             made += self.database.update(group.kind, group.indexes, group.raw(counted), flags, now_us, with_events=with_events)
+        if self.on_show is not None:
+            self.on_show(now_us)
         if made and self.on_change is not None:
             self.on_change()
 

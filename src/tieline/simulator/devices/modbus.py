@@ -12,7 +12,7 @@ from tieline import config
 from tieline.config.modbus import ModbusRow, Table
 from tieline.model import LocalError, TielineError
 from tieline.simulator.devices.behavior import NORMAL, Behavior
-from tieline.simulator.devices.device import Column, WriteNote
+from tieline.simulator.devices.device import Column, ShowNote, WriteNote
 from tieline.simulator.devices.registers import Registers
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE, DEVICE_FAILURE = 1, 2, 3, 4
@@ -35,6 +35,7 @@ class ModbusDevice:
         self.behavior: Behavior = NORMAL
         self.requests = 0
         self.on_write: WriteNote | None = None
+        self.on_show: ShowNote | None = None
         self._watch: _RegisterWatch | None = None
         self._rows = device.rows
         self._index = {point.name: number for number, point in enumerate(device.points)}
@@ -67,13 +68,18 @@ class ModbusDevice:
     def publish(self, values: Column) -> None:
         """New values for all points, in their order; masters see all of them or none."""
         self._values[:] = values
-        self._registers.write_points(self._values)
+        self._show()
 
     def change(self, values: Mapping[str, float]) -> None:
         """New values for some points; masters see all of them or none. It costs as much as `publish`: change many at once."""
         for name, value in values.items():
             self._values[self.number(name)] = value
+        self._show()
+
+    def _show(self) -> None:
         self._registers.write_points(self._values)
+        if self.on_show is not None:
+            self.on_show(None)
 
     def row(self, number: int) -> ModbusRow:
         """Where a point lies."""
@@ -190,6 +196,8 @@ class ModbusDevice:
         except TielineError:
             undo()
             return _exception(function, DEVICE_FAILURE)
+        if self.on_show is not None:
+            self.on_show(None)
         return response
 
 

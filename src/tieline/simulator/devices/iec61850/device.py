@@ -36,7 +36,7 @@ from tieline.io import Clock
 from tieline.model import ConfigError, LocalError, PointKind, Quality, TielineError
 from tieline.protocols.iec61850.scl import data_model
 from tieline.simulator.devices.behavior import NORMAL, Behavior
-from tieline.simulator.devices.device import Column, WriteNote
+from tieline.simulator.devices.device import Column, ShowNote, WriteNote
 from tieline.simulator.devices.iec61850.attributes import Attribute, decode_number, encode_quality, find_attribute
 from tieline.simulator.devices.iec61850.data import server_data, time_stamp
 from tieline.simulator.devices.iec61850.server import Server
@@ -79,6 +79,7 @@ class Iec61850Device:
         self.points = device.points
         self.behavior: Behavior = NORMAL
         self.on_write: WriteNote | None = None
+        self.on_show: ShowNote | None = None
         self.listeners: list[Callable[[frozenset[Node]], None]] = []
         """Told, in the device's thread, which attributes have just changed."""
         self._clock = clock
@@ -422,6 +423,8 @@ class Iec61850Device:
     def _offer(self) -> int:
         self._switches.interlock(self._values)
         values, qualities, now_us = self._values.copy(), self._qualities.copy(), self._clock.now_us()
+        if self.on_show is not None:
+            self.on_show(now_us)
         with self._changed:
             self._offered += 1
             self._waiting.append(_Shown(values, qualities, now_us, self._offered))
