@@ -92,9 +92,10 @@ def test_a_device_whose_master_has_set_its_clock_is_noted_by_that_clock(tmp_path
 
 def test_the_next_journal_goes_on_in_the_same_file(tmp_path: Path) -> None:
     clock = Clock(NOW_US)
+    device = meter(tmp_path / "folder", clock)
     for _ in range(2):
         with Journal(tmp_path / "journal", clock) as journal:
-            journal.follow(meter(tmp_path / "folder", clock))
+            journal.follow(device)
     assert [line["is_first"] for line in read(tmp_path / "journal")] == [True, True]
 
 
