@@ -1,5 +1,6 @@
 """Reads the utility folder: every mistake at once, each with its place and what would be right."""
 
+from tieline.config.detection import PointDetection
 from tieline.config.device import Device
 from tieline.config.dnp3 import Dnp3Connection, Dnp3Device
 from tieline.config.dnp3_points import Dnp3Row
@@ -33,6 +34,7 @@ __all__ = [
     "ModbusRow",
     "Outstation",
     "OutstationRow",
+    "PointDetection",
     "ReportingSection",
     "RetentionSection",
     "RtuConnection",

@@ -1,0 +1,36 @@
+"""Rows of a batch in which a point may be there more than once, split so that array operations keep the order of each point."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Index = npt.NDArray[np.intp]
+
+
+def turns(index: Index) -> list[Index | slice]:
+    """Splits rows so that in each part a point is there once, and rows of a point stay in order.
+
+    A poll has every point once (one part); a burst of events may have a point often (as many parts as its most frequent point).
+    """
+    if is_once(index):
+        return [slice(None)]
+    order = np.argsort(index, kind="stable")
+    ordered = index[order]
+    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    rank = np.empty(len(index), dtype=np.intp)
+    rank[order] = np.arange(len(ordered)) - np.repeat(starts, np.diff(starts, append=len(ordered)))
+    by_rank = np.argsort(rank, kind="stable")
+    return list(np.split(by_rank, np.flatnonzero(np.diff(rank[by_rank])) + 1))
+
+
+def is_once(index: Index) -> bool:
+    """Whether no number is there twice; numbers are rows of a table, so small."""
+    if len(index) < 2:
+        return True
+    if len(index) <= 64:
+        return len(set(index.tolist())) == len(index)
+    places = np.arange(len(index))
+    last = np.empty(int(index.max()) + 1, dtype=np.intp)
+    last[index] = places
+    return bool(np.array_equal(last[index], places))

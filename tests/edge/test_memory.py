@@ -1,0 +1,66 @@
+"""The gateway's memory: what comes back after a restart, and what a damaged file costs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tieline.edge.memory import Memory
+
+
+class Counter:
+    """A part that counts."""
+
+    def __init__(self, count: int = 0) -> None:
+        self.count = count
+
+    def remember(self) -> dict[str, Any]:
+        return {"count": self.count, "raw": b"\x00\x01"}
+
+    def recall(self, state: Mapping[str, Any]) -> None:
+        self.count = state.get("count", 0)
+
+
+def test_every_part_goes_on_where_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "deep" / "memory.bin"
+    Memory(file, {"a": Counter(3), "b": Counter(4)}).write()
+    a, b, new = Counter(), Counter(), Counter(9)
+    Memory(file, {"a": a, "b": b, "new": new}).recall()
+    assert (a.count, b.count, new.count) == (3, 4, 9)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xc1", b"\x93\x01\x02\x03", b"not at all", None])
+def test_a_damaged_file_costs_only_what_it_held(tmp_path: Path, damage: bytes | None) -> None:
+    file = tmp_path / "memory.bin"
+    Memory(file, {"a": Counter(3)}).write()
+    file.write_bytes(file.read_bytes()[:-3] if damage is None else damage)
+    part = Counter(7)
+    memory = Memory(file, {"a": part})
+    memory.recall()
+    assert part.count == 7
+    memory.write()
+    again = Counter()
+    Memory(file, {"a": again}).recall()
+    assert again.count == 7
+
+
+def test_a_file_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    Memory(tmp_path / "file" / "memory.bin", {"a": Counter(3)}).write()
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+async def test_it_is_written_at_the_end_of_the_gateway(tmp_path: Path) -> None:
+    part = Counter(1)
+    task = asyncio.create_task(Memory(tmp_path / "memory.bin", {"a": part}).run())
+    await asyncio.sleep(0)
+    part.count = 2
+    task.cancel()
+    await asyncio.wait([task])
+    found = Counter()
+    Memory(tmp_path / "memory.bin", {"a": found}).recall()
+    assert found.count == 2
