@@ -1,0 +1,20 @@
+"""The functions that a site's gateway can perform by itself. Each is a state machine without clock or input and output of its own."""
+
+from __future__ import annotations
+
+from tieline.config.automation_functions import VoltageRegulatorPlan
+from tieline.config.function_base import FunctionPlan
+from tieline.edge.automation.function import Function
+from tieline.edge.automation.functions.voltage_regulator import VoltageRegulator
+from tieline.model import LocalError
+
+__all__ = ["VoltageRegulator", "make_function"]
+
+
+def make_function(plan: FunctionPlan, site: str) -> Function:
+    """The function of a plan. Raises `LocalError` for a plan of another kind."""
+    match plan:
+        case VoltageRegulatorPlan():
+            return VoltageRegulator(plan)
+        case _:
+            raise LocalError(f"{site} has no function for {plan.name}: {type(plan).__name__} is not known here")
