@@ -321,4 +321,4 @@ def test_the_example_of_the_documentation_is_right(folder: Path) -> None:
     write(folder, {SITE: section, "sites/alpha/points/rtu-3.csv": points})
     (folder / LIST).unlink()
     assert findings_of(folder) == []
-    assert len(read_folder(folder).points) == 6
+    assert len(list(read_folder(folder).plant_points)) == 6

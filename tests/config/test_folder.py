@@ -160,7 +160,7 @@ def test_a_semicolon_list_is_named_as_such(folder: Path) -> None:
 
 def test_a_list_that_spreadsheets_save_with_a_byte_order_mark_is_read(folder: Path) -> None:
     (folder / "sites/alpha/points/rtu-1.csv").write_bytes(b"\xef\xbb\xbf" + POINTS.replace("\n", "\r\n").encode())
-    assert len(read_folder(folder).points) == 4
+    assert len(list(read_folder(folder).plant_points)) == 4
 
 
 def test_a_setpoint_may_share_its_register_with_its_feedback(folder: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_setpoint_may_share_its_register_with_its_feedback(folder: Path) -> No
         file.write(
             "sp,setpoint,MW,holding_register,7,int16,0.01,,,,slow,\nsp-fb,analog,MW,holding_register,7,int16,0.01,,,,slow,\n"
         )
-    assert len(read_folder(folder).points) == 6
+    assert len(list(read_folder(folder).plant_points)) == 6
 
 
 def test_a_long_value_over_several_short_ones_is_reported_for_each(folder: Path) -> None:
@@ -215,5 +215,5 @@ def test_five_thousand_points_are_checked_in_well_under_a_second(folder: Path) -
     rows = "".join(f"p{at},analog,kV,input_register,{2 * at},float32,,0,150,0.1,fast,\n" for at in range(5_000))
     (folder / "sites/alpha/points/rtu-1.csv").write_text(POINTS.splitlines()[0] + "\n" + rows)
     started = time.process_time()
-    assert len(read_folder(folder).points) == 5_000
+    assert len(list(read_folder(folder).plant_points)) == 5_000
     assert time.process_time() - started < 0.9

@@ -45,7 +45,7 @@ def test_the_example_utility_has_no_mistake() -> None:
     assert [str(finding) for finding in findings] == []
     assert utility is not None
     assert utility.grid is not None
-    assert 500 <= len(utility.points) <= 600
+    assert 500 <= len(list(utility.plant_points)) <= 600
 
 
 def test_every_point_of_the_example_is_moved_by_the_grid() -> None:

@@ -11,8 +11,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tieline.bus import subjects
+from tieline.bus import streams, subjects
 from tieline.config import Utility
+from tieline.config.own_points import DMZ
 from tieline.security.identity import Credentials
 
 Configuration = dict[str, Any]
@@ -26,12 +27,17 @@ _STREAM_TRAFFIC = ["$JS.ACK.>", "$JS.FC.>", "$JSC.R.>"]
 
 def for_site(site: str, credentials: Credentials, store: Path, dmz: str, *, spool_mb: int) -> Configuration:
     """The server at a site: takes batches from the gateway on loopback, keeps them on disk, dials the DMZ."""
-    own = [subjects.batches(site), subjects.health(site), "$JS.API.>", "$JS.ACK.>"]
+    own = [subjects.batches(site), subjects.local_batches(site), subjects.health(site), "$JS.API.>", "$JS.ACK.>"]
     gateway = _user(subjects.edge_role(site), publish=[*own, *_REPLIES], subscribe=["_INBOX.>"])
+    local = _user(
+        subjects.local_role(site),
+        publish=[*_committing(subjects.LOCAL_STREAM), *_watching(subjects.LOCAL_STREAM), subjects.local_batches(site), *_REPLIES],
+        subscribe=["_INBOX.>", subjects.health(site), subjects.fetch(site)],
+    )
     return {
         **_server(f"edge-{site}", credentials),
-        "jetstream": _stream_store(store, domain=site, most_mb=spool_mb + 64),
-        "accounts": {ACCOUNT: {"jetstream": "enabled", "users": [gateway]}},
+        "jetstream": _stream_store(store, domain=site, most_mb=spool_mb + streams.LOCAL_MB + 64),
+        "accounts": {ACCOUNT: {"jetstream": "enabled", "users": [gateway, local]}},
         "leafnodes": {
             "reconnect": "1s",
             "remotes": [
@@ -39,8 +45,8 @@ def for_site(site: str, credentials: Credentials, store: Path, dmz: str, *, spoo
                     "urls": [f"tls://{dmz}"],
                     "account": ACCOUNT,
                     "tls": _tls(credentials),
-                    "deny_exports": ["site.>"],
-                    "deny_imports": ["site.>", "health.>", "$JS.API.>"],
+                    "deny_exports": ["site.>", "local.>"],
+                    "deny_imports": ["site.>", "local.>", "health.>", "$JS.API.>"],
                 }
             ],
         },
@@ -51,11 +57,12 @@ def for_dmz(utility: Utility, credentials: Credentials, host: str, port: int) ->
     """The server in the DMZ: a hub that stores nothing; a site speaks for itself only, and only where a conduit leads here."""
     dmz = next(zone for zone in utility.zones if zone.kind == "dmz")
     center = next(zone for zone in utility.zones if zone.kind == "control_center")
-    users = [
+    users = [_user(subjects.DMZ_ROLE, publish=[subjects.health(DMZ)], subscribe=["_INBOX.>"])]
+    users += [
         _user(
             subjects.edge_role(site.name),
             publish=[subjects.health(site.name), subjects.delivery(site.name), *_STREAM_TRAFFIC, *_REPLIES],
-            subscribe=[f"$JS.{site.name}.API.>", "$JS.FC.>", "$JS.ACK.>", *_REPLIES],
+            subscribe=[f"$JS.{site.name}.API.>", subjects.fetch(site.name), "$JS.FC.>", "$JS.ACK.>", *_REPLIES],
         )
         for site in utility.sites
         if utility.may_send(utility.zone_of(site.name).name, dmz.name)
@@ -65,8 +72,8 @@ def for_dmz(utility: Utility, credentials: Credentials, host: str, port: int) ->
         users.append(
             _user(
                 subjects.CENTER_ROLE,
-                publish=[*(f"$JS.{site}.API.>" for site in sites), *_STREAM_TRAFFIC, *_REPLIES],
-                subscribe=[*map(subjects.health, sites), *map(subjects.delivery, sites), *_STREAM_TRAFFIC, *_REPLIES],
+                publish=[*(f"$JS.{site}.API.>" for site in sites), *map(subjects.fetch, sites), *_STREAM_TRAFFIC, *_REPLIES],
+                subscribe=[*map(subjects.health, [*sites, DMZ]), *map(subjects.delivery, sites), *_STREAM_TRAFFIC, *_REPLIES],
             )
         )
     return {
@@ -78,25 +85,15 @@ def for_dmz(utility: Utility, credentials: Credentials, host: str, port: int) ->
 
 def for_center(credentials: Credentials, store: Path, dmz: str, *, stream_mb: int) -> Configuration:
     """The server at the center: takes the sites' streams through the DMZ, serves the historian and the live state."""
-    historian = f"{subjects.CENTER_STREAM}.{subjects.HISTORIAN_CONSUMER}"
     users = [
         _user(subjects.CENTER_ROLE, publish=[">"], subscribe=[">"]),
-        _user(
-            subjects.HISTORIAN_ROLE,
-            publish=[*(f"$JS.API.CONSUMER.{call}.{historian}" for call in ("MSG.NEXT", "RESET")), "$JS.ACK.>"],
-            subscribe=["_INBOX.>"],
-        ),
+        _user(subjects.HISTORIAN_ROLE, publish=_committing(subjects.CENTER_STREAM), subscribe=["_INBOX.>"]),
         _user(
             subjects.WEB_ROLE,
-            publish=[
-                f"$JS.API.STREAM.INFO.{subjects.CENTER_STREAM}",
-                f"$JS.API.CONSUMER.CREATE.{subjects.CENTER_STREAM}",
-                *(f"$JS.API.CONSUMER.{call}.{subjects.CENTER_STREAM}.>" for call in ("CREATE", "INFO", "DELETE")),
-                "$JS.FC.>",
-                subjects.EVERY_CENTER_BATCH,
-            ],
+            publish=[*_watching(subjects.CENTER_STREAM), subjects.EVERY_CENTER_BATCH],
             subscribe=["_INBOX.>", subjects.EVERY_HEALTH],
         ),
+        _user(subjects.FETCH_ROLE, publish=[subjects.EVERY_FETCH], subscribe=["_INBOX.>"]),
     ]
     return {
         **_server("center", credentials),
@@ -107,6 +104,22 @@ def for_center(credentials: Credentials, store: Path, dmz: str, *, stream_mb: in
             "remotes": [{"urls": [f"tls://{dmz}"], "account": ACCOUNT, "tls": _tls(credentials)}],
         },
     }
+
+
+def _committing(stream: str) -> list[str]:
+    """What a historian says to the stream whose batches it commits."""
+    consumer = f"{stream}.{subjects.HISTORIAN_CONSUMER}"
+    return [*(f"$JS.API.CONSUMER.{call}.{consumer}" for call in ("MSG.NEXT", "RESET")), "$JS.ACK.>"]
+
+
+def _watching(stream: str) -> list[str]:
+    """What a live state says to the stream that it follows in order."""
+    return [
+        f"$JS.API.STREAM.INFO.{stream}",
+        f"$JS.API.CONSUMER.CREATE.{stream}",
+        *(f"$JS.API.CONSUMER.{call}.{stream}.>" for call in ("CREATE", "INFO", "DELETE")),
+        "$JS.FC.>",
+    ]
 
 
 def _server(name: str, credentials: Credentials) -> Configuration:

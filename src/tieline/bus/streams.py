@@ -23,6 +23,10 @@ from tieline.model import UnavailableError
 MOST_ON_THE_WAY = 500
 """Batches that the center's stream may take from a site ahead of its acknowledgement; at low rates, acknowledged are so many at once."""
 
+LOCAL_MB = 64
+LOCAL_AGE_S = 3_600
+"""How much, and how old, waits for the site's own store at the most; it is there to be lost first."""
+
 DUPLICATE_WINDOW_S = 120
 HISTORIAN_ACK_WAIT_S = 30
 REQUEST_TIMEOUT_S = 5.0
@@ -58,6 +62,25 @@ async def ensure_site_stream(client: Client, site: str, *, spool_mb: int, subjec
     )
 
 
+async def ensure_local_stream(client: Client, site: str) -> None:
+    """The stream from a site's gateway to its own store, and the store's place in it; the oldest goes where it grows too large."""
+    await _ensure_stream(
+        client,
+        {
+            "name": subjects.LOCAL_STREAM,
+            "subjects": [subjects.local_batches(site)],
+            "retention": "limits",
+            "storage": "file",
+            "discard": "old",
+            "max_bytes": LOCAL_MB * 1024 * 1024,
+            "max_age": LOCAL_AGE_S * _S,
+            "duplicate_window": DUPLICATE_WINDOW_S * _S,
+            "num_replicas": 1,
+        },
+    )
+    await _ensure_historian(client, subjects.LOCAL_STREAM)
+
+
 async def ensure_center_stream(client: Client, *, stream_mb: int) -> None:
     """The center's stream and the historian's place in it; sites are joined to it one by one."""
     described = {
@@ -74,11 +97,16 @@ async def ensure_center_stream(client: Client, *, stream_mb: int) -> None:
     if held is not None:
         described["sources"] = held["config"].get("sources", [])
     await _ensure_stream(client, described)
+    await _ensure_historian(client, subjects.CENTER_STREAM)
+
+
+async def _ensure_historian(client: Client, stream: str) -> None:
+    """The place of a historian in the stream that it follows."""
     await api(
         client,
-        f"$JS.API.CONSUMER.DURABLE.CREATE.{subjects.CENTER_STREAM}.{subjects.HISTORIAN_CONSUMER}",
+        f"$JS.API.CONSUMER.DURABLE.CREATE.{stream}.{subjects.HISTORIAN_CONSUMER}",
         {
-            "stream_name": subjects.CENTER_STREAM,
+            "stream_name": stream,
             "config": {
                 "durable_name": subjects.HISTORIAN_CONSUMER,
                 "ack_policy": "explicit",

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 SITE_STREAM = "SITE"
-"""The stream at each site: batches that the center does not have yet."""
+"""The stream at each site of what it measures now; like its two others it holds what the center does not have yet."""
+
+EVENTS_STREAM = "EVENTS"
+"""The stream at each site of events and audit records."""
+
+BACKFILL_STREAM = "BACKFILL"
+"""The stream at each site of what it measured while the center could not be reached."""
+
+SITE_STREAMS = (EVENTS_STREAM, SITE_STREAM, BACKFILL_STREAM)
+"""The streams of a site that the center takes, the most important first."""
 
 CENTER_STREAM = "CENTER"
 """The stream at the center: batches that the historian has not committed yet."""
+
+LOCAL_STREAM = "LOCAL"
+"""The stream at each site of everything that is processed there, on its way to the site's own store."""
 
 CENTER_CONSUMER = "center"
 """The durable consumer at each site through which the center's stream takes the site's."""
@@ -14,13 +26,22 @@ CENTER_CONSUMER = "center"
 HISTORIAN_CONSUMER = "historian"
 
 EVERY_BATCH = "site.*.batch"
+EVERY_SITE_EVENT = "site.*.events"
 EVERY_CENTER_BATCH = "center.*.batch"
 EVERY_HEALTH = "health.*"
+EVERY_FETCH = "fetch.*"
+
+_WORDS = {EVENTS_STREAM: "events", SITE_STREAM: "batch", BACKFILL_STREAM: "backfill"}
 
 
 def batches(site: str) -> str:
-    """Where a site's batches are published."""
+    """Where a site publishes what it measures now."""
     return f"site.{site}.batch"
+
+
+def site_batches(site: str, stream: str) -> str:
+    """Where a site publishes the batches of one of its streams."""
+    return f"site.{site}.{_WORDS[stream]}"
 
 
 def center_batches(site: str) -> str:
@@ -33,13 +54,33 @@ def health(site: str) -> str:
     return f"health.{site}"
 
 
-def delivery(site: str) -> str:
-    """Where the center's stream receives a site's batches."""
-    return f"deliver.{site}"
+def local_batches(site: str) -> str:
+    """Where a site's gateway publishes what stays at the site."""
+    return f"local.{site}.batch"
+
+
+def fetch(site: str) -> str:
+    """Where a site is asked for samples that it has kept."""
+    return f"fetch.{site}"
+
+
+def delivery(site: str, stream: str = SITE_STREAM) -> str:
+    """Where the center's stream receives the batches of one of a site's streams."""
+    return f"deliver.{site}" if stream == SITE_STREAM else f"deliver.{site}.{_WORDS[stream]}"
+
+
+def deliveries(site: str) -> list[str]:
+    """Where the center's stream receives batches of a site."""
+    return [delivery(site, stream) for stream in SITE_STREAMS]
+
+
+def link(site: str) -> str:
+    """Where a site asks every second whether the center is there."""
+    return f"link.{site}"
 
 
 def site_of(subject: str) -> str:
-    """The site that a subject of batches or health belongs to."""
+    """The site that a subject of batches, health or fetching belongs to."""
     return subject.split(".", 2)[1]
 
 
@@ -48,7 +89,13 @@ def edge_role(site: str) -> str:
     return f"edge-{site}"
 
 
+def local_role(site: str) -> str:
+    """The name in the certificate of a site's own store and screen."""
+    return f"local-{site}"
+
+
 DMZ_ROLE = "dmz"
 CENTER_ROLE = "center"
 HISTORIAN_ROLE = "historian"
+FETCH_ROLE = "fetch"
 WEB_ROLE = "web"

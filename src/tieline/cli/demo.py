@@ -28,7 +28,7 @@ async def _demo(utility: Utility, data: Path, host: str, port: int) -> None:
     book = data / FIELD_FILE
     book.unlink(missing_ok=True)
     field = Child("field", ["simulate", str(utility.folder), "--data", str(data)], data / "logs" / "field.log")
-    _say(f"Tieline demo of {utility.name}: {len(utility.sites)} sites, {len(utility.points)} points; starting ...")
+    _say(f"Tieline demo of {utility.name}: {len(utility.sites)} sites, {len(list(utility.plant_points))} points; starting ...")
 
     async def field_listens() -> bool:
         return book.exists()

@@ -32,6 +32,7 @@ from tieline.config.iec61850.points import IedPoints
 from tieline.config.iec61850.rows import Iec61850Listed
 from tieline.config.iec61850.section import Iec61850Section
 from tieline.config.lines import KeyPath
+from tieline.config.local import LocalSection
 from tieline.config.modbus import ModbusRow, ModbusSection
 from tieline.config.modbus_checks import check_modbus_lines, check_modbus_points, modbus_uses
 from tieline.config.outline import DeviceOutline, Dnp3Outline, ModbusOutline, OutstationOutline, devices_of, outstations_of
@@ -80,6 +81,8 @@ class Site:
     automation: Automation | None = None
     own_points: tuple[Point, ...] = ()
     """Those in which the site's gateway says how it is."""
+    local: LocalSection = field(default_factory=LocalSection)
+    """What the site keeps and shows by itself."""
 
     @property
     def measured_points(self) -> Iterator[Point]:
@@ -87,11 +90,16 @@ class Site:
         return (point for device in self.devices for point in device.points)
 
     @property
-    def points(self) -> Iterator[Point]:
-        """All points of the site: of its devices, calculated from those, shown by its automation, and of its gateway itself."""
+    def plant_points(self) -> Iterator[Point]:
+        """The points that say something about the plant: of its devices, calculated from those, shown by its automation."""
         yield from self.measured_points
         yield from (calculation.point for calculation in self.calculations)
         yield from self.automation.points if self.automation else ()
+
+    @property
+    def points(self) -> Iterator[Point]:
+        """All points of the site: of the plant, and of its gateway itself."""
+        yield from self.plant_points
         yield from self.own_points
 
 
@@ -115,6 +123,11 @@ class Utility:
     def points(self) -> tuple[Point, ...]:
         """All points, site by site and device by device."""
         return tuple(point for site in self.sites for point in site.points)
+
+    @property
+    def plant_points(self) -> Iterator[Point]:
+        """The points of all sites that say something about the plant."""
+        return (point for site in self.sites for point in site.plant_points)
 
     def site(self, name: str) -> Site:
         """The site of that name. Raises `ConfigError` where there is none."""
@@ -205,6 +218,8 @@ class _SiteReader:
         self._read: dict[Path, str] = {}
         self._rows: dict[str, PointRow] = {}
         """`device/name`: the row."""
+        self._points: dict[str, Point] = {}
+        """`device/name`: the point."""
         self._uncertain: set[str] = set()
         """Devices whose rows are not all known."""
         self.scl_files = SclFiles(self._folder, self._site, source, findings)
@@ -224,12 +239,12 @@ class _SiteReader:
         sections = described.devices if described else [None] * len(outlines)
         read = [self._read_device(outline, section, default) for outline, section in zip(outlines, sections, strict=True)]
         devices = tuple(device for device in read if device is not None)
-        known = SitePoints(self._source, self._name, references(_points_of(devices)), self._uncertain.__contains__)
+        known = SitePoints(self._source, self._name, self._points, self._uncertain.__contains__)
         calculations = read_calculations(known, sections_of(self._source, "calculations", CalculationSection), default)
         automation = read_automation(known, self._source.document)
         processing = read_processing(known, sections_of(self._source, "processing", ProcessingSection))
         detection = read_detection(known, sections_of(self._source, "detection", DetectionSection))
-        points = references([*_points_of(devices), *(calculation.point for calculation in calculations)])
+        points = self._points | references(calculation.point for calculation in calculations)
         upward = described.outstations if described else [None] * len(outstations)
         presented = [
             self._read_outstation(outline, section, points) for outline, section in zip(outstations, upward, strict=True)
@@ -254,6 +269,7 @@ class _SiteReader:
             detection=detection,
             automation=automation,
             own_points=edge_points(self._name, devices),
+            local=described.local,
         )
 
     def _find_ieds(self, devices: Iterable[DeviceOutline]) -> None:
@@ -327,8 +343,15 @@ class _SiteReader:
         if len(self._findings) > before:
             self._uncertain.add(outline.name)
         self._electrical.check_points(source, rows)
-        self._rows |= {f"{outline.name}/{row.name}": row for _, row in rows}
+        self._note(outline, [row for _, row in rows], default)
         return device
+
+    def _note(self, outline: DeviceOutline, rows: Iterable[PointRow], default: Reporting) -> None:
+        """Rows and points are known from here on, whether the device's section has mistakes or not."""
+        for row in rows:
+            reference = f"{outline.name}/{row.name}"
+            self._rows[reference] = row
+            self._points[reference] = row.to_point(self._name, outline.name, default)
 
     def _read_ied(self, outline: DeviceOutline, section: DeviceSection | None, default: Reporting) -> Device | None:
         """An IED with its points; a list of them is there only where somebody wanted one."""
@@ -347,7 +370,7 @@ class _SiteReader:
             self._electrical.check_points(source, [(each.line, each.row) for each in described])
         if len(self._findings) > before:
             self._uncertain.add(outline.name)
-        self._rows |= {f"{outline.name}/{each.row.name}": each.row for each in described}
+        self._note(outline, [each.row for each in described], default)
         if not isinstance(section, Iec61850Section) or found.connection is None:
             return None
         return Iec61850Device(
@@ -430,10 +453,6 @@ def _check_ids(folder: Path, sites: Iterable[Site], findings: list[Finding]) -> 
                     where=f"id of {point.path}",
                     value=point.id,
                 )
-
-
-def _points_of(devices: Iterable[Device]) -> Iterator[Point]:
-    return (point for device in devices for point in device.points)
 
 
 def _is_name(text: str) -> bool:

@@ -13,6 +13,7 @@ from tieline.config.dnp3 import Dnp3Section
 from tieline.config.fields import PositiveSeconds, Strict
 from tieline.config.iec61850.goose import GooseSection
 from tieline.config.iec61850.section import Iec61850Section
+from tieline.config.local import LocalSection
 from tieline.config.modbus import ModbusSection
 from tieline.config.outstation import OutstationSection
 from tieline.config.processing import ProcessingSection
@@ -52,3 +53,4 @@ class SiteFile(Strict):
     calculations: list[CalculationSection] = Field(default_factory=list)
     detection: list[DetectionSection] = Field(default_factory=list)
     automation: AutomationSection | None = None
+    local: LocalSection = LocalSection()

@@ -105,7 +105,7 @@ class Field:
             write_book(path, self.book)
             stack.callback(path.unlink, missing_ok=True)
             self._stack = stack.pop_all()
-        log.info("field ready", devices=len(self.devices), points=len(self._utility.points))
+        log.info("field ready", devices=len(self.devices), points=len(list(self._utility.plant_points)))
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -67,7 +67,7 @@ def test_an_entry_that_is_a_whole_data_object_is_a_structure(folder: Path) -> No
 def test_points_are_fed_where_their_list_says_so(folder: Path) -> None:
     write(folder, {LIST: "reference,name,source\nPROT/PTRC1.Tr,trip,goose\nCTRL/XCBR1.Pos,cb,goose\nMEAS/MMXU1.TotW,p,\n"})
     site = read_folder(folder).site("alpha")
-    trip, cb, _ = site.points
+    trip, cb, _ = site.measured_points
     made = blocks_of(site)
     assert made[0].points == (
         GoosePoint(point=trip.id, value=(0,), quality=(1,)),
