@@ -30,10 +30,16 @@ class Source:
     def __init__(self, folder: Path, path: Path, findings: list[Finding]) -> None:
         self.path = path
         self.name = path.relative_to(folder).as_posix()
+        self._folder = folder
         self._findings = findings
         self._lines = Lines("")
         self.document: dict[str, Any] = {}
         """What a TOML file holds, right or wrong, but for protocols and transports that could be guessed; empty for no TOML."""
+
+    def beside(self, name: str) -> Source | None:
+        """A file that this one names, relative to where it stands; None where that is outside the folder."""
+        folder, path = self._folder.resolve(), (self.path.parent / name).resolve()
+        return Source(folder, path, self._findings) if path.is_relative_to(folder) else None
 
     def report(self, problem: str, remedy: str = "", *, line: int = 0, where: str = "", value: object = "") -> None:
         """Notes one mistake."""
