@@ -88,7 +88,8 @@ def _confine(connection: duckdb.DuckDBPyConnection, path: Path, lake: Path | Non
         # Each caller works himself; DuckDB's own workers get the other half of the machine at the most.
         f"threads = {max(1, (os.cpu_count() or 1) // 2)}",
         # Writes in large pieces and seldom: a checkpoint at every 16 MB cost a third of the ingest rate.
-        "checkpoint_threshold = '256MB'",
+        # Where memory is short, so is disk, and less comes in.
+        f"checkpoint_threshold = '{256 if memory_mb is None else 8}MB'",
     ]
     if lake is not None:
         settings.append(f"allowed_directories = [{literal(str(lake.absolute()) + os.sep)}]")

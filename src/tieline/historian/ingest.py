@@ -49,10 +49,11 @@ async def ingest(
     counts: IngestCounts,
     backoff: Backoff,
     *,
+    stream: str = subjects.CENTER_STREAM,
     on_commit: Callable[[list[Batch]], None] | None = None,
 ) -> None:
     """Commits what comes until cancelled; a commit under way is finished first. A store that cannot write is tried again for ever."""
-    async with Pull.following(client, subjects.CENTER_STREAM, subjects.HISTORIAN_CONSUMER, limit=MOST_MESSAGES) as pull:
+    async with Pull.following(client, stream, subjects.HISTORIAN_CONSUMER, limit=MOST_MESSAGES) as pull:
         committed_at = 0.0
         while True:
             messages = await _gather(pull, until=committed_at + COMMIT_PERIOD_S)

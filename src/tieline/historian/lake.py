@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,14 +86,22 @@ class Lake:
             table.delete(f"day < CAST('{day.isoformat()}' AS DATE)")
         return True
 
-    def vacuum(self) -> Sequence[str]:
-        """Removes files that no version of the last hour needs, so that no reader loses one under its hands."""
+    def vacuum(self, *, retention_hours: int = 1) -> Sequence[str]:
+        """Removes files that no version of so many last hours needs, by default so that no reader loses one under its hands."""
         table = self._table()
         if table is None:
             return []
         with self._explained():
-            removed: list[str] = table.vacuum(retention_hours=1, dry_run=False, enforce_retention_duration=False)
+            removed: list[str] = table.vacuum(retention_hours=retention_hours, dry_run=False, enforce_retention_duration=False)
         return removed
+
+    def size(self) -> int:
+        """Bytes on disk, those of files that wait to be removed among them."""
+        total = 0
+        for path in self.folder.rglob("*"):
+            with suppress(FileNotFoundError):
+                total += path.stat().st_size if path.is_file() else 0
+        return total
 
     def _table(self) -> Any:
         from deltalake import DeltaTable

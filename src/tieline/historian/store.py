@@ -51,6 +51,9 @@ log = structlog.get_logger(__name__)
 SEAL_ROWS = 4_000_000
 """Measured: 3.8 M rows/s go in while bodies are made of tails of this length, 2.1 M/s with half of it."""
 SEAL_AGE_S = 900.0
+MB = 1_000_000
+TODAYS_SHARE = 1 / 4
+"""Of a bounded disk, what may be in use in the DuckDB file: sorting a day again takes as much once more, and the file never shrinks."""
 SLICE_ROWS = 250_000
 MOVE_ROWS = 1_000_000
 
@@ -66,6 +69,8 @@ class Care:
     compacted_rows: int = 0
     moved_rows: int = 0
     deleted_days: int = 0
+    trimmed_rows: int = 0
+    """Deleted early because the disk that it may take was short."""
 
 
 class Historian:
@@ -86,7 +91,7 @@ class Historian:
         self._due = threading.Event()
         self._stopping = threading.Event()
         self._carer: threading.Thread | None = None
-        self._cache = SeriesCache()
+        self._cache = SeriesCache() if memory_mb is None else SeriesCache(memory_mb * MB // 8)
         self._moved_on: date | None = None
         self._tidied_on: date | None = None
         self._is_broken = False
@@ -275,7 +280,8 @@ class Historian:
                 deleted = self._delete_expired()
                 self._tidied_on = self._today()
             moved = self._move_closed_days()
-            return Care(compacted_rows=compacted, moved_rows=moved, deleted_days=deleted)
+            trimmed = self._make_room()
+            return Care(compacted_rows=compacted, moved_rows=moved, deleted_days=deleted, trimmed_rows=trimmed)
 
     def _seal(self) -> None:
         """Gives the commits a new tail, and bounds the old one."""
@@ -349,15 +355,20 @@ class Historian:
             body = Part(name=name, kind="body", day=day, sorted=rows)
         return replace(body.grown(rows, first, last), runs=body.runs + 1)
 
-    def _merge(self, body: Part) -> None:
-        """Sorts all runs of a body into one."""
+    def _merge(self, body: Part, *, since: int = EARLIEST_US) -> None:
+        """Sorts all runs of a body into one, and leaves out what is older than `since`."""
         day = f"{body.day:%Y%m%d}" if body.day else "mixed"
-        merged = replace(body, name=f"body_{day}_{self._next_number()}", sorted=body.rows, runs=1)
-        catalog = replace(self._catalog, parts=tuple(merged if part.name == body.name else part for part in self._catalog.parts))
+        name = f"body_{day}_{self._next_number()}"
+        kept = f"SELECT * FROM store.{body.name} WHERE time >= {_at(since)}"
         with self._transaction(self._care) as cursor:
-            cursor.execute(f"CREATE TABLE store.{merged.name} ({schema.COLUMNS})")
-            cursor.execute(f"INSERT INTO store.{merged.name} SELECT * FROM store.{body.name} ORDER BY point, time")
+            cursor.execute(f"CREATE TABLE store.{name} ({schema.COLUMNS})")
+            cursor.execute(f"INSERT INTO store.{name} {kept} ORDER BY point, time")
             cursor.execute(f"DROP TABLE store.{body.name}")
+            rows = int(_one(cursor, f"SELECT count(*) FROM store.{name}"))
+            first = body.first if body.first is None else max(body.first, since)
+            merged = replace(body, name=name, rows=rows, sorted=rows, runs=1, first=first)
+            parts = tuple(merged if part.name == body.name else part for part in self._catalog.parts)
+            catalog = replace(self._catalog, parts=parts)
             self._write_catalog(cursor, catalog)
         self._catalog = catalog
 
@@ -427,7 +438,9 @@ class Historian:
     def _delete_expired(self) -> int:
         if self._retention.delete_after_days is None:
             return 0
-        limit = self._today() - timedelta(days=self._retention.delete_after_days)
+        return self._delete_before(self._today() - timedelta(days=self._retention.delete_after_days))
+
+    def _delete_before(self, limit: date) -> int:
         before = f"time < {_at(day_start(limit))}"
         bodies = [part for part in self._catalog.parts if part.kind == "body" and part.day is not None and part.day < limit]
         mixed = [part for part in self._catalog.parts if part.kind == "body" and part.day is None]
@@ -448,6 +461,67 @@ class Historian:
         # Last, so that the views never name a file that the table has given up; after a crash in between it is done next time.
         self._lake.delete_before(limit)
         return len(days)
+
+    def size(self) -> int:
+        """Bytes on disk, of the file, its log and the lake."""
+        return self._file_bytes() + self._lake.size()
+
+    def _file_bytes(self) -> int:
+        total = 0
+        for path in (self._path, self._path.with_name(f"{self._path.name}.wal")):
+            with suppress(FileNotFoundError):
+                total += path.stat().st_size
+        return total
+
+    def _make_room(self) -> int:
+        """Deletes the oldest until file and lake fit into what they may take: days of the lake, and what today has too much."""
+        if self._retention.most_mb is None:
+            return 0
+        most = self._retention.most_mb * MB
+        trimmed = self._trim_bodies(round(most * TODAYS_SHARE))
+        while self._catalog.files and self.size() > most:
+            oldest = self._catalog.files[0].day
+            rows = sum(file.rows for file in self._catalog.files if file.day == oldest)
+            self._delete_before(oldest + timedelta(days=1))
+            self._lake.vacuum(retention_hours=0)
+            log.warning("history deleted early, the disk that it may take is short", day=oldest.isoformat(), samples=rows)
+            trimmed += rows
+        return trimmed
+
+    def _trim_bodies(self, most: int) -> int:
+        """Deletes the oldest samples in the file where more than that is in use there."""
+        bodies = [part for part in self._catalog.parts if part.kind == "body" and part.state == "open"]
+        used = self._used_bytes() if bodies else 0
+        if used > most:  # it may be what was dropped but not given back yet
+            self._checkpoint()
+            used = self._used_bytes()
+        if used <= most:
+            return 0
+        share = min(1 - 0.75 * most / used, 0.9)
+        scan = schema.raw_scan(Catalog(tuple(bodies)))
+        sample = f"SELECT quantile_disc(epoch_us(time), {share}) FROM (SELECT time FROM ({scan}) USING SAMPLE 20000 ROWS)"
+        with new_cursor(self._root()) as cursor:
+            since = int(_one(cursor, sample))
+        before = sum(body.rows for body in bodies)
+        for body in bodies:
+            if body.first is not None and body.first < since:
+                self._merge(body, since=since)
+        self._checkpoint()
+        trimmed = before - sum(part.rows for part in self._catalog.parts if part.kind == "body" and part.state == "open")
+        log.warning("history deleted early, the disk that it may take is short", before=schema.timestamp(since), samples=trimmed)
+        return trimmed
+
+    def _used_bytes(self) -> int:
+        """What of the file is in use; the rest of it is written to again."""
+        with new_cursor(self._root()) as cursor:
+            return int(
+                _one(cursor, "SELECT block_size * used_blocks FROM pragma_database_size() WHERE database_name = 'historian'")
+            )
+
+    def _checkpoint(self) -> None:
+        """Gives what was dropped back to the file, unless a commit is under way: then the next round does."""
+        with new_cursor(self._root()) as cursor, suppress(duckdb.TransactionException):
+            cursor.execute("CHECKPOINT historian")
 
     # ---- inside
 

@@ -23,9 +23,13 @@ class Retention:
     """So many whole days after today stay in the DuckDB file; older ones move to the lake."""
     delete_after_days: int | None = None
     """Samples, rollups and events of days longer ago than this are deleted; `None` keeps them for ever."""
+    most_mb: int | None = None
+    """Disk (in units of 1,000,000 bytes) for file and lake together; where it is short, the oldest is deleted early."""
 
     def __post_init__(self) -> None:
         if self.lake_after_days < 0:
             raise ValueError("lake_after_days must not be negative")
         if self.delete_after_days is not None and self.delete_after_days < 1:
             raise ValueError("delete_after_days must be at least 1")
+        if self.most_mb is not None and self.most_mb < 16:
+            raise ValueError("most_mb must be at least 16")
