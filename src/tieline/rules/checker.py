@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tieline.rules.blocks import BlockKind
 from tieline.rules.errors import Findings, did_you_mean
 from tieline.rules.functions import COMPARISONS, FUNCTIONS, RESULTS
 from tieline.rules.syntax import Call, Chain, Literal, Name, Node, Unary
@@ -18,8 +19,8 @@ class Scope:
     inputs: Mapping[str, Type]
     variables: Mapping[str, Type] = field(default_factory=dict)
     """Of a program, outputs among them."""
-    blocks: Mapping[str, tuple[str, Mapping[str, Type]]] = field(default_factory=dict)
-    """Of a program: the kind of each function block and its outputs."""
+    blocks: Mapping[str, BlockKind] = field(default_factory=dict)
+    """Of a program."""
     ages: bool = False
     used: set[str] = field(default_factory=set)
     """The inputs that were used."""
@@ -74,12 +75,13 @@ class Checker:
         return kind
 
     def _part(self, node: Name) -> Type | None:
-        kind, outputs = self._scope.blocks[node.name]
+        kind = self._scope.blocks[node.name]
+        outputs = kind.outputs
         choice = f"write {' or '.join(f'{node.name}.{output}' for output in outputs)}"
         if node.part is None:
-            self._findings.add(node.start, f"{node.name} is a {kind} and has no value of its own", choice)
+            self._findings.add(node.start, f"{node.name} is a {kind.name} and has no value of its own", choice)
         elif node.part.upper() not in outputs:
-            self._findings.add(node.start, f"a {kind} has no output {node.part}", choice)
+            self._findings.add(node.start, f"a {kind.name} has no output {node.part}", choice)
         return outputs.get((node.part or "").upper())
 
     def _unary(self, node: Unary) -> Type | None:

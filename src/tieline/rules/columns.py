@@ -53,13 +53,13 @@ class Columns:
         return Value(value, np.broadcast_to(quality, self._shape) if quality.shape != self._shape else quality)
 
     def _time_bits(self) -> Status:
-        every = [_uniform(value.quality) for value in self._given]
+        every: list[Status] = [_uniform(value.quality) for value in self._given]
         clocks: Status = reduce(lambda a, b: a | b, every) & CLOCK
         device: Status = reduce(lambda a, b: a & b, every) & DEVICE_TIME
         return clocks | device
 
 
-def _uniform(quality: QualityColumn | int) -> QualityColumn | int:
+def _uniform(quality: QualityColumn | int) -> Status:
     """The quality as one number if all rows have the same."""
     if not isinstance(quality, np.ndarray):
         return int(quality)

@@ -30,7 +30,13 @@ PRECEDENCE = {
 """Larger binds tighter (IEC 61131-3, clause 7.3.2). `-`, `+` and NOT before an operand bind tighter than all but `**`, with which the
 editions of the standard disagree: there a parenthesis is demanded."""
 
-_NO_LOOPS = frozenset({"FOR", "WHILE", "REPEAT"})
+_NO_LOOP = ("there are no loops", "a program runs once in each scan; keep state in VAR")
+_REFUSED = {
+    "FOR": _NO_LOOP,
+    "WHILE": _NO_LOOP,
+    "REPEAT": _NO_LOOP,
+    "CASE": ("there is no CASE", "write IF ... ELSIF ... END_IF;"),
+}
 
 
 class _Stop(Exception):  # noqa: N818 - it steers, and never leaves this module
@@ -61,21 +67,22 @@ class Parser:
     def _expression(self, binding: int) -> Node:
         """An expression of operators that bind tighter than `binding`."""
         with self._deeper():
+            start = self._peek().start
             left = self._operand()
             while (strength := self._strength()) > binding:
-                left = self._chain(left, strength)
+                left = self._chain(start, left, strength)
             return left
 
     def _strength(self) -> int:
         token = self._peek()
         return PRECEDENCE.get(token.text, 0) if token.kind in {Kind.SYMBOL, Kind.KEYWORD} else 0
 
-    def _chain(self, first: Node, strength: int) -> Chain:
+    def _chain(self, start: int, first: Node, strength: int) -> Chain:
         rest: list[tuple[str, Node]] = []
         while self._strength() == strength:
             operator = self._take().text
             rest.append(("AND" if operator == "&" else operator, self._expression(strength)))
-        return Chain(first.start, rest[-1][1].end, first, tuple(rest))
+        return Chain(start, self._tokens[self._at - 1].end, first, tuple(rest))
 
     def _operand(self) -> Node:
         token = self._take()
@@ -329,6 +336,12 @@ class Parser:
                 remedy = "a dot only takes the output of a function block, and a number begins with a digit"
             self._findings.add(token.start, found, remedy)
         raise _Stop
+
+    def _skip(self, end: str) -> None:
+        """Goes behind a group that is refused as a whole, or its first line if its end is missing."""
+        ends = [at for at in range(self._at, len(self._tokens)) if self._tokens[at].text == end]
+        self._at = ends[0] if ends else self._at
+        self._recover()
 
     def _recover(self) -> None:
         """Goes behind the next `;`, or before what begins or ends a group of statements."""
