@@ -1,6 +1,6 @@
 """From the bus into the live state: batches in the order in which the center stored them, and the sites' health.
 
-What the live state finds out by itself (a link is lost) goes the other way, onto the center's stream, so that the historian keeps it.
+What the live state finds out by itself (a link is lost) goes the other way, onto the same stream, so that the historian keeps it.
 """
 
 from __future__ import annotations
@@ -31,10 +31,23 @@ _PENDING_BYTES = 256 * 1024 * 1024
 class Feed:
     """Keeps a live state up to date from the bus. `run` it."""
 
-    def __init__(self, client: Client, live: LiveState, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        live: LiveState,
+        clock: Callable[[], int],
+        *,
+        stream: str = subjects.CENTER_STREAM,
+        batches: str = subjects.EVERY_BATCH,
+        found: Callable[[str], str] = subjects.center_batches,
+    ) -> None:
+        """Follows the batches of that subject in the stream; `found` gives, for a site, where its found events go."""
         self._client = client
         self._live = live
         self._clock = clock
+        self._stream = stream
+        self._subject = batches
+        self._found_subject = found
         self._before: dict[str, Health] = {}
         self._incarnation = random.SystemRandom().getrandbits(63)
         self._sequences: Counter[str] = Counter()
@@ -46,8 +59,8 @@ class Feed:
         # One subscription a site: the DMZ passes on no wildcard that reaches beyond what a site may publish.
         health = [await self._client.subscribe(subjects.health(site), cb=self._on_health) for site in self._live.sites]
         batches = await self._client.jetstream().subscribe(
-            subjects.EVERY_BATCH,
-            stream=subjects.CENTER_STREAM,
+            self._subject,
+            stream=self._stream,
             ordered_consumer=True,
             config=ConsumerConfig(inactive_threshold=10.0),
             cb=self._on_batch,
@@ -91,7 +104,7 @@ class Feed:
     async def _publish_surely(self, batch: Batch) -> None:
         while True:
             try:
-                return await publish(self._client, batch, subject=subjects.center_batches(batch.site))
+                return await publish(self._client, batch, subject=self._found_subject(batch.site))
             except UnavailableError as error:
                 log.debug("event not stored yet", site=batch.site, reason=str(error))
                 await asyncio.sleep(RETRY_S)
