@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from tieline.rules.errors import Findings, did_you_mean
 from tieline.rules.lexer import Kind, Token, tokens
@@ -67,22 +68,21 @@ class Parser:
     def _expression(self, binding: int) -> Node:
         """An expression of operators that bind tighter than `binding`."""
         with self._deeper():
-            start = self._peek().start
             left = self._operand()
             while (strength := self._strength()) > binding:
-                left = self._chain(start, left, strength)
+                left = self._chain(left, strength)
             return left
 
     def _strength(self) -> int:
         token = self._peek()
         return PRECEDENCE.get(token.text, 0) if token.kind in {Kind.SYMBOL, Kind.KEYWORD} else 0
 
-    def _chain(self, start: int, first: Node, strength: int) -> Chain:
+    def _chain(self, first: Node, strength: int) -> Chain:
         rest: list[tuple[str, Node]] = []
         while self._strength() == strength:
             operator = self._take().text
             rest.append(("AND" if operator == "&" else operator, self._expression(strength)))
-        return Chain(start, self._tokens[self._at - 1].end, first, tuple(rest))
+        return Chain(first.start, rest[-1][1].end, first, tuple(rest))
 
     def _operand(self) -> Node:
         token = self._take()
@@ -101,8 +101,8 @@ class Parser:
             return self._call(token)
         if token.text == "(":
             node = self._expression(0)
-            self._expect(")", "to close the parenthesis")
-            return node
+            closing = self._expect(")", "to close the parenthesis")
+            return replace(node, start=token.start, end=closing.end)
         self._at -= 1
         self._unexpected("a value")
         raise AssertionError
@@ -229,11 +229,10 @@ class Parser:
             value = self._expression(0)
             self._expect(";", "at the end of the statement")
             return Assignment(token.start, target, value)
-        if token.text in _NO_LOOPS:
-            self._findings.add(
-                token.start, f"{token.text}: there are no loops", "a program runs once in each scan; keep state in VAR"
-            )
-            raise _Stop
+        if token.text in _REFUSED:
+            self._findings.add(token.start, *_REFUSED[token.text])
+            self._skip(f"END_{token.text}")
+            return None
         if token.kind is Kind.KEYWORD:
             self._findings.add(
                 token.start, f"{token.text} begins no statement here", "statements are name := value; block(...); and IF"
