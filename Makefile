@@ -6,7 +6,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 DATA ?= tieline-data
 PORT ?= 8400
 
-.PHONY: install demo test lint types imports scripts unit bench fuzz format clean
+.PHONY: install demo test lint types imports scripts unit bench fuzz soak format clean
 
 install: .venv/installed-dev
 
@@ -51,6 +51,11 @@ bench: install
 fuzz: install
 	$(BIN)/python -m bench.dnp3_fuzz
 	$(BIN)/python -m bench.goose_fuzz
+
+# Random faults on a whole utility of real processes for so many minutes: nothing may be lost or doubled. The seed is printed.
+MINUTES ?= 10
+soak: install
+	$(BIN)/python -m tests.resilience.run --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 format: install
 	$(BIN)/ruff format
