@@ -1,6 +1,6 @@
 """A site's gateway: devices are read, what is new is reported, batches go to the site's stream.
 
-    drivers, monitors -> ExceptionReporting -> Outbox -> the site's stream (JetStream on local disk) -> the center takes it from there
+    drivers, monitors -> Reporting -> Outbox -> the site's stream (JetStream on local disk) -> the center takes it from there
         `-> outstations that the site presents to SCADA masters of others
 
 Drivers and monitors hand over columns synchronously on the event loop; nothing between them and the outbox waits. Every second the
@@ -21,8 +21,8 @@ from nats.errors import Error
 from tieline.bus import DeviceHealth, Health, encode_health, publish, streams, subjects
 from tieline.config import Site
 from tieline.edge.driver import Driver
-from tieline.edge.exceptions import ExceptionReporting
 from tieline.edge.outbox import Outbox
+from tieline.edge.processing.reporting import Reporting
 from tieline.edge.states import StateChanges
 from tieline.io import Clock
 from tieline.model import Batch, Event, Samples, UnavailableError
@@ -81,7 +81,7 @@ class Gateway:
         self._site = site
         self._client = client
         self._clock = clock
-        self._reporting = ExceptionReporting(list(site.points))
+        self._reporting = Reporting(list(site.points))
         self._states = StateChanges(site.points)
         self._outbox = Outbox(
             site.name,

@@ -36,6 +36,7 @@ from tieline.edge.processing.remembered import StepState, recall, remember
 from tieline.edge.processing.stateful_steps import FilterMany, MedianMany, RateOfChangeMany, RolloverMany, SubstituteMany
 from tieline.edge.processing.steps import InvertMany, LimitsMany, LinearizeMany, RoundMany, ScaleMany, StepOfMany
 from tieline.edge.processing.turns import Index, is_once
+from tieline.edge.processing.weave import woven
 from tieline.model import Now, Samples
 from tieline.model.samples import PointColumn
 
@@ -106,7 +107,7 @@ class Chain:
         at = np.arange(len(samples))[plan.debounced.at]
         stays = np.ones(len(samples), np.bool_)
         stays[at[~passes]] = False
-        return _woven(samples.take(stays), np.flatnonzero(stays), self._samples_of(let_go), at[let_go.at])
+        return woven(samples.take(stays), np.flatnonzero(stays), self._samples_of(let_go), at[let_go.at])
 
     def tick(self, now: Now) -> Samples:
         """Changes that were held back and have lasted long enough now."""
@@ -185,11 +186,3 @@ def _put(column: Any, at: Index, new: Any) -> Any:
     changed = column.copy()
     changed[at] = new
     return changed
-
-
-def _woven(samples: Samples, places: Index, extra: Samples, before: Index) -> Samples:
-    """Samples from two sources in one order: those with places of their own, and each extra one in front of a place."""
-    if not len(extra):
-        return samples
-    order = np.lexsort((np.repeat([1, 0], [len(samples), len(extra)]), np.concatenate([places, before])))
-    return Samples.concatenate([samples, extra]).take(order)

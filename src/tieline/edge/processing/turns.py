@@ -34,3 +34,20 @@ def is_once(index: Index) -> bool:
     last = np.empty(int(index.max()) + 1, dtype=np.intp)
     last[index] = places
     return bool(np.array_equal(last[index], places))
+
+
+WIDE = 32
+"""From so many rows on, a turn is worth array operations."""
+
+
+def wide_turns(index: Index) -> tuple[list[Index | slice], Index]:
+    """The turns that are worth array operations, and the rows that come after them, in their order, to be taken one by one.
+
+    So a burst of thousands of samples of one point costs as much for each as for the first.
+    """
+    if is_once(index):
+        return [slice(None)], np.empty(0, np.intp)
+    parts = [part for part in turns(index) if not isinstance(part, slice)]
+    wide = [part for part in parts if len(part) >= WIDE]
+    rest = np.concatenate([np.empty(0, np.intp), *parts[len(wide) :]])
+    return list(wide), np.sort(rest)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tieline.edge.exceptions import ExceptionReporting
+from tieline.edge.processing.reporting import Reporting as Selecting
 from tieline.model import STATUS, VALIDITY, Point, PointId, PointKind, Quality, Reporting, Samples
 
 S = 1_000_000
@@ -33,33 +33,33 @@ def values(reported: Samples) -> list[float]:
 
 
 def test_drift_within_the_deadband_is_reported_once_it_adds_up() -> None:
-    reporting = ExceptionReporting([point(1, deadband=1.0)])
+    reporting = Selecting([point(1, deadband=1.0)])
     seen = [values(reporting.select(Samples.of(1, at, 0.3 * at))) for at in range(9)]
     assert [v for part in seen for v in part] == pytest.approx([0.0, 1.2, 2.4])
 
 
 def test_a_change_of_quality_is_always_reported_but_not_one_of_time_quality() -> None:
-    reporting = ExceptionReporting([point(1, deadband=10.0)])
+    reporting = Selecting([point(1, deadband=10.0)])
     qualities = [0, 0, Quality.INVALID, Quality.INVALID, Quality.DEVICE_TIME, Quality.CLOCK_NOT_SYNCHRONIZED]
     reported = [len(reporting.select(Samples.of(1, at, 5.0, int(quality)))) for at, quality in enumerate(qualities)]
     assert reported == [1, 0, 1, 0, 1, 0]
 
 
 def test_an_unchanged_value_is_repeated_after_its_maximum_silence() -> None:
-    reporting = ExceptionReporting([point(1, silence_s=10.0)])
+    reporting = Selecting([point(1, silence_s=10.0)])
     reported = [len(reporting.select(Samples.of(1, at * S, 5.0))) for at in range(0, 31, 5)]
     assert reported == [1, 0, 1, 0, 1, 0, 1]
 
 
 def test_a_clock_that_steps_back_does_not_silence_a_point() -> None:
-    reporting = ExceptionReporting([point(1)])
+    reporting = Selecting([point(1)])
     assert len(reporting.select(Samples.of(1, 1_000 * S, 5.0))) == 1
     assert len(reporting.select(Samples.of(1, 10 * S, 5.0))) == 1
     assert len(reporting.select(Samples.of(1, 11 * S, 5.0))) == 0
 
 
 def test_a_value_beyond_its_limits_is_questionable_and_stays_what_it_is() -> None:
-    reporting = ExceptionReporting([point(1, low=0, high=100)])
+    reporting = Selecting([point(1, low=0, high=100)])
     reported = reporting.select(Samples.of([1, 1, 1], [1, 2, 3], [50, 101, 50]))
     assert values(reported) == [50, 101, 50]
     assert [int(q) & VALIDITY for q in reported.quality] == [0, int(Quality.QUESTIONABLE), 0]
@@ -67,32 +67,32 @@ def test_a_value_beyond_its_limits_is_questionable_and_stays_what_it_is() -> Non
 
 
 def test_an_invalid_value_is_not_called_out_of_range() -> None:
-    reporting = ExceptionReporting([point(1, low=0, high=100)])
+    reporting = Selecting([point(1, low=0, high=100)])
     assert reporting.select(Samples.of(1, 1, 500, int(Quality.INVALID))).quality.tolist() == [int(Quality.INVALID)]
 
 
 def test_a_value_reported_behind_a_newer_one_is_said_again_as_soon_as_it_is_the_newest() -> None:
-    reporting = ExceptionReporting([point(1)])
+    reporting = Selecting([point(1)])
     told = [(10 * S, 0.0), (8 * S, 1.0), (9 * S, 1.0), (11 * S, 1.0), (12 * S, 1.0)]
     reported = [len(reporting.select(Samples.of(1, at, value))) for at, value in told]
     assert reported == [1, 1, 0, 1, 0]
 
 
 def test_limits_can_be_applied_without_choosing() -> None:
-    reporting = ExceptionReporting([point(1, low=0, high=100), point(2)])
+    reporting = Selecting([point(1, low=0, high=100), point(2)])
     qualified = reporting.qualify(Samples.of([2, 1, 1], 1, [500, 101, 50]))
     assert [bool(quality & Quality.OUT_OF_RANGE) for quality in qualified.quality.tolist()] == [False, True, False]
     assert len(reporting.qualify(Samples.empty())) == 0
 
 
 def test_not_a_number_is_reported_when_it_comes_and_when_it_goes() -> None:
-    reporting = ExceptionReporting([point(1, deadband=1.0)])
+    reporting = Selecting([point(1, deadband=1.0)])
     reported = [len(reporting.select(Samples.of(1, at, v))) for at, v in enumerate([1.0, math.nan, math.nan, 1.0])]
     assert reported == [1, 1, 0, 1]
 
 
 def test_samples_of_a_point_that_the_site_does_not_have_are_a_bug_of_the_caller() -> None:
-    reporting = ExceptionReporting([point(1), point(5)])
+    reporting = Selecting([point(1), point(5)])
     for unknown in (0, 3, 9):
         with pytest.raises(ValueError, match="does not have"):
             reporting.select(Samples.of(unknown, 0, 0.0))
@@ -112,7 +112,7 @@ rows = st.lists(
 @given(st.lists(rows, max_size=4), st.permutations([1, 2, 3, 4]))
 def test_columns_give_what_a_loop_over_samples_gives(batches: list[list[tuple[int, int, float, int]]], order: list[int]) -> None:
     points = {number: point(number, deadband=number / 2, silence_s=15.0, low=-4, high=4) for number in order}
-    reporting = ExceptionReporting([points[number] for number in order])
+    reporting = Selecting([points[number] for number in order])
     last: dict[int, tuple[int, float, int]] = {}
     latest: dict[int, int] = {}
     for batch in batches:
