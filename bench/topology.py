@@ -93,7 +93,7 @@ async def running(folder: Path, *, site: str = "north", subject: str | None = No
         edge_client = await stack.enter_async_context(connected(edge_server.port, edge))
         center_client = await stack.enter_async_context(connected(center_server.port, center))
         historian_client = await stack.enter_async_context(connected(center_server.port, historian))
-        await streams.ensure_site_stream(edge_client, site, spool_mb=4000, subject=subject)
+        await streams.ensure_site_streams(edge_client, site, spool_mb=4000, subject=subject)
         await streams.ensure_center_stream(center_client, stream_mb=4000)
         yield Topology(
             authority=authority,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from tieline.bus import DeviceHealth, Health, decode_batch, decode_health, encode_batch, encode_health
 from tieline.bus.configuration import MAX_PAYLOAD
 from tieline.config.site import MOST_BATCH_SAMPLES
-from tieline.model import Batch, Event, RemoteError, Samples, Severity
+from tieline.model import AuditRecord, Batch, Event, Purpose, RemoteError, Samples, Severity
 
 lengths = st.shared(st.integers(0, 30), key="length")
 columns = st.builds(
@@ -30,6 +31,19 @@ events = st.builds(
     severity=st.sampled_from(Severity),
     text=st.text(max_size=20),
 )
+records = st.builds(
+    AuditRecord,
+    sequence=st.integers(1, 2**62),
+    time_us=st.integers(-(2**62), 2**62),
+    site=st.just("a"),
+    actor=st.text(max_size=5),
+    action=st.text(max_size=5),
+    target=st.text(max_size=5),
+    detail=st.dictionaries(st.text(max_size=3), st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3), max_size=2),
+    outcome=st.text(max_size=5),
+    previous=st.text(max_size=5),
+    hash=st.text(max_size=5),
+)
 batches = st.builds(
     Batch,
     site=st.just("a"),
@@ -37,6 +51,10 @@ batches = st.builds(
     sequence=st.integers(1, 2**63 - 1),
     samples=columns,
     events=st.lists(events, max_size=3).map(tuple),
+    records=st.lists(records, max_size=2).map(tuple),
+    purpose=st.sampled_from(Purpose),
+    start=st.integers(0, 2**62),
+    may_repeat=st.booleans(),
 )
 
 
@@ -44,6 +62,12 @@ batches = st.builds(
 def test_a_batch_comes_out_as_it_went_in(batch: Batch) -> None:
     back = decode_batch(encode_batch(batch))
     assert (back.site, back.incarnation, back.sequence, back.events) == ("a", batch.incarnation, batch.sequence, batch.events)
+    assert (back.records, back.purpose, back.start, back.may_repeat) == (
+        batch.records,
+        batch.purpose,
+        batch.start,
+        batch.may_repeat,
+    )
     for name in ("point", "time", "value", "quality"):
         assert getattr(back.samples, name).tobytes() == getattr(batch.samples, name).tobytes()
 
@@ -61,10 +85,19 @@ def test_any_bytes_give_a_batch_or_a_remote_error(batch: Batch, data: st.DataObj
 
 def test_a_batch_of_another_version_says_which_side_is_older() -> None:
     raw = bytearray(encode_batch(Batch(site="a", incarnation=1, sequence=1, samples=Samples.empty())))
-    assert raw[1] == 1
-    raw[1] = 2
-    with pytest.raises(RemoteError, match="version 2, this release reads 1"):
+    assert raw[1] == 2
+    raw[1] = 3
+    with pytest.raises(RemoteError, match="version 3, this release reads 2"):
         decode_batch(bytes(raw))
+
+
+def test_a_batch_that_an_older_release_left_in_a_site_s_stream_is_read() -> None:
+    happened = ["", "k", "info", "t"]
+    columns = [np.array([7], dtype).tobytes() for dtype in ("<u4", "<i8", "<f8", "<u2")]
+    batch = decode_batch(msgspec.msgpack.encode([1, "a", 5, 6, *columns, [[1, *happened]]]))
+    assert (batch.incarnation, batch.sequence, batch.samples.value.tolist()) == (5, 6, [7.0])
+    assert [event.kind for event in batch.events] == ["k"]
+    assert (batch.purpose, batch.start, batch.may_repeat, batch.records) == (Purpose.LIVE, 0, False, ())
 
 
 def test_a_batch_in_another_site_s_name_is_refused() -> None:

@@ -27,7 +27,8 @@ _STREAM_TRAFFIC = ["$JS.ACK.>", "$JS.FC.>", "$JSC.R.>"]
 
 def for_site(site: str, credentials: Credentials, store: Path, dmz: str, *, spool_mb: int) -> Configuration:
     """The server at a site: takes batches from the gateway on loopback, keeps them on disk, dials the DMZ."""
-    own = [subjects.batches(site), subjects.local_batches(site), subjects.health(site), "$JS.API.>", "$JS.ACK.>"]
+    own = [subjects.site_batches(site, stream) for stream in subjects.SITE_STREAMS]
+    own += [subjects.local_batches(site), subjects.health(site), subjects.link(site), "$JS.API.>", "$JS.ACK.>"]
     gateway = _user(subjects.edge_role(site), publish=[*own, *_REPLIES], subscribe=["_INBOX.>"])
     local = _user(
         subjects.local_role(site),
@@ -36,7 +37,7 @@ def for_site(site: str, credentials: Credentials, store: Path, dmz: str, *, spoo
     )
     return {
         **_server(f"edge-{site}", credentials),
-        "jetstream": _stream_store(store, domain=site, most_mb=spool_mb + streams.LOCAL_MB + 64),
+        "jetstream": _stream_store(store, domain=site, most_mb=len(subjects.SITE_STREAMS) * spool_mb + streams.LOCAL_MB + 64),
         "accounts": {ACCOUNT: {"jetstream": "enabled", "users": [gateway, local]}},
         "leafnodes": {
             "reconnect": "1s",
@@ -61,7 +62,13 @@ def for_dmz(utility: Utility, credentials: Credentials, host: str, port: int) ->
     users += [
         _user(
             subjects.edge_role(site.name),
-            publish=[subjects.health(site.name), subjects.delivery(site.name), *_STREAM_TRAFFIC, *_REPLIES],
+            publish=[
+                subjects.health(site.name),
+                subjects.link(site.name),
+                *subjects.deliveries(site.name),
+                *_STREAM_TRAFFIC,
+                *_REPLIES,
+            ],
             subscribe=[f"$JS.{site.name}.API.>", subjects.fetch(site.name), "$JS.FC.>", "$JS.ACK.>", *_REPLIES],
         )
         for site in utility.sites
@@ -73,7 +80,13 @@ def for_dmz(utility: Utility, credentials: Credentials, host: str, port: int) ->
             _user(
                 subjects.CENTER_ROLE,
                 publish=[*(f"$JS.{site}.API.>" for site in sites), *map(subjects.fetch, sites), *_STREAM_TRAFFIC, *_REPLIES],
-                subscribe=[*map(subjects.health, [*sites, DMZ]), *map(subjects.delivery, sites), *_STREAM_TRAFFIC, *_REPLIES],
+                subscribe=[
+                    *map(subjects.health, [*sites, DMZ]),
+                    *map(subjects.link, sites),
+                    *(delivery for site in sites for delivery in subjects.deliveries(site)),
+                    *_STREAM_TRAFFIC,
+                    *_REPLIES,
+                ],
             )
         )
     return {

@@ -1,4 +1,4 @@
-"""What travels in a message: batches of samples and events, and a site's health.
+"""What travels in a message: batches of samples and events, a site's health, and the question whether the center is there.
 
 A batch carries its columns as the bytes that they are in memory (little-endian, `tieline.model.Samples`): one copy when it is made,
 none when it is read.
@@ -12,9 +12,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tieline.model import Batch, Event, RemoteError, Samples, Severity
+from tieline.model import AuditRecord, Batch, Event, Purpose, RemoteError, Samples, Severity
 
-VERSION = 1
+VERSION = 2
+OLDEST_VERSION = 1
+"""A site's streams may still hold batches of it: they end after the events."""
 
 
 _Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -30,6 +32,18 @@ class _Event(msgspec.Struct, array_like=True):
     text: str
 
 
+class _Record(msgspec.Struct, array_like=True):
+    sequence: _Sequence
+    time_us: _Int64
+    actor: str
+    action: str
+    target: str
+    detail: dict[str, str | int | float | bool | None]
+    outcome: str
+    previous: str
+    hash: str
+
+
 class _Batch(msgspec.Struct, array_like=True):
     version: int
     site: str
@@ -40,6 +54,25 @@ class _Batch(msgspec.Struct, array_like=True):
     value: memoryview
     quality: memoryview
     events: list[_Event]
+    records: list[_Record] = []
+    purpose: str = Purpose.LIVE
+    start: _Incarnation = 0
+    may_repeat: bool = False
+
+
+class LinkRequest(msgspec.Struct, array_like=True, frozen=True):
+    """A site asks whether the center is there; `time` is its own, in microseconds since 1970-01-01 UTC."""
+
+    number: _Incarnation
+    time: _Int64
+
+
+class LinkAnswer(msgspec.Struct, array_like=True, frozen=True):
+    """The center is there; it got the question and sent this answer at these times of its own clock."""
+
+    number: _Incarnation
+    received: _Int64
+    sent: _Int64
 
 
 class DeviceHealth(msgspec.Struct, frozen=True):
@@ -66,13 +99,19 @@ class Health(msgspec.Struct, frozen=True):
     conflated: int
     """Samples given up for newer ones of the same point because memory was full."""
     spooled: int
-    """Batches in the site's stream that the center does not have yet."""
+    """Batches in the site's streams that the center has not been sent yet, back-fill among them."""
     devices: dict[str, DeviceHealth]
+    backfill: int = 0
+    """Of them, batches measured while the center could not be reached."""
+    dropped: int = 0
+    """Samples given up because the disk was full."""
 
 
 _encoder = msgspec.msgpack.Encoder()
 _batch_decoder = msgspec.msgpack.Decoder(_Batch)
 _health_decoder = msgspec.msgpack.Decoder(Health)
+_request_decoder = msgspec.msgpack.Decoder(LinkRequest)
+_answer_decoder = msgspec.msgpack.Decoder(LinkAnswer)
 
 
 def encode_batch(batch: Batch) -> bytes:
@@ -89,6 +128,10 @@ def encode_batch(batch: Batch) -> bytes:
             _raw(samples.value, np.float64),
             _raw(samples.quality, np.uint16),
             [_Event(event.time, event.device, event.kind, event.severity, event.text) for event in batch.events],
+            [_record(record) for record in batch.records],
+            batch.purpose,
+            batch.start,
+            batch.may_repeat,
         )
     )
 
@@ -100,7 +143,7 @@ def decode_batch(payload: bytes, *, site: str | None = None) -> Batch:
     """
     try:
         raw = _batch_decoder.decode(payload)
-        if raw.version != VERSION:
+        if not OLDEST_VERSION <= raw.version <= VERSION:
             raise RemoteError(f"the batch has version {raw.version}, this release reads {VERSION}; update the older side")
         if site is not None and raw.site != site:
             raise RemoteError(f"a message of {site} holds a batch of {raw.site}")
@@ -121,9 +164,20 @@ def decode_batch(payload: bytes, *, site: str | None = None) -> Batch:
             )
             for event in raw.events
         )
+        purpose = Purpose(raw.purpose)
     except (msgspec.MsgspecError, ValueError) as error:
         raise RemoteError(f"a message is not a batch: {error}") from error
-    return Batch(site=raw.site, incarnation=raw.incarnation, sequence=raw.sequence, samples=samples, events=events)
+    return Batch(
+        site=raw.site,
+        incarnation=raw.incarnation,
+        sequence=raw.sequence,
+        samples=samples,
+        events=events,
+        records=tuple(AuditRecord(site=raw.site, **msgspec.structs.asdict(record)) for record in raw.records),
+        purpose=purpose,
+        start=raw.start,
+        may_repeat=raw.may_repeat,
+    )
 
 
 def encode_health(health: Health) -> bytes:
@@ -137,6 +191,41 @@ def decode_health(payload: bytes) -> Health:
         return _health_decoder.decode(payload)
     except msgspec.MsgspecError as error:
         raise RemoteError(f"a message is not a health report: {error}") from error
+
+
+def encode_link(message: LinkRequest | LinkAnswer) -> bytes:
+    """The question or the answer as the payload of a message."""
+    return _encoder.encode(message)
+
+
+def decode_link_request(payload: bytes) -> LinkRequest:
+    """The question in a payload. Raises `RemoteError` for anything else."""
+    try:
+        return _request_decoder.decode(payload)
+    except msgspec.MsgspecError as error:
+        raise RemoteError(f"a message does not ask for the center: {error}") from error
+
+
+def decode_link_answer(payload: bytes) -> LinkAnswer:
+    """The answer in a payload. Raises `RemoteError` for anything else."""
+    try:
+        return _answer_decoder.decode(payload)
+    except msgspec.MsgspecError as error:
+        raise RemoteError(f"a message is not the center's answer: {error}") from error
+
+
+def _record(record: AuditRecord) -> _Record:
+    return _Record(
+        record.sequence,
+        record.time_us,
+        record.actor,
+        record.action,
+        record.target,
+        dict(record.detail),
+        record.outcome,
+        record.previous,
+        record.hash,
+    )
 
 
 def _raw(column: npt.NDArray[np.generic], dtype: type[np.generic]) -> memoryview:

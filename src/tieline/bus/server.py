@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
@@ -70,6 +71,16 @@ class Server:
     def log_file(self) -> Path:
         """Where the server writes what it does."""
         return self._folder / "nats-server.log"
+
+    async def restart(self) -> None:
+        """Ends the server in order; it is started again at once, as after any other end."""
+        assert self._process is not None
+        await stop(self._process)
+
+    def reload(self) -> None:
+        """Has the server read its configuration and certificates again; connections that are open stay."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(signal.SIGHUP)
 
     async def _start(self) -> None:
         try:

@@ -16,7 +16,7 @@ import random
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from enum import StrEnum
 from functools import partial
@@ -168,7 +168,7 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str) -> None:
     authority = open_authority(data)
     credentials = authority.credentials(subjects.edge_role(name), hosts=LOOPBACK)
     place = data / f"site-{name}"
-    configuration = for_site(name, credentials, place / "streams", dmz, spool_mb=site.reporting.spool_mb)
+    configuration = for_site(name, credentials, place / "streams", dmz, spool_mb=site.spool.mb)
 
     def tls(connection: TlsFiles) -> ssl.SSLContext:
         return device_context(utility.folder, connection, credentials)
@@ -185,6 +185,8 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str) -> None:
             partial(make_drivers, site, clock=clock, tls=tls, channels=channels),
             make_monitors=partial(make_monitors, site, clock=clock),
             make_presenters=partial(make_outstations, site, channels=channels, clock=clock),
+            server=server,
+            disk=place,
             clock=clock,
             rng=random.SystemRandom(),
         )
@@ -205,6 +207,7 @@ async def _dmz(utility: Utility, data: Path, address: str) -> None:
 async def _center(utility: Utility, data: Path, dmz: str, host: str, hmi_port: int) -> None:
     from tieline.bus import Server, connected, streams, subjects
     from tieline.bus.configuration import for_center
+    from tieline.bus.links import answer_links
     from tieline.historian import Historian, HistorianServer, Retention
     from tieline.historian.connection import FILE_NAME
     from tieline.historian.ingest import IngestCounts, ingest
@@ -237,7 +240,9 @@ async def _center(utility: Utility, data: Path, dmz: str, host: str, hmi_port: i
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(ingest(ingest_client, historian, IngestCounts(), Backoff(random.random, cap_s=5.0)), name="ingest")
             tasks.create_task(supervisor.forever(), name="keep web")
-            tasks.create_task(_keep_joined(client, [site.name for site in utility.sites]), name="join sites")
+            limits = {site.name: site.spool.backfill_kbps for site in utility.sites}
+            tasks.create_task(_keep_joined(client, limits), name="join sites")
+            tasks.create_task(answer_links(client, limits, SystemClock().now_us), name="answer sites")
 
 
 async def _open_patiently(open_historian: Callable[[], Historian]) -> Historian:
@@ -255,15 +260,18 @@ async def _open_patiently(open_historian: Callable[[], Historian]) -> Historian:
             await asyncio.sleep(READER_RETRY_S)
 
 
-async def _keep_joined(client: Client, sites: Sequence[str]) -> None:
-    """Joins each site's stream to the center's as soon as the site can be reached, and makes sure from time to time that it still is."""
+async def _keep_joined(client: Client, backfill_kbps: Mapping[str, int]) -> None:
+    """Joins each site's streams to the center's as soon as the site can be reached, and makes sure from time to time that they still are.
+
+    `backfill_kbps` has the limit of each site's back-fill, 0 for none.
+    """
     from tieline.bus import streams
 
     joined: set[str] = set()
     for turn in itertools.count():
-        waiting = [site for site in sites if site not in joined or turn % JOIN_ALL_EVERY == 0]
+        waiting = [site for site in backfill_kbps if site not in joined or turn % JOIN_ALL_EVERY == 0]
         try:
-            reached = await streams.join_sites(client, waiting) if waiting else []
+            reached = await streams.join_sites(client, waiting, backfill_kbps=backfill_kbps) if waiting else []
         except UnavailableError as error:
             log.warning("sites cannot be joined", reason=str(error))
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -37,13 +37,14 @@ from tieline.config.modbus import ModbusRow, ModbusSection
 from tieline.config.modbus_checks import check_modbus_lines, check_modbus_points, modbus_uses
 from tieline.config.outline import DeviceOutline, Dnp3Outline, ModbusOutline, OutstationOutline, devices_of, outstations_of
 from tieline.config.outstation import Outstation, OutstationRow, OutstationSection
-from tieline.config.own_points import edge_points
+from tieline.config.own_points import OWN_DEVICE, ROLES, edge_points, is_own, role_points
 from tieline.config.processing import PointProcessing, ProcessingSection, read_processing
 from tieline.config.reading import Source
 from tieline.config.rows import PointRow
 from tieline.config.single_line import single_line_of
 from tieline.config.site import DeviceSection, ReportingSection, SiteFile
-from tieline.config.site_points import SitePoints, references, sections_of
+from tieline.config.site_points import CALCULATED, SitePoints, references, sections_of
+from tieline.config.spool import SpoolSection
 from tieline.config.transports import TlsFiles
 from tieline.config.utility import (
     CenterSection,
@@ -56,6 +57,8 @@ from tieline.config.utility import (
 )
 from tieline.model import ConfigError, Point, PointId, Reporting
 from tieline.model.single_line import SingleLine
+
+_GROUPS = {CALCULATED: "Calculated at the site", "automation": "Local automation", OWN_DEVICE: "Tieline itself"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +86,8 @@ class Site:
     """Those in which the site's gateway says how it is."""
     local: LocalSection = field(default_factory=LocalSection)
     """What the site keeps and shows by itself."""
+    spool: SpoolSection = field(default_factory=SpoolSection)
+    """What the site keeps for the center, and how it hands it over."""
 
     @property
     def measured_points(self) -> Iterator[Point]:
@@ -102,6 +107,27 @@ class Site:
         yield from self.plant_points
         yield from self.own_points
 
+    @property
+    def groups(self) -> tuple[Device, ...]:
+        """The devices of the site; after them, as if they were devices, what is not of any: calculated, automation, Tieline itself."""
+        made: dict[str, list[Point]] = {}
+        for point in (*self.plant_points, *self.own_points):
+            made.setdefault(point.device, []).append(point)
+        devices = {device.name for device in self.devices}
+        others = [
+            Device(
+                site=self.name,
+                name=name,
+                protocol="tieline",
+                description=_GROUPS.get(name, ""),
+                rows=(),
+                points=tuple(points),
+            )
+            for name, points in made.items()
+            if name not in devices
+        ]
+        return (*self.devices, *others)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Utility:
@@ -118,11 +144,17 @@ class Utility:
     sites: tuple[Site, ...] = field(default=())
     grid: Grid | None = None
     """The electrical model; None where the folder has none."""
+    roles: tuple[Site, ...] = ()
+    """The center and the DMZ, which have points of their own and nothing else, as if they were sites."""
 
     @cached_property
     def points(self) -> tuple[Point, ...]:
         """All points, site by site and device by device."""
-        return tuple(point for site in self.sites for point in site.points)
+        return tuple(point for site in (*self.sites, *self.roles) for point in site.points)
+
+    def narrowed(self, name: str) -> Utility:
+        """The same utility as one of its sites sees it: with nothing but that site. Raises `ConfigError` where there is none."""
+        return replace(self, sites=(self.site(name),), roles=())
 
     @property
     def plant_points(self) -> Iterator[Point]:
@@ -165,7 +197,7 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
     sites = tuple(_read_sites(folder, electrical, plant, findings))
     electrical.check_scl(plant)
     check_zones(source, [path.name for path in _site_folders(folder)])
-    _check_ids(folder, sites, findings)
+    _check_ids(folder, (*sites, *_roles()), findings)
     if findings or top is None:
         return None, sorted(set(findings))
     utility = Utility(
@@ -179,8 +211,25 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
         people=tuple(top.people),
         sites=sites,
         grid=electrical.grid,
+        roles=_roles(),
     )
     return utility, []
+
+
+def _roles() -> tuple[Site, ...]:
+    return tuple(
+        Site(
+            name=name,
+            title=title,
+            kind="role",
+            latitude=None,
+            longitude=None,
+            reporting=ReportingSection(),
+            devices=(),
+            own_points=role_points(name),
+        )
+        for name, title in ROLES.items()
+    )
 
 
 def _site_folders(folder: Path) -> list[Path]:
@@ -197,6 +246,8 @@ def _read_sites(folder: Path, electrical: GridFolder, plant: set[str], findings:
         source = Source(folder, path / "site.toml", findings)
         if not _is_name(path.name):
             source.report("the folder's name is not a site name", "use lower-case letters, digits, - and _ only", value=path.name)
+        if path.name in ROLES:
+            source.report(f"no site can be named like the {ROLES[path.name].lower()}", "rename the folder", value=path.name)
         described = source.read_toml(SiteFile)
         reader = _SiteReader(folder, path, source, electrical, findings)
         site = reader.read(described)
@@ -270,6 +321,7 @@ class _SiteReader:
             automation=automation,
             own_points=edge_points(self._name, devices),
             local=described.local,
+            spool=described.spool,
         )
 
     def _find_ieds(self, devices: Iterable[DeviceOutline]) -> None:
@@ -297,6 +349,10 @@ class _SiteReader:
     def _check_sections(self, devices: Sequence[DeviceOutline], outstations: Sequence[OutstationOutline]) -> None:
         source = self._source
         find_duplicates(source, "devices", [device.name for device in devices])
+        for device in devices:
+            if device.name in _GROUPS:
+                key = ("devices", device.index, "name")
+                source.report_key(key, "Tieline itself uses the name", "choose another", value=device.name)
         find_duplicates(source, "outstations", [outstation.name for outstation in outstations])
         for outstation in outstations:
             if outstation.name and outstation.name in [device.name for device in devices]:
@@ -445,7 +501,9 @@ def _check_ids(folder: Path, sites: Iterable[Site], findings: list[Finding]) -> 
         for point in site.points:
             other = taken.setdefault(point.id, point)
             if other is not point and other.path != point.path:
-                source = Source(folder, folder / "sites" / site.name / "site.toml", findings)
+                if is_own(point):  # it has no row that could be changed
+                    other, point = point, other  # noqa: PLW2901
+                source = Source(folder, folder / "sites" / point.site / "site.toml", findings)
                 free = next(number for number in range(point.id + 1, point.id + 1_000_000) if number not in taken)
                 source.report(
                     f"the id is also that of {other.path}",

@@ -17,6 +17,7 @@ from tieline.config.local import LocalSection
 from tieline.config.modbus import ModbusSection
 from tieline.config.outstation import OutstationSection
 from tieline.config.processing import ProcessingSection
+from tieline.config.spool import SpoolSection
 
 MOST_BATCH_SAMPLES = 50_000
 """Samples in one batch at the most; with 22 bytes each it stays well below the bus's payload limit."""
@@ -31,8 +32,7 @@ class ReportingSection(Strict):
     batch_samples: int = Field(
         default=10_000, ge=1, le=MOST_BATCH_SAMPLES, description="a batch is sent at this size at the latest"
     )
-    memory_samples: int = Field(default=1_000_000, ge=1_000, description="samples held in memory when the site's stream is down")
-    spool_mb: int = Field(default=2_048, ge=16, description="disk for the site's stream while the center is unreachable")
+    memory_samples: int = Field(default=1_000_000, ge=1_000, description="samples held in memory when the site's disk takes none")
 
 
 DeviceSection = Annotated[ModbusSection | Dnp3Section | Iec61850Section, Field(discriminator="protocol")]
@@ -46,6 +46,7 @@ class SiteFile(Strict):
     latitude: float | None = Field(default=None, ge=-90, le=90)
     longitude: float | None = Field(default=None, ge=-180, le=180)
     reporting: ReportingSection = ReportingSection()
+    spool: SpoolSection = SpoolSection()
     devices: list[DeviceSection] = Field(min_length=1)
     outstations: list[OutstationSection] = Field(default_factory=list)
     goose: GooseSection | None = None

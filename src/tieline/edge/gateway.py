@@ -12,23 +12,25 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error
 
-from tieline.bus import DeviceHealth, Health, encode_health, publish, streams, subjects
+from tieline.bus import DeviceHealth, Health, encode_health, subjects
 from tieline.config import Site
 from tieline.edge.driver import Driver
-from tieline.edge.outbox import Outbox
+from tieline.edge.forward import Forwarder, Restartable
+from tieline.edge.forward.forwarder import waiting
+from tieline.edge.image import ProcessImage
 from tieline.edge.processing.reporting import Reporting
 from tieline.edge.states import StateChanges
 from tieline.io import Clock
-from tieline.model import Batch, Event, Samples, UnavailableError
+from tieline.model import Event, Samples
 
 HEALTH_PERIOD_S = 1.0
-FLUSH_TIMEOUT_S = 5.0
 
 log = structlog.get_logger()
 
@@ -75,6 +77,8 @@ class Gateway:
         *,
         make_monitors: MakeMonitors = lambda _samples, _event: (),
         make_presenters: MakePresenters = lambda _event: (),
+        server: Restartable | None = None,
+        disk: Path | None = None,
         clock: Clock,
         rng: random.Random,
     ) -> None:
@@ -83,68 +87,56 @@ class Gateway:
         self._clock = clock
         self._reporting = Reporting(list(site.points))
         self._states = StateChanges(site.points)
-        self._outbox = Outbox(
-            site.name,
-            batch_samples=site.reporting.batch_samples,
-            batch_age_s=site.reporting.batch_age_s,
-            memory_samples=site.reporting.memory_samples,
-            rng=rng,
-        )
-        self._presenters = make_presenters(self._outbox.add_event)
-        self._drivers = make_drivers(self._take, self._outbox.add_event)
-        self._monitors = make_monitors(self._take, self._outbox.add_event)
+        self._image = ProcessImage(site.points)
+        self._forwarder = Forwarder(site, client, self._image.newest, clock=clock, rng=rng, server=server, disk=disk)
+        self._presenters = make_presenters(self._forwarder.add_event)
+        self._drivers = make_drivers(self._take, self._forwarder.add_event)
+        self._monitors = make_monitors(self._take, self._forwarder.add_event)
 
     async def run(self) -> None:
         """Acquires and publishes until cancelled; what is in memory then is still published, for five seconds at the most."""
-        await streams.ensure_site_stream(self._client, self._site.name, spool_mb=self._site.reporting.spool_mb)
         log.info("gateway runs", site=self._site.name, devices=len(self._drivers), points=len(list(self._site.points)))
-        publisher = asyncio.create_task(self._outbox.run(self._publish), name=f"publish {self._site.name}")
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for driver in self._drivers:
-                    tasks.create_task(driver.run(), name=f"drive {driver.device.path}")
-                for monitor in self._monitors:
-                    tasks.create_task(monitor.run(), name=f"listen at {self._site.name}")
-                for presenter in self._presenters:
-                    tasks.create_task(presenter.run(), name=f"present {self._site.name}")
-                tasks.create_task(self._report_health(), name=f"health of {self._site.name}")
-                tasks.create_task(_fail_with(publisher), name="watch publisher")
-        finally:
-            self._outbox.close()
-            await asyncio.wait([publisher], timeout=FLUSH_TIMEOUT_S)
-            publisher.cancel()
+        async with self._forwarder.running(), asyncio.TaskGroup() as tasks:
+            for driver in self._drivers:
+                tasks.create_task(driver.run(), name=f"drive {driver.device.path}")
+            for monitor in self._monitors:
+                tasks.create_task(monitor.run(), name=f"listen at {self._site.name}")
+            for presenter in self._presenters:
+                tasks.create_task(presenter.run(), name=f"present {self._site.name}")
+            tasks.create_task(self._report_health(), name=f"health of {self._site.name}")
 
     def _take(self, samples: Samples) -> None:
+        self._image.update(samples)
         if self._presenters:
             samples = self._reporting.qualify(samples)
             for presenter in self._presenters:
                 presenter.take(samples)
         reported = self._reporting.select(samples)
-        self._outbox.add(reported)
+        self._forwarder.add(reported)
         for event in self._states.of(reported):
-            self._outbox.add_event(event)
-
-    async def _publish(self, batch: Batch) -> None:
-        await publish(self._client, batch)
+            self._forwarder.add_event(event)
 
     async def _report_health(self) -> None:
         while True:
             try:
-                await self._client.publish(subjects.health(self._site.name), encode_health(await self._health()))
-            except (Error, UnavailableError) as error:
+                await self._client.publish(subjects.health(self._site.name), encode_health(self._health()))
+            except Error as error:
                 log.debug("health not sent", site=self._site.name, error=str(error))
             await asyncio.sleep(HEALTH_PERIOD_S)
 
-    async def _health(self) -> Health:
+    def _health(self) -> Health:
+        counts, (spooled, backfill) = self._forwarder.counts, waiting(self._forwarder.depths)
         return Health(
             site=self._site.name,
             time=self._clock.now_us(),
-            incarnation=self._outbox.incarnation,
-            samples=self._outbox.samples_taken,
-            batches=self._outbox.batches_acknowledged,
-            pending=self._outbox.pending,
-            conflated=self._outbox.conflated,
-            spooled=await streams.spooled(self._client),
+            incarnation=self._forwarder.incarnation,
+            samples=counts.samples,
+            batches=counts.batches,
+            pending=counts.pending,
+            conflated=counts.conflated,
+            spooled=spooled,
+            backfill=backfill,
+            dropped=sum(counts.dropped_samples.values()),
             devices={
                 driver.device.name: DeviceHealth(
                     is_up=driver.health.is_up,
@@ -155,9 +147,3 @@ class Gateway:
                 for driver in self._drivers
             },
         )
-
-
-async def _fail_with(task: asyncio.Task[None]) -> None:
-    """Ends with an error when the task does: a publisher that died must not go unnoticed."""
-    await asyncio.wait([task])
-    task.result()

@@ -41,7 +41,7 @@ from tieline.historian.reader import Reader
 from tieline.historian.schema import Catalog, Part, day_of, day_start, literal
 from tieline.historian.series import SeriesCache
 from tieline.historian.terms import CommitResult, Retention
-from tieline.model import Batch, Event, LocalError, Point, Quality, Samples, UnavailableError
+from tieline.model import Batch, Event, LocalError, Point, Purpose, Quality, Samples, UnavailableError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -175,7 +175,7 @@ class Historian:
         self._mend()
         with self._commit_lock:
             fresh, noted = self._fresh(batches)
-            samples = _sane(Samples.concatenate(batch.samples for batch in fresh))
+            samples = _sane(Samples.concatenate(batch.samples for batch in fresh if batch.purpose is not Purpose.PICTURE))
             events = [event for batch in fresh for event in batch.events]
             if fresh:
                 self._write(samples, events, noted)

@@ -1,7 +1,7 @@
 """The vocabulary that every part of Tieline shares: points, samples, quality, events, commands."""
 
 from tieline.model.audit import AuditRecord
-from tieline.model.batches import Batch
+from tieline.model.batches import Batch, Purpose
 from tieline.model.commands import Command, Outcome, Result
 from tieline.model.errors import (
     ConfigError,
@@ -33,6 +33,7 @@ __all__ = [
     "Point",
     "PointId",
     "PointKind",
+    "Purpose",
     "Quality",
     "RefusedError",
     "RemoteError",

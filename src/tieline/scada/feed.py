@@ -1,5 +1,8 @@
 """From the bus into the live state: batches in the order in which the center stored them, and the sites' health.
 
+Back-fill is left to the historian: the picture that a site sends when its link is up again says all that is newest, and whatever is
+older would be passed over.
+
 What the live state finds out by itself (a link is lost) goes the other way, onto the same stream, so that the historian keeps it.
 """
 
@@ -8,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig
 
 from tieline.bus import Health, decode_batch, decode_health, publish, subjects
@@ -38,15 +42,15 @@ class Feed:
         clock: Callable[[], int],
         *,
         stream: str = subjects.CENTER_STREAM,
-        batches: str = subjects.EVERY_BATCH,
+        batches: Sequence[str] = (subjects.EVERY_BATCH, subjects.EVERY_SITE_EVENT),
         found: Callable[[str], str] = subjects.center_batches,
     ) -> None:
-        """Follows the batches of that subject in the stream; `found` gives, for a site, where its found events go."""
+        """Follows the batches of these subjects in the stream; `found` gives, for a site, where its found events go."""
         self._client = client
         self._live = live
         self._clock = clock
         self._stream = stream
-        self._subject = batches
+        self._subjects = batches
         self._found_subject = found
         self._before: dict[str, Health] = {}
         self._incarnation = random.SystemRandom().getrandbits(63)
@@ -58,14 +62,7 @@ class Feed:
         """Follows until cancelled. `seed` is awaited once the stream is followed, so that nothing falls between it and the stream."""
         # One subscription a site: the DMZ passes on no wildcard that reaches beyond what a site may publish.
         health = [await self._client.subscribe(subjects.health(site), cb=self._on_health) for site in self._live.sites]
-        batches = await self._client.jetstream().subscribe(
-            self._subject,
-            stream=self._stream,
-            ordered_consumer=True,
-            config=ConsumerConfig(inactive_threshold=10.0),
-            cb=self._on_batch,
-            pending_bytes_limit=_PENDING_BYTES,
-        )
+        batches = [await self._follow(subject) for subject in self._subjects]
         try:
             if seed is not None:
                 await seed()
@@ -74,9 +71,18 @@ class Feed:
                 tasks.create_task(self._publish_found(), name="publish what was found")
         finally:
             if self._client.is_connected:
-                await batches.unsubscribe()
-                for subscription in health:
+                for subscription in (*batches, *health):
                     await subscription.unsubscribe()
+
+    async def _follow(self, subject: str) -> JetStreamContext.PushSubscription:
+        return await self._client.jetstream().subscribe(
+            subject,
+            stream=self._stream,
+            ordered_consumer=True,
+            config=ConsumerConfig(inactive_threshold=10.0),
+            cb=self._on_batch,
+            pending_bytes_limit=_PENDING_BYTES,
+        )
 
     async def _tick(self) -> None:
         while True:
