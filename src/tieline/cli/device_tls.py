@@ -24,9 +24,10 @@ def device_context(folder: Path, connection: TlsFiles, ours: Credentials) -> ssl
         context.load_verify_locations(authority)
     except OSError as error:
         raise ConfigError(f"{authority} cannot be used as an authority: {error}") from error
-    certificate, key = ours.certificate, ours.key
-    if connection.certificate_file is not None and connection.key_file is not None:
-        certificate, key = folder / connection.certificate_file, folder / connection.key_file
+    if connection.certificate_file is None or connection.key_file is None:
+        ours.load_into(context)
+        return context
+    certificate, key = folder / connection.certificate_file, folder / connection.key_file
     try:
         context.load_cert_chain(certificate, key)
     except OSError as error:

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from tieline.cli.device_tls import device_context
+from tieline.cli.renewing import renewing
 from tieline.cli.state import held, prepare
 from tieline.cli.supervisor import Child, Supervisor
 from tieline.config import TlsFiles, Utility, read_folder
@@ -177,6 +178,7 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str) -> None:
     channels = StationChannels(clock=clock, random=random.random, tls=tls)
     async with (
         Server.running(f"edge-{name}", place / "bus", configuration) as server,
+        renewing(authority, {credentials: server.reload}),
         connected(server.port, credentials) as client,
     ):
         gateway = Gateway(
@@ -198,8 +200,12 @@ async def _dmz(utility: Utility, data: Path, address: str) -> None:
     from tieline.bus.configuration import for_dmz
 
     host, _, port = address.rpartition(":")
-    credentials = open_authority(data).credentials(subjects.DMZ_ROLE, hosts=[*LOOPBACK, *sorted({host} - set(LOOPBACK))])
-    async with Server.running("dmz", data / "dmz" / "bus", for_dmz(utility, credentials, host, int(port))):
+    authority = open_authority(data)
+    credentials = authority.credentials(subjects.DMZ_ROLE, hosts=[*LOOPBACK, *sorted({host} - set(LOOPBACK))])
+    async with (
+        Server.running("dmz", data / "dmz" / "bus", for_dmz(utility, credentials, host, int(port))) as server,
+        renewing(authority, {credentials: server.reload}),
+    ):
         log.info("dmz runs", address=address)
         await asyncio.Event().wait()
 
@@ -231,6 +237,7 @@ async def _center(utility: Utility, data: Path, dmz: str, host: str, hmi_port: i
         historian.start_care()
         stack.enter_context(HistorianServer(historian))
         server = await stack.enter_async_context(Server.running("center", place / "bus", configuration))
+        await stack.enter_async_context(renewing(authority, {credentials: server.reload, historian_credentials: None}))
         client = await stack.enter_async_context(connected(server.port, credentials))
         await streams.ensure_center_stream(client, stream_mb=stream_mb)
         ingest_client = await stack.enter_async_context(connected(server.port, historian_credentials))
@@ -290,9 +297,14 @@ async def _web(utility: Utility, data: Path, bus_port: int, host: str, hmi_port:
 
     clock = SystemClock().now_us
     listener = listen(host, hmi_port)
-    credentials = open_authority(data).credentials(subjects.WEB_ROLE)
+    authority = open_authority(data)
+    credentials = authority.credentials(subjects.WEB_ROLE)
     live = LiveState(utility.points, sites=[site.name for site in utility.sites], started=clock())
-    async with AsyncClient(historian_folder(data)) as historian, connected(bus_port, credentials) as client:
+    async with (
+        AsyncClient(historian_folder(data)) as historian,
+        renewing(authority, {credentials: None}),
+        connected(bus_port, credentials) as client,
+    ):
         feed = Feed(client, live, clock)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(feed.run(lambda: _seed(live, historian, clock)), name="feed")

@@ -3,6 +3,8 @@
 A folder holds `authority.crt` and, where certificates are issued, `authority.key`; `roles/` has a `.crt` and a `.key` for each
 role. On a machine that runs a single role, `authority.crt` and the role's own pair are enough. Keys are ECDSA P-256, mode 0600;
 each file is written by an atomic rename. A renewed certificate keeps its key, so that the pair fits at every moment.
+
+A file `life` with a number of seconds makes the certificates that are issued end so soon, to try out what happens then.
 """
 
 from __future__ import annotations
@@ -30,17 +32,20 @@ BACKDATE = timedelta(minutes=5)
 class Authority:
     """Issues certificates to roles, and hands out those that exist. Get one with `open`."""
 
-    def __init__(self, folder: Path, now: Callable[[], datetime]) -> None:
+    def __init__(self, folder: Path, now: Callable[[], datetime], life: timedelta) -> None:
         self._folder = folder
         self._now = now
+        self._life = life
 
     @classmethod
-    def open(cls, folder: Path, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Authority:
-        """The authority in a folder, made there if the folder holds none.
+    def open(
+        cls, folder: Path, *, now: Callable[[], datetime] = lambda: datetime.now(UTC), life: timedelta | None = None
+    ) -> Authority:
+        """The authority in a folder, made there if the folder holds none. `life` is that of certificates which it issues.
 
         Raises `ConfigError` where half of it is missing, `UnavailableError` where the folder cannot be written.
         """
-        authority = cls(folder, now)
+        authority = cls(folder, now, _read_life_file(folder / "life") if life is None else life)
         has_certificate, has_key = authority._certificate.exists(), authority._key.exists()
         if has_key and not has_certificate:
             raise ConfigError(
@@ -77,16 +82,15 @@ class Authority:
             certificate=self._folder / "roles" / f"{name}.crt",
             key=self._folder / "roles" / f"{name}.key",
             authority=self._certificate,
+            hosts=tuple(hosts),
         )
         has_certificate, has_key = held.certificate.exists(), held.key.exists()
         if has_certificate != has_key:
             missing, there = (held.certificate, held.key) if has_key else (held.key, held.certificate)
             raise ConfigError(f"{missing} is missing; restore it, or remove {there} too to have a new pair issued")
-        if has_certificate and not self._is_due(held, hosts):
+        if has_certificate and (not self._key.exists() or not self._is_due(held, hosts)):
             return held
         if not self._key.exists():
-            if has_certificate:
-                return held
             raise ConfigError(f"the certificate of {name} is missing: {held.certificate}; copy its .crt and .key from the center")
         try:
             self._issue(held, hosts)
@@ -99,8 +103,7 @@ class Authority:
     def _is_due(self, held: Credentials, hosts: Sequence[str]) -> bool:
         """Whether the certificate has a third of its life or less left, or lacks a host."""
         certificate = _read_certificate(held.certificate)
-        left = certificate.not_valid_after_utc - self._now()
-        if left <= ROLE_LIFE / 3:
+        if certificate.not_valid_after_utc - self._now() <= life_of(certificate) / 3:
             return True
         try:
             names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -141,7 +144,7 @@ class Authority:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - BACKDATE)
-            .not_valid_after(min(now + ROLE_LIFE, authority.not_valid_after_utc))
+            .not_valid_after(min(now + self._life, authority.not_valid_after_utc))
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(is_authority=False), critical=True)
             .add_extension(
@@ -162,6 +165,26 @@ class Authority:
         if not held.key.exists():
             _write_key(held.key, key)
         _write(held.certificate, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+
+
+def _read_life_file(path: Path) -> timedelta:
+    try:
+        return timedelta(seconds=float(path.read_text()))
+    except (FileNotFoundError, NotADirectoryError):
+        return ROLE_LIFE
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} has to hold a number of seconds: {error}") from error
+
+
+def read_life(held: Credentials) -> tuple[datetime, timedelta]:
+    """When the certificate ends, and for how long it was issued. Raises `ConfigError` where it cannot be read."""
+    certificate = _read_certificate(held.certificate)
+    return certificate.not_valid_after_utc, life_of(certificate)
+
+
+def life_of(certificate: x509.Certificate) -> timedelta:
+    """For how long it was issued."""
+    return certificate.not_valid_after_utc - certificate.not_valid_before_utc - BACKDATE
 
 
 def _general_name(host: str) -> x509.GeneralName:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+import weakref
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tieline.model import ConfigError
@@ -17,6 +18,9 @@ class Credentials:
     certificate: Path
     key: Path
     authority: Path
+    hosts: tuple[str, ...] = ()
+    """The names and addresses under which the role is dialed."""
+    _contexts: weakref.WeakSet[ssl.SSLContext] = field(default_factory=weakref.WeakSet, repr=False, compare=False)
 
     def server_context(self, *, minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> ssl.SSLContext:
         """TLS for a server: a client without a certificate of the same authority is refused."""
@@ -28,11 +32,30 @@ class Credentials:
         """TLS for a client: the server's certificate and name are verified, ours is shown."""
         return self._load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), minimum)
 
+    def reload(self) -> None:
+        """Gives every context that was made of these files what they hold now; connections that are open keep what they have.
+
+        Raises `ConfigError` where the files cannot be used; then contexts keep what they had.
+        """
+        for context in tuple(self._contexts):
+            self._load_pair(context)
+
+    def load_into(self, context: ssl.SSLContext) -> None:
+        """Lets a context show our certificate, and the renewed one after a `reload`. Raises `ConfigError`."""
+        self._load_pair(context)
+        self._contexts.add(context)
+
+    def _load_pair(self, context: ssl.SSLContext) -> None:
+        try:
+            context.load_cert_chain(self.certificate, self.key)
+        except OSError as error:
+            raise ConfigError(f"the certificate of {self.name} in {self.certificate.parent} cannot be used: {error}") from error
+
     def _load(self, context: ssl.SSLContext, minimum: ssl.TLSVersion) -> ssl.SSLContext:
         context.minimum_version = minimum
         try:
             context.load_verify_locations(self.authority)
-            context.load_cert_chain(self.certificate, self.key)
         except OSError as error:
-            raise ConfigError(f"the certificate of {self.name} in {self.certificate.parent} cannot be used: {error}") from error
+            raise ConfigError(f"the authority's certificate {self.authority} cannot be used: {error}") from error
+        self.load_into(context)
         return context

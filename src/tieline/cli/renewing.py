@@ -1,0 +1,30 @@
+"""Keeps the certificates of the roles in this process from ending."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+
+from tieline.security.identity import Authority, Credentials, Renewal
+
+
+@asynccontextmanager
+async def renewing(authority: Authority, kept: Mapping[Credentials, Callable[[], None] | None]) -> AsyncIterator[None]:
+    """Renews these while the block lasts; each is given with what is to be told when it was."""
+    renewal = Renewal(authority)
+    for credentials, on_renewed in kept.items():
+        renewal.keep(credentials, on_renewed)
+
+    async def look() -> None:
+        while True:
+            wait = renewal.look()
+            await asyncio.sleep(wait.total_seconds())
+
+    # Not a task group: it would wrap whatever leaves the caller's block into a group of its own.
+    looking = asyncio.create_task(look(), name="renew certificates")
+    try:
+        yield
+    finally:
+        looking.cancel()
+        await asyncio.wait([looking])
