@@ -7,19 +7,27 @@ from typing import Any
 
 from tieline.edge.automation.function import Notice, Read
 from tieline.edge.automation.functions.inputs import is_on
-from tieline.model import Point, Severity
+from tieline.edge.automation.functions.timing import Delay
+from tieline.model import Now, Point, Severity
+
+_SAID_AFTER_S = 2.0
+"""A block that is over sooner, such as that of a breaker on its way, is no event."""
 
 
 class Standing:
-    """A block passes by itself; a lockout survives restarts and ends with a reset. Each is said once."""
+    """A block passes by itself; a lockout survives restarts and ends with a reset. Each is said once, a block when it lasts."""
 
     def __init__(self, name: str, *, block: Point | None = None, reset: Point | None = None) -> None:
         """`block` and `reset` are inputs: while the one is on, or not certain, the function is blocked; the other releases as it rises."""
         self._name = name
         self._block = block
         self._reset = reset
-        self._was_reset: bool | None = None
-        self._asked = False
+        self._reset_was: bool | None = None
+        self._is_asked = False
+        self.was_reset = False
+        """Somebody has reset it with this scan."""
+        self._lasting = Delay()
+        self._is_said = False
         self._notices: list[Notice] = []
         self.blocked = ""
         """Why; empty where it is not."""
@@ -29,12 +37,11 @@ class Standing:
     def read(self, read: Read) -> str:
         """Looks at the two inputs; gives why the block input blocks, or nothing."""
         state = is_on(read, self._reset)
-        if state and self._was_reset is False:
-            self._asked = True
-        self._was_reset = state if state is not None else self._was_reset
-        if self._asked:
-            self._asked = False
-            self.release()
+        self.was_reset = self._is_asked or (state is True and self._reset_was is False)
+        self._is_asked = False
+        self._reset_was = self._reset_was if state is None else state
+        if self.was_reset:
+            self._release()
         if self._block is None:
             return ""
         blocks = is_on(read, self._block)
@@ -43,18 +50,15 @@ class Standing:
 
     def ask_for_reset(self) -> None:
         """The next scan releases the lockout."""
-        self._asked = True
+        self._is_asked = True
 
-    @property
-    def is_released(self) -> bool:
-        """Whether a reset is on its way into this scan."""
-        return self._asked
-
-    def set_block(self, reason: str) -> None:
-        """The function is blocked for that reason, or, with none, no longer."""
-        if reason and not self.blocked:
+    def set_block(self, now: Now, reason: str) -> None:
+        """The function is blocked for that reason from now on, or, with none, no longer."""
+        if self._lasting.held_s(now, holds=bool(reason)) >= _SAID_AFTER_S and not self._is_said:
+            self._is_said = True
             self.say("function_blocked", f"blocked: {reason}", Severity.WARNING)
-        elif self.blocked and not reason:
+        elif self._is_said and not reason:
+            self._is_said = False
             self.say("function_released", "no longer blocked")
         self.blocked = reason
 
@@ -64,8 +68,7 @@ class Standing:
             self.lockout = reason
             self.say("function_locked_out", f"locked out: {reason}", Severity.ERROR)
 
-    def release(self) -> None:
-        """Somebody has reset it."""
+    def _release(self) -> None:
         if self.lockout:
             self.lockout = ""
             self.say("function_lockout_reset", "lockout reset")

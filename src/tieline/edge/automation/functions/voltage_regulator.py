@@ -95,9 +95,8 @@ class VoltageRegulator:
 
     def scan(self, now: Now, read: Read, answers: Sequence[Answer], *, may_act: bool) -> Action:
         """One scan."""
-        was_locked_out = bool(self._standing.lockout)
         reason = self._standing.read(read)
-        if was_locked_out and not self._standing.lockout:
+        if self._standing.was_reset:
             self._tap.release()
         position = number(read, self._plan.tap_position)
         position = math.nan if math.isnan(position) else float(round(position))
@@ -110,7 +109,7 @@ class VoltageRegulator:
         self._at = now.monotonic_s
         seen = self._measure(read)
         self._see_reversal(now, seen)
-        self._standing.set_block(reason or self._find_block(read, seen, position))
+        self._standing.set_block(now, reason or self._find_block(read, seen, position))
         request = self._decide(now, read, seen, position, elapsed_s, may_act=may_act)
         notices = self._standing.take_notices()
         return Action(requests=(request,) if request else (), notices=notices) if request or notices else NOTHING
