@@ -25,7 +25,7 @@ class Mirror:
         return
 
 
-async def test_every_sample_goes_upward_with_limits_applied_and_before_deadbands() -> None:
+async def test_every_sample_goes_upward_with_limits_applied_and_before_deadbands(tmp_path: Path) -> None:
     utility = read_folder(Path(str(files("tieline.examples") / "ridgeway")))
     site = utility.site("northgate")
     limited = next(point for point in site.points if point.high is not None)
@@ -33,12 +33,12 @@ async def test_every_sample_goes_upward_with_limits_applied_and_before_deadbands
     mirror = Mirror()
     hand_over: list[Any] = []
 
-    def capture(on_samples: Any, on_event: Any) -> list[Any]:
+    def capture(on_samples: Any, on_event: Any, settle: Any) -> list[Any]:
         hand_over.append(on_samples)
         return []
 
     client = cast("Any", None)  # a gateway that does not run publishes nothing
-    Gateway(site, client, capture, make_presenters=lambda _: [mirror], clock=SystemClock(), rng=random.Random(1))
+    Gateway(site, client, capture, folder=tmp_path, make_presenters=lambda _: [mirror], clock=SystemClock(), rng=random.Random(1))
     for time in (1, 2):
         hand_over[0](Samples.of([limited.id], [time], [limited.high + 1]))
     assert [int(samples.quality[0]) for samples in mirror.taken] == [int(Quality.QUESTIONABLE | Quality.OUT_OF_RANGE)] * 2

@@ -2,7 +2,8 @@
 
 | role   | what runs in it                                             | its certificates   |
 |--------|-------------------------------------------------------------|--------------------|
-| site   | the site's bus server (child), gateway with its drivers     | edge-<site>        |
+| site   | the site's bus server (child), gateway with its drivers, local (child) | edge-<site> |
+| local  | the site's own historian, live state and screen             | local-<site>       |
 | dmz    | the DMZ's bus server (child)                                | dmz                |
 | center | the center's bus server (child), historian, the web (child) | center, historian  |
 | web    | live state, REST, WebSocket, pages                          | web                |
@@ -49,6 +50,7 @@ JOIN_PERIOD_S = 1.0
 READER_TIMEOUT_S = 60.0
 READER_RETRY_S = 0.25
 JOIN_ALL_EVERY = 60
+LOCAL_RETRY_S = 30.0
 
 
 class Role(StrEnum):
@@ -59,6 +61,7 @@ class Role(StrEnum):
     DMZ = "dmz"
     CENTER = "center"
     WEB = "web"
+    LOCAL = "local"
 
 
 def historian_folder(data: Path) -> Path:
@@ -95,9 +98,15 @@ def run_role(
     match role:
         case Role.SITE:
             assert site is not None
-            utility.site(site)
-            body = partial(_site, utility, data, site, dmz)
+            screen_port = (utility.site(site).local.hmi_port or 0) if port is None else port
+            body = partial(_site, utility, data, site, dmz, host, screen_port or free_port())
             place = data / f"site-{site}"
+        case Role.LOCAL:
+            from tieline.cli.local import local_folder, run_local
+
+            assert site is not None
+            body = partial(run_local, utility, data, site, bus_port, host, hmi_port)
+            place = local_folder(data, site)
         case Role.DMZ:
             body = partial(_dmz, utility, data, dmz)
             place = data / "dmz"
@@ -156,7 +165,7 @@ def _relocated(utility: Utility, data: Path) -> Utility:
     return relocate(utility, read_book(data / FIELD_FILE))
 
 
-async def _site(utility: Utility, data: Path, name: str, dmz: str) -> None:
+async def _site(utility: Utility, data: Path, name: str, dmz: str, host: str, hmi_port: int) -> None:
     from tieline.bus import Server, connected, subjects
     from tieline.bus.configuration import for_site
     from tieline.edge.dnp3 import StationChannels
@@ -187,12 +196,28 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str) -> None:
             partial(make_drivers, site, clock=clock, tls=tls, channels=channels),
             make_monitors=partial(make_monitors, site, clock=clock),
             make_presenters=partial(make_outstations, site, channels=channels, clock=clock),
+            folder=place,
             server=server,
-            disk=place,
             clock=clock,
             rng=random.SystemRandom(),
         )
-        await gateway.run()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(gateway.run(), name="gateway")
+            if site.local.enabled:
+                arguments = ["run", str(utility.folder), "--data", str(data), "--site", name, "--local"]
+                arguments += ["--host", host, "--port", str(hmi_port), "--bus-port", str(server.port)]
+                tasks.create_task(_keep_local(Child(f"local {name}", arguments)), name="keep local store and screen")
+
+
+async def _keep_local(child: Child) -> None:
+    """Runs the site's own store and screen; where they cannot run, that is told and tried again: the gateway goes on without."""
+    while True:
+        try:
+            async with Supervisor([child]) as supervisor:
+                await supervisor.forever()
+        except UnavailableError as error:
+            log.error("local store and screen cannot run", reason=str(error), retry_in_s=LOCAL_RETRY_S)
+            await asyncio.sleep(LOCAL_RETRY_S)
 
 
 async def _dmz(utility: Utility, data: Path, address: str) -> None:
@@ -233,7 +258,7 @@ async def _center(utility: Utility, data: Path, dmz: str, host: str, hmi_port: i
         open_historian = partial(
             Historian.open, folder / FILE_NAME, lake=folder / "lake", points=utility.points, retention=retention
         )
-        historian = stack.enter_context(await _open_patiently(open_historian))
+        historian = stack.enter_context(await open_patiently(open_historian))
         historian.start_care()
         stack.enter_context(HistorianServer(historian))
         server = await stack.enter_async_context(Server.running("center", place / "bus", configuration))
@@ -252,7 +277,7 @@ async def _center(utility: Utility, data: Path, dmz: str, host: str, hmi_port: i
             tasks.create_task(answer_links(client, limits, SystemClock().now_us), name="answer sites")
 
 
-async def _open_patiently(open_historian: Callable[[], Historian]) -> Historian:
+async def open_patiently(open_historian: Callable[[], Historian]) -> Historian:
     """The historian, also while somebody still reads its file: `tieline query` opens it when no historian runs."""
     from tieline.historian import HeldError
 
@@ -307,11 +332,11 @@ async def _web(utility: Utility, data: Path, bus_port: int, host: str, hmi_port:
     ):
         feed = Feed(client, live, clock)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(feed.run(lambda: _seed(live, historian, clock)), name="feed")
+            tasks.create_task(feed.run(lambda: seed(live, historian, clock)), name="feed")
             tasks.create_task(serve(create_app(utility, live, historian), listener=listener), name="serve")
 
 
-async def _seed(live: LiveState, historian: AsyncClient, clock: Callable[[], int]) -> None:
+async def seed(live: LiveState, historian: AsyncClient, clock: Callable[[], int]) -> None:
     """What the historian held last, so that a screen is not empty after a restart."""
     from tieline.model import Event, Severity
 
@@ -362,8 +387,10 @@ def issue_all(utility: Utility, data: Path) -> None:
     authority = open_authority(data)
     for role in (subjects.DMZ_ROLE, subjects.CENTER_ROLE, *(subjects.edge_role(site.name) for site in utility.sites)):
         authority.credentials(role, hosts=LOOPBACK)
-    for role in (subjects.HISTORIAN_ROLE, subjects.WEB_ROLE):
+    for role in (subjects.HISTORIAN_ROLE, subjects.WEB_ROLE, subjects.FETCH_ROLE):
         authority.credentials(role)
+    for site in utility.sites:
+        authority.credentials(subjects.local_role(site.name))
 
 
 async def hmi_answers(host: str, port: int) -> bool:

@@ -22,6 +22,7 @@ from tieline.config.dnp3_checks import (
 )
 from tieline.config.dnp3_points import Dnp3Row
 from tieline.config.findings import Finding, FolderError
+from tieline.config.gate import Gate, read_gate
 from tieline.config.grid import Grid, GridFolder
 from tieline.config.iec61850.device import Iec61850Device
 from tieline.config.iec61850.equipment import EquipmentLinks, plant_paths
@@ -82,6 +83,8 @@ class Site:
     calculations: tuple[Calculation, ...] = ()
     detection: tuple[PointDetection, ...] = ()
     automation: Automation | None = None
+    gate: Gate = field(default_factory=Gate)
+    """What a command has to pass."""
     own_points: tuple[Point, ...] = ()
     """Those in which the site's gateway says how it is."""
     local: LocalSection = field(default_factory=LocalSection)
@@ -293,6 +296,7 @@ class _SiteReader:
         known = SitePoints(self._source, self._name, self._points, self._uncertain.__contains__)
         calculations = read_calculations(known, sections_of(self._source, "calculations", CalculationSection), default)
         automation = read_automation(known, self._source.document)
+        gate = read_gate(known, self._source.document, self._points.values())
         processing = read_processing(known, sections_of(self._source, "processing", ProcessingSection))
         detection = read_detection(known, sections_of(self._source, "detection", DetectionSection))
         points = self._points | references(calculation.point for calculation in calculations)
@@ -319,6 +323,7 @@ class _SiteReader:
             calculations=calculations,
             detection=detection,
             automation=automation,
+            gate=gate,
             own_points=edge_points(self._name, devices),
             local=described.local,
             spool=described.spool,

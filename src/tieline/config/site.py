@@ -11,6 +11,7 @@ from tieline.config.calculations import CalculationSection
 from tieline.config.detection import DetectionSection
 from tieline.config.dnp3 import Dnp3Section
 from tieline.config.fields import PositiveSeconds, Strict
+from tieline.config.gate import GateSection
 from tieline.config.iec61850.goose import GooseSection
 from tieline.config.iec61850.section import Iec61850Section
 from tieline.config.local import LocalSection
@@ -54,4 +55,5 @@ class SiteFile(Strict):
     calculations: list[CalculationSection] = Field(default_factory=list)
     detection: list[DetectionSection] = Field(default_factory=list)
     automation: AutomationSection | None = None
+    gate: GateSection = GateSection()
     local: LocalSection = LocalSection()

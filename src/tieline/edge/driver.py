@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from tieline.config import Device
 from tieline.model import PointId, UnavailableError
+
+Settle = Callable[[], Awaitable[None]]
+"""Returns when everything handed over so far is on the site's disk; raises `UnavailableError` where some of it had to be given up."""
+
+
+async def at_once() -> None:
+    """A `Settle` for those who keep nothing on a disk."""
 
 
 class UnconfirmedError(UnavailableError):

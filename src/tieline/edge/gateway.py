@@ -1,7 +1,9 @@
-"""A site's gateway: devices are read, what is new is reported, batches go to the site's stream.
+"""A site's gateway: devices are read and operated, what is new is reported, and the site goes on alone where nobody asks.
 
-    drivers, monitors -> Reporting -> Outbox -> the site's stream (JetStream on local disk) -> the center takes it from there
-        `-> outstations that the site presents to SCADA masters of others
+    drivers, monitors -> Pipeline -> Forwarder: the site's streams on local disk -> the center takes them from there
+                          |   |`-> LocalStore: everything, for the site's own history and screen
+                          |   `--> outstations that the site presents to SCADA masters of others
+                          `-> Automation -> Gate -> drivers
 
 Drivers and monitors hand over columns synchronously on the event loop; nothing between them and the outbox waits. Every second the
 gateway says how it is; that report is not stored, so that silence at the center means what it says.
@@ -21,21 +23,26 @@ from nats.errors import Error
 
 from tieline.bus import DeviceHealth, Health, encode_health, subjects
 from tieline.config import Site
-from tieline.edge.driver import Driver
+from tieline.edge.driver import Driver, Settle
 from tieline.edge.forward import Forwarder, Restartable
 from tieline.edge.forward.forwarder import waiting
-from tieline.edge.image import ProcessImage
-from tieline.edge.processing.reporting import Reporting
-from tieline.edge.states import StateChanges
-from tieline.io import Clock
-from tieline.model import Event, Samples
+from tieline.edge.gate import AuditReporting, Gate
+from tieline.edge.local import LocalStore
+from tieline.edge.memory import Memory, Remembering
+from tieline.edge.pipeline import Pipeline
+from tieline.io import Clock, Ticker
+from tieline.model import Event, Now, Samples
+from tieline.security.audit import AuditLog
 
 HEALTH_PERIOD_S = 1.0
+TICK_S = 0.1
+AUDIT_BYTES = 64 * 1024 * 1024
+"""Of the audit that the center has, so much stays at the site."""
 
 log = structlog.get_logger()
 
-MakeDrivers = Callable[[Callable[[Samples], None], Callable[[Event], None]], Sequence[Driver]]
-"""Makes the site's drivers, given where samples and events go."""
+MakeDrivers = Callable[[Callable[[Samples], None], Callable[[Event], None], Settle], Sequence[Driver]]
+"""Makes the site's drivers, given where samples and events go, and what to wait for before a device is told that they are safe."""
 
 
 class Monitor(Protocol):
@@ -75,46 +82,77 @@ class Gateway:
         client: Client,
         make_drivers: MakeDrivers,
         *,
+        folder: Path,
         make_monitors: MakeMonitors = lambda _samples, _event: (),
         make_presenters: MakePresenters = lambda _event: (),
         server: Restartable | None = None,
-        disk: Path | None = None,
         clock: Clock,
         rng: random.Random,
     ) -> None:
+        """`folder` is the site's own: its audit and its memory are kept there, on the disk that holds the streams of `server`."""
         self._site = site
         self._client = client
+        self._folder = folder
         self._clock = clock
-        self._reporting = Reporting(list(site.points))
-        self._states = StateChanges(site.points)
-        self._image = ProcessImage(site.points)
-        self._forwarder = Forwarder(site, client, self._image.newest, clock=clock, rng=rng, server=server, disk=disk)
-        self._presenters = make_presenters(self._forwarder.add_event)
-        self._drivers = make_drivers(self._take, self._forwarder.add_event)
-        self._monitors = make_monitors(self._take, self._forwarder.add_event)
+        self._forwarder = Forwarder(site, client, self._newest, clock=clock, rng=rng, server=server, disk=folder)
+        self._local = LocalStore(site, client, rng=rng) if site.local.enabled else None
+        self._pipeline = Pipeline(site, forward=self._forwarder.add, on_event=self._note)
+        self._presenters = make_presenters(self._note)
+        self._pipeline.takers += [presenter.take for presenter in self._presenters]
+        if self._local is not None:
+            self._pipeline.takers.append(self._local.take)
+        self._drivers = make_drivers(self._pipeline.take, self._note, self._forwarder.settle)
+        self._monitors = make_monitors(self._pipeline.take, self._note)
 
     async def run(self) -> None:
-        """Acquires and publishes until cancelled; what is in memory then is still published, for five seconds at the most."""
-        log.info("gateway runs", site=self._site.name, devices=len(self._drivers), points=len(list(self._site.points)))
-        async with self._forwarder.running(), asyncio.TaskGroup() as tasks:
-            for driver in self._drivers:
-                tasks.create_task(driver.run(), name=f"drive {driver.device.path}")
-            for monitor in self._monitors:
-                tasks.create_task(monitor.run(), name=f"listen at {self._site.name}")
-            for presenter in self._presenters:
-                tasks.create_task(presenter.run(), name=f"present {self._site.name}")
-            tasks.create_task(self._report_health(), name=f"health of {self._site.name}")
+        """Acquires and publishes until cancelled; what is in memory then is still published, for five seconds at the most.
 
-    def _take(self, samples: Samples) -> None:
-        self._image.update(samples)
-        if self._presenters:
-            samples = self._reporting.qualify(samples)
-            for presenter in self._presenters:
-                presenter.take(samples)
-        reported = self._reporting.select(samples)
-        self._forwarder.add(reported)
-        for event in self._states.of(reported):
-            self._forwarder.add_event(event)
+        Raises `UnavailableError` where the folder cannot be written.
+        """
+        site = self._site.name
+        audit = AuditLog.open(self._folder / "audit", site, self._clock)
+        try:
+            drivers = {driver.device.name: driver for driver in self._drivers}
+            points = list(self._site.plant_points)
+            gate = Gate(self._site.gate, points, self._pipeline.image, drivers, audit, on_event=self._note, clock=self._clock)
+            parts: dict[str, Remembering] = {"pipeline": self._pipeline}
+            memory = Memory(self._folder / "memory.bin", parts)
+            memory.recall()
+            reporting = AuditReporting(audit, self._forwarder.add_record, self._forwarder.settle, keep_bytes=AUDIT_BYTES)
+            log.info("gateway runs", site=site, devices=len(drivers), points=len(points))
+            async with self._forwarder.running(), asyncio.TaskGroup() as tasks:
+                for driver in self._drivers:
+                    tasks.create_task(driver.run(), name=f"drive {driver.device.path}")
+                for monitor in self._monitors:
+                    tasks.create_task(monitor.run(), name=f"listen at {site}")
+                for presenter in self._presenters:
+                    tasks.create_task(presenter.run(), name=f"present {site}")
+                if self._local is not None:
+                    tasks.create_task(self._local.run(), name=f"keep the history of {site}")
+                tasks.create_task(gate.run(), name=f"gate of {site}")
+                tasks.create_task(reporting.run(), name=f"send the audit of {site}")
+                tasks.create_task(memory.run(), name=f"memory of {site}")
+                tasks.create_task(self._tick(gate), name=f"clock of {site}")
+                tasks.create_task(self._report_health(), name=f"health of {site}")
+        finally:
+            audit.close()
+
+    def _newest(self) -> Samples:
+        return self._pipeline.image.newest()
+
+    def _note(self, event: Event) -> None:
+        self._forwarder.add_event(event)
+        if self._local is not None:
+            self._local.add_event(event)
+
+    async def _tick(self, gate: Gate) -> None:
+        ticker = Ticker(TICK_S, self._clock.monotonic())
+        while True:
+            due = ticker.next_tick(self._clock.monotonic())
+            await asyncio.sleep(max(0.0, due - self._clock.monotonic()))
+            now = Now(self._clock.monotonic(), self._clock.now_us())
+            self._pipeline.tick(now)
+            gate.tick(now)
 
     async def _report_health(self) -> None:
         while True:

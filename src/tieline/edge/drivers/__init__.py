@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from tieline.config import Iec61850Device, ModbusDevice, Site, TlsFiles
 from tieline.config.dnp3 import Dnp3Device
 from tieline.edge.dnp3 import StationChannels
-from tieline.edge.driver import Driver
+from tieline.edge.driver import Driver, Settle, at_once
 from tieline.edge.drivers.dnp3 import dnp3_drivers
 from tieline.edge.drivers.iec61850 import Iec61850Driver
 from tieline.edge.drivers.modbus import modbus_drivers
@@ -21,6 +21,7 @@ def make_drivers(
     site: Site,
     on_samples: Callable[[Samples], None],
     on_event: Callable[[Event], None],
+    settle: Settle = at_once,
     *,
     clock: Clock,
     tls: Callable[[TlsFiles], ssl.SSLContext] | None = None,
@@ -28,7 +29,8 @@ def make_drivers(
 ) -> Sequence[Driver]:
     """A driver for each device of a site. Raises `ConfigError` for a device of a protocol that there is no driver for.
 
-    `channels` is given where DNP3 devices may share them with outstations of the site.
+    `settle` returns when everything handed over so far is safe: an event is confirmed to its device only then. `channels` is given where
+    DNP3 devices may share them with outstations of the site.
     """
     modbus, dnp3, iec61850 = [], [], []
     for device in site.devices:
@@ -43,7 +45,7 @@ def make_drivers(
                 raise ConfigError(f"{device.path} cannot be read: there is no driver for {device.protocol}")
     return [
         *modbus_drivers(modbus, on_samples=on_samples, on_event=on_event, clock=clock, tls=tls),
-        *dnp3_drivers(dnp3, on_samples=on_samples, on_event=on_event, clock=clock, tls=tls, channels=channels),
+        *dnp3_drivers(dnp3, on_samples=on_samples, on_event=on_event, settle=settle, clock=clock, tls=tls, channels=channels),
         *(
             Iec61850Driver(each, settings=settings_of(each), on_samples=on_samples, on_event=on_event, clock=clock, tls=tls)
             for each in iec61850

@@ -26,7 +26,7 @@ from tieline.edge.dnp3.acquisition import Acquisition
 from tieline.edge.dnp3.commanding import command_of, error_of
 from tieline.edge.dnp3.indications import DUTIES, changes
 from tieline.edge.dnp3.settings import event_delay_s, reports_events, settings_of
-from tieline.edge.driver import DriverHealth
+from tieline.edge.driver import DriverHealth, Settle, at_once
 from tieline.io import Clock
 from tieline.model import Event, LocalError, Now, PointId, RefusedError, Samples, Severity, UnavailableError
 from tieline.protocols.dnp3.application import IIN, ObjectBlock
@@ -78,11 +78,19 @@ def dnp3_drivers(
     tls: TlsContext | None = None,
     random: Callable[[], float] = _random.random,
     channels: StationChannels | None = None,
+    settle: Settle = at_once,
 ) -> list[Dnp3Driver]:
     """A driver for each device; those that name the same line, connection or socket share it, also with others in `channels`."""
     channels = channels or StationChannels(clock=clock, random=random, tls=tls)
     return [
-        Dnp3Driver(device, channel=channels.of(device.connection), on_samples=on_samples, on_event=on_event, clock=clock)
+        Dnp3Driver(
+            device,
+            channel=channels.of(device.connection),
+            on_samples=on_samples,
+            on_event=on_event,
+            clock=clock,
+            settle=settle,
+        )
         for device in devices
     ]
 
@@ -91,9 +99,17 @@ class Dnp3Driver:
     """One outstation; see `Driver`."""
 
     def __init__(
-        self, device: Dnp3Device, *, channel: StationChannel, on_samples: OnSamples, on_event: OnEvent, clock: Clock
+        self,
+        device: Dnp3Device,
+        *,
+        channel: StationChannel,
+        on_samples: OnSamples,
+        on_event: OnEvent,
+        clock: Clock,
+        settle: Settle = at_once,
     ) -> None:
         self.device = device
+        self._settle = settle
         self._channel = channel
         self._on_samples = on_samples
         self._on_event = on_event
