@@ -38,7 +38,9 @@ class ProcessingSection(Strict):
     report: ReportClass | None = Field(default=None, description="what goes up; exceptions if other keys say how")
     deadband: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="absolute, in the point's unit")
     deadband_percent: float | None = Field(default=None, ge=0, le=100, description="of the span from low to high")
-    percent_of_value: float | None = Field(default=None, ge=0, le=100, description="of the value reported last")
+    percent_of_value: float | None = Field(
+        default=None, ge=0, le=100, description="of the value reported last, and no less than the deadband"
+    )
     max_silence_s: PositiveSeconds | None = Field(default=None, description="an unchanged value is repeated after this time")
     compression: Literal["swinging_door"] | None = None
     deviation: float | None = Field(
@@ -82,8 +84,8 @@ class ProcessingSection(Strict):
 
     def _check_exceptions(self) -> None:
         bands = [key for key in BANDS if self._is_given(key)]
-        if len(bands) > 1:
-            raise ValueError(f"{bands[0]} and {bands[1]} exclude each other; keep one")
+        if self.deadband is not None and self.deadband_percent is not None:
+            raise ValueError("deadband and deadband_percent exclude each other; keep one")
         if self.compression is None:
             for key in ("deviation", "max_interval_s"):
                 if self._is_given(key):
@@ -179,7 +181,16 @@ def implied_calculations(
             for function in section.aggregates:
                 name = f"{match.point.device}_{match.point.name}_{function}"
                 if len(name) <= _LONGEST_NAME:
-                    yield match.key, {"name": name, "kind": function, "input": reference, "window_s": section.window_s}
+                    yield (
+                        match.key,
+                        {
+                            "name": name,
+                            "function": "window",
+                            "of": reference,
+                            "aggregate": function,
+                            "window_s": section.window_s,
+                        },
+                    )
                     continue
                 problem = f"the name of its {function} is longer than {_LONGEST_NAME} characters"
                 points.source.report_key(match.key, problem, "shorten the point's name", value=name)
@@ -277,7 +288,9 @@ def _check_kinds(points: SitePoints, section: ProcessingSection, matches: Matche
 
 def _reporting_of(section: ProcessingSection, point: Point) -> PointReporting:
     usual = point.reporting
-    deadband = usual.deadband if section.deadband is None else section.deadband
+    deadband = usual.deadband if section.percent_of_value is None else 0.0
+    if section.deadband is not None:
+        deadband = section.deadband
     if section.deadband_percent is not None and point.low is not None and point.high is not None:
         deadband = section.deadband_percent / 100 * (point.high - point.low)
     door = None
@@ -285,7 +298,7 @@ def _reporting_of(section: ProcessingSection, point: Point) -> PointReporting:
         door = SwingingDoor(deviation=section.deviation, max_interval_s=section.max_interval_s or usual.max_silence_s)
     return PointReporting(
         report=section.report or "exceptions",
-        deadband=0.0 if section.percent_of_value is not None else deadband,
+        deadband=deadband,
         percent_of_value=section.percent_of_value or 0.0,
         max_silence_s=section.max_silence_s or usual.max_silence_s,
         door=door,
