@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
+from tieline.config.calculation_sections import WindowSeconds
 from tieline.config.fields import PositiveSeconds, Strict
 from tieline.config.lines import KeyPath
 from tieline.config.processing_steps import Debounce, Linearize, Step, StepSection, Substitute
@@ -51,7 +52,7 @@ class ProcessingSection(Strict):
     )
     max_interval_s: PositiveSeconds | None = Field(default=None, description="longest time between two reported samples")
     aggregates: list[Aggregate] = Field(default_factory=list, description="what goes up of class aggregates")
-    window_s: PositiveSeconds | None = Field(default=None, description="length of their windows, aligned to the clock")
+    window_s: WindowSeconds | None = Field(default=None, description="length of their windows, which begin at midnight UTC")
 
     @property
     def reports(self) -> bool:
