@@ -120,13 +120,21 @@ class Checker:
             return Type.BOOL
         result = RESULTS[sign].get(pair)
         if result is None:
-            culprit, wanted = (right, Type.REAL) if pair[0] is Type.REAL else (left, pair[1])
-            if wanted is Type.BOOL or culprit[1] is wanted:
-                culprit, wanted = (right, Type.TIME if pair[0] is Type.TIME else Type.REAL)
-            found = culprit[1]
-            assert found is not None
-            self._findings.add(culprit[0].start, f"`{sign}` does not take {pair[0]} and {pair[1]}", remedy(found, wanted))
+            self._mismatch(sign, left[0], right[0], pair)
         return result
+
+    def _mismatch(self, sign: str, left: Node, right: Node, pair: tuple[Type, Type]) -> None:
+        """Blames the operand whose change would mend it, the right one first."""
+        problem = f"`{sign}` does not take {pair[0]} and {pair[1]}"
+        for wanted in (pair[0], Type.REAL):
+            if (pair[0], wanted) in RESULTS[sign]:
+                self._findings.add(right.start, problem, remedy(pair[1], wanted))
+                return
+        for wanted in (pair[1], Type.REAL):
+            if (wanted, pair[1]) in RESULTS[sign]:
+                self._findings.add(left.start, problem, remedy(pair[0], wanted))
+                return
+        self._findings.add(right.start, problem, remedy(pair[1], Type.REAL))
 
     def _call(self, node: Call) -> Type | None:
         function = FUNCTIONS.get(node.function)

@@ -84,11 +84,14 @@ _DURATION = re.compile(r"([0-9][0-9_]*(?:\.[0-9][0-9_]*)?)(D|H|MS|M|S|US|NS)_?",
 _SECONDS = {"D": 86_400.0, "H": 3_600.0, "M": 60.0, "S": 1.0, "MS": 1e-3, "US": 1e-6, "NS": 1e-9}
 
 
+_UNREAD = (Token(Kind.NONSENSE, "", 0, 0), Token(Kind.END, "", 0, 0))
+
+
 def tokens(text: str, findings: Findings) -> list[Token]:
     """The tokens of the text, ended by one of kind `END`; mistakes go to `findings`."""
     if len(text) > LONGEST_TEXT:
         findings.add(LONGEST_TEXT, f"the text has {len(text)} characters", f"at most {LONGEST_TEXT} are taken; split it")
-        return [Token(Kind.END, "", 0, 0)]
+        return list(_UNREAD)
     found: list[Token] = []
     at = 0
     while at < len(text):
@@ -105,7 +108,7 @@ def tokens(text: str, findings: Findings) -> list[Token]:
             found.append(_token(match, findings))
             if len(found) > MOST_TOKENS:
                 findings.add(match.start(), f"there are more than {MOST_TOKENS} words and signs", "split the text")
-                return [Token(Kind.END, "", 0, 0)]
+                return list(_UNREAD)
     found.append(Token(Kind.END, "", len(text), len(text)))
     return found
 

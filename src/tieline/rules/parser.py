@@ -7,7 +7,7 @@ arguments, IF) is counted, and refused beyond `DEEPEST`: neither the parser nor 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from tieline.rules.errors import Findings, did_you_mean
@@ -44,6 +44,10 @@ class _Stop(Exception):  # noqa: N818 - it steers, and never leaves this module
     """The parser cannot go on from here; the mistake is noted."""
 
 
+class _TooDeep(Exception):  # noqa: N818
+    """The text nests too deeply; the mistake is noted, and nothing behind it is looked at."""
+
+
 class Parser:
     """Parses one text; mistakes go to `findings`."""
 
@@ -61,7 +65,7 @@ class Parser:
             node = self._expression(0)
             if self._peek().kind is not Kind.END:
                 self._unexpected("an operator or the end")
-        except _Stop:
+        except (_Stop, _TooDeep):
             return None
         return node
 
@@ -85,7 +89,10 @@ class Parser:
         return Chain(first.start, rest[-1][1].end, first, tuple(rest))
 
     def _operand(self) -> Node:
-        token = self._take()
+        token = self._peek()
+        if token.kind in {Kind.NONSENSE, Kind.END}:
+            self._unexpected("a value")
+        self._take()
         match token.kind:
             case Kind.NUMBER:
                 return Literal(token.start, token.end, token.number, Type.REAL)
@@ -146,6 +153,11 @@ class Parser:
         """The whole text as declarations and statements; what could not be understood is left out."""
         declarations: list[Declaration] = []
         statements: list[Statement] = []
+        with suppress(_TooDeep):
+            self._sections(declarations, statements)
+        return declarations, statements
+
+    def _sections(self, declarations: list[Declaration], statements: list[Statement]) -> None:
         while self._peek().kind is not Kind.END:
             if self._peek().text == "VAR":
                 if statements:
@@ -156,7 +168,6 @@ class Parser:
                 if self._peek().kind is not Kind.END and self._peek().text != "VAR":
                     self._findings.add(self._peek().start, f"{self._peek().text} ends nothing here", "remove it")
                     self._take()
-        return declarations, statements
 
     def _declarations(self) -> list[Declaration]:
         self._take()
@@ -339,8 +350,12 @@ class Parser:
     def _skip(self, end: str) -> None:
         """Goes behind a group that is refused as a whole, or its first line if its end is missing."""
         ends = [at for at in range(self._at, len(self._tokens)) if self._tokens[at].text == end]
-        self._at = ends[0] if ends else self._at
-        self._recover()
+        if not ends:
+            self._recover()
+            return
+        self._at = ends[0] + 1
+        if self._peek().text == ";":
+            self._take()
 
     def _recover(self) -> None:
         """Goes behind the next `;`, or before what begins or ends a group of statements."""
@@ -355,7 +370,7 @@ class Parser:
             if self._depth > DEEPEST:
                 problem = f"this is nested deeper than {DEEPEST} levels"
                 self._findings.add(self._peek().start, problem, "split it, or use a variable")
-                raise _Stop
+                raise _TooDeep
             yield
         finally:
             self._depth -= 1
