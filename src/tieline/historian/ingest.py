@@ -40,6 +40,7 @@ class IngestCounts:
     batches: int = 0
     samples: int = 0
     repeats: int = 0
+    repeated_samples: int = 0
     unreadable: int = 0
 
 
@@ -107,6 +108,7 @@ def _commit(historian: Historian, batches: list[Batch], counts: IngestCounts) ->
     counts.batches += result.batches
     counts.samples += result.samples
     counts.repeats += result.repeats
+    counts.repeated_samples += result.repeated_samples
 
 
 async def _finish(work: Callable[[], None]) -> None:

@@ -13,6 +13,8 @@ Users see the schema `main`: the table `points` and the views. What they are mad
 | `quarter`      | additive rollup rows of a quarter of an hour, of everything that is not in a tail            |
 | `newest`       | the newest sample of each point, of everything that is not in a tail                         |
 | `event`        | events                                                                                       |
+| `audit`        | the sites' audit records                                                                     |
+| `start`        | the newest start of each site's gateway                                                      |
 | `ledger`       | the committed batches (see `ledger.py`)                                                      |
 """
 
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 VERSION = 1
 QUARTER_US = 15 * 60 * 1_000_000
 DAY_US = 86_400 * 1_000_000
+EARLIEST_US = 0
+LATEST_US = 7_258_118_400_000_000
+"""2200-01-01; a device clock that says otherwise is wrong, and such a time breaks date arithmetic."""
 
 COLUMNS = "point UINTEGER NOT NULL, time TIMESTAMPTZ NOT NULL, value DOUBLE NOT NULL, quality USMALLINT NOT NULL"
 
@@ -59,6 +64,23 @@ CREATE TABLE points (
     quantity VARCHAR NOT NULL, phase VARCHAR NOT NULL, low DOUBLE, high DOUBLE
 );
 """
+
+ADDED_TABLES = """
+CREATE TABLE IF NOT EXISTS store.audit (
+    site VARCHAR NOT NULL, sequence BIGINT NOT NULL, time TIMESTAMPTZ NOT NULL, actor VARCHAR NOT NULL, action VARCHAR NOT NULL,
+    target VARCHAR NOT NULL, detail VARCHAR NOT NULL, outcome VARCHAR NOT NULL, previous VARCHAR NOT NULL, hash VARCHAR NOT NULL
+);
+CREATE TABLE IF NOT EXISTS store.start (site VARCHAR NOT NULL, start BIGINT NOT NULL);
+CREATE OR REPLACE VIEW audit AS
+SELECT site, sequence, time, actor, action, target, detail, outcome, previous, hash FROM store.audit;
+"""
+"""What files of older releases do not have yet; made whenever a file is opened."""
+
+ADD_RECORDS = """
+INSERT INTO store.audit SELECT DISTINCT * FROM incoming i WHERE NOT EXISTS (
+    SELECT 1 FROM store.audit a WHERE a.site = i.site AND a.sequence = i.sequence AND a.hash = i.hash
+)"""
+"""A record comes once, however often it was sent; another with its number is a broken chain, and both are kept to show it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,10 +38,11 @@ from tieline.historian.errors import one_line
 from tieline.historian.lake import Lake
 from tieline.historian.ledger import Ledger, runs
 from tieline.historian.reader import Reader
-from tieline.historian.schema import Catalog, Part, day_of, day_start, literal
+from tieline.historian.repeats import repeated_samples, without_repeats
+from tieline.historian.schema import EARLIEST_US, LATEST_US, Catalog, Part, day_of, day_start, literal
 from tieline.historian.series import SeriesCache
 from tieline.historian.terms import CommitResult, Retention
-from tieline.model import Batch, Event, LocalError, Point, Purpose, Quality, Samples, UnavailableError
+from tieline.model import AuditRecord, Batch, Event, LocalError, Point, Purpose, Quality, Samples, UnavailableError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,10 +57,6 @@ TODAYS_SHARE = 1 / 4
 """Of a bounded disk, what may be in use in the DuckDB file: sorting a day again takes as much once more, and the file never shrinks."""
 SLICE_ROWS = 250_000
 MOVE_ROWS = 1_000_000
-
-EARLIEST_US = 0
-LATEST_US = 7_258_118_400_000_000
-"""2200-01-01; a device clock that says otherwise is wrong, and such a time breaks date arithmetic."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +93,7 @@ class Historian:
         self._tidied_on: date | None = None
         self._is_broken = False
         self._ledger, self._ledger_rows = Ledger(), 0
+        self._starts: dict[str, int] = {}
         self._catalog = Catalog()
         self._number = 1
         self._tail, self._tail_since = Part(name="", kind="tail"), 0.0
@@ -175,21 +173,11 @@ class Historian:
         self._mend()
         with self._commit_lock:
             fresh, noted = self._fresh(batches)
-            samples = _sane(Samples.concatenate(batch.samples for batch in fresh if batch.purpose is not Purpose.PICTURE))
-            events = [event for batch in fresh for event in batch.events]
-            if fresh:
-                self._write(samples, events, noted)
-                if len(samples):
-                    self._tail = self._tail.grown(len(samples), int(samples.time.min()), int(samples.time.max()))
+            result = self._write(fresh, noted) if fresh else CommitResult()
             tail_rows = self._tail.rows
         if tail_rows >= self._seal_rows:
             self._due.set()
-        return CommitResult(
-            batches=len(fresh),
-            samples=len(samples),
-            events=len(events),
-            repeats=len(batches) - len(fresh),
-        )
+        return replace(result, repeats=len(batches) - len(fresh))
 
     def _fresh(self, batches: Sequence[Batch]) -> tuple[list[Batch], list[tuple[str, int, int, int]]]:
         fresh: list[Batch] = []
@@ -203,14 +191,33 @@ class Historian:
                 fresh.append(batch)
         return fresh, [(*key, *interval) for key, sequences in taken.items() for interval in runs(sequences)]
 
-    def _write(self, samples: Samples, events: Sequence[Event], noted: Sequence[tuple[str, int, int, int]]) -> None:
+    def _write(self, fresh: Sequence[Batch], noted: Sequence[tuple[str, int, int, int]]) -> CommitResult:
+        starts: dict[str, int] = {}
+        for batch in fresh:
+            if batch.start > max(self._starts.get(batch.site, 0), starts.get(batch.site, 0)):
+                starts[batch.site] = batch.start
+        newest = self._starts | starts
+        is_suspect = [batch.may_repeat or 0 < batch.start < newest.get(batch.site, 0) for batch in fresh]
         with self._transaction(self._writer) as cursor:
+            samples, repeated = _new_samples(cursor, fresh, is_suspect)
+            events, repeated_events = without_repeats(
+                cursor,
+                [event for batch, is_one in zip(fresh, is_suspect, strict=True) if not is_one for event in batch.events],
+                [event for batch, is_one in zip(fresh, is_suspect, strict=True) if is_one for event in batch.events],
+            )
             if len(samples):
                 with _registered(cursor, "incoming", samples.to_arrow()):
                     cursor.execute(f"INSERT INTO store.{self._tail.name} SELECT * FROM incoming")
             if events:
                 with _registered(cursor, "incoming", _event_table(events)):
                     cursor.execute("INSERT INTO store.event SELECT * FROM incoming")
+            records = [record for batch in fresh for record in batch.records]
+            if records:
+                with _registered(cursor, "incoming", _record_table(records)):
+                    cursor.execute(schema.ADD_RECORDS)
+            for site, start in starts.items():
+                cursor.execute("DELETE FROM store.start WHERE site = $1", [site])
+                cursor.execute("INSERT INTO store.start VALUES ($1, $2)", [site, start])
             # A row for what is new is the cheapest thing to write; now and then the rows are folded into one for each interval.
             fold = self._ledger_rows > 4096 + 4 * len(self._ledger)
             rows = self._ledger.rows() if fold else []
@@ -221,6 +228,16 @@ class Historian:
         self._ledger_rows = (len(rows) if fold else self._ledger_rows) + len(noted)
         for row in noted:
             self._ledger.add(*row)
+        self._starts = newest
+        if len(samples):
+            self._tail = self._tail.grown(len(samples), int(samples.time.min()), int(samples.time.max()))
+        return CommitResult(
+            batches=len(fresh),
+            samples=len(samples),
+            events=len(events),
+            repeated_samples=repeated,
+            repeated_events=repeated_events,
+        )
 
     # ---- reading
 
@@ -563,6 +580,9 @@ class Historian:
 
     def _load(self) -> None:
         cursor = self._writer
+        with self._transaction(cursor):
+            cursor.execute(schema.ADDED_TABLES)
+        self._starts = dict(cursor.execute("SELECT site, max(start) FROM store.start GROUP BY site").fetchall())
         self._ledger = Ledger(cursor.execute("SELECT site, incarnation, first, last FROM store.ledger ORDER BY ALL").fetchall())
         self._ledger_rows = int(_one(cursor, "SELECT count(*) FROM store.ledger"))
         self._number = int(_one(cursor, "SELECT value FROM store.meta WHERE key = 'number'"))
@@ -678,6 +698,17 @@ def _fold_quarters(cursor: duckdb.DuckDBPyConnection, day: date) -> None:
     cursor.execute("INSERT INTO store.quarter SELECT * FROM folded ORDER BY point, time; DROP TABLE folded")
 
 
+def _new_samples(cursor: duckdb.DuckDBPyConnection, fresh: Sequence[Batch], is_suspect: Sequence[bool]) -> tuple[Samples, int]:
+    """The samples that are to be stored, and how many are not because they are there already."""
+    parts = [Samples.empty() if batch.purpose is Purpose.PICTURE else batch.samples for batch in fresh]
+    samples = _sane(Samples.concatenate(parts))
+    if not any(is_suspect):
+        return samples, 0
+    is_repeat = repeated_samples(cursor, samples, np.repeat(is_suspect, [len(part) for part in parts]))
+    repeated = int(np.count_nonzero(is_repeat))
+    return (samples.take(~is_repeat), repeated) if repeated else (samples, 0)
+
+
 def _sane(samples: Samples) -> Samples:
     """The samples with impossible times moved to the nearest possible one, and marked."""
     wrong = (samples.time < EARLIEST_US) | (samples.time > LATEST_US)
@@ -705,6 +736,23 @@ def _event_table(events: Sequence[Event]) -> pa.Table:
     columns = {"time": time_us.cast(pa.timestamp("us", "UTC"))}
     for name in ("site", "device", "kind", "severity", "text"):
         columns[name] = pa.array([str(getattr(event, name)) for event in events], pa.string())
+    return pa.table(columns)
+
+
+def _record_table(records: Sequence[AuditRecord]) -> pa.Table:
+    import json
+
+    import pyarrow as pa
+
+    columns = {
+        "site": pa.array([record.site for record in records], pa.string()),
+        "sequence": pa.array([record.sequence for record in records], pa.int64()),
+        "time": pa.array([min(max(record.time_us, EARLIEST_US), LATEST_US) for record in records], pa.int64()),
+    }
+    columns["time"] = columns["time"].cast(pa.timestamp("us", "UTC"))
+    for name in ("actor", "action", "target", "detail", "outcome", "previous", "hash"):
+        values = [getattr(record, name) for record in records]
+        columns[name] = pa.array([json.dumps(dict(each)) if name == "detail" else each for each in values], pa.string())
     return pa.table(columns)
 
 

@@ -13,6 +13,9 @@ class CommitResult:
     samples: int = 0
     events: int = 0
     repeats: int = 0
+    repeated_samples: int = 0
+    """In batches that were not committed before: those that a device had reported before."""
+    repeated_events: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
