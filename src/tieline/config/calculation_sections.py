@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+import math
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, GetJsonSchemaHandler, RootModel, model_validator
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import AfterValidator, Field, RootModel, model_validator
 
 from tieline.config.fields import Name, PositiveSeconds, Seconds, Strict
 
@@ -22,6 +21,12 @@ def _divides_a_day(seconds: int) -> int:
             f"{seconds} s do not divide a day, so that windows would not begin at midnight; write for example {longer}"
         )
     return seconds
+
+
+def _is_a_share(needs: float | str) -> float | str:
+    if needs not in {"all", "any"} and (isinstance(needs, str) or not 0 < needs <= 1):
+        raise ValueError('is neither "all", "any" nor a share; write for example 0.8')
+    return needs
 
 
 WindowSeconds = Annotated[int, Field(ge=1, le=DAY_S), AfterValidator(_divides_a_day)]
@@ -65,7 +70,15 @@ class MembersSection(CalculatedPoint):
 
     function: Literal["sum", "mean", "min", "max", "count_good"]
     of: list[str] = Field(min_length=1, description="device/name, with * and ? for any characters")
-    needs: Literal["all", "any"] | Annotated[float, Field(gt=0, le=1)] = "all"
+    needs: Annotated[float | str, AfterValidator(_is_a_share)] = Field(
+        default="all", description="members that have to be usable: all, any (one), or a share of them"
+    )
+
+    def needed(self, count: int) -> int:
+        """How many of so many members have to be usable."""
+        if isinstance(self.needs, str):
+            return count if self.needs == "all" else 1
+        return math.ceil(self.needs * count - 1e-9)
 
 
 class DifferenceSection(CalculatedPoint):
@@ -227,9 +240,3 @@ Settings = (
 
 class CalculationSection(RootModel[Annotated[Settings, Field(discriminator="function")]]):
     """One calculated point."""
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """The alternatives themselves and no reference to them: suggestions for misspelled keys are looked up there."""
-        schema: dict[str, Any] = handler.resolve_ref_schema(handler(core_schema))
-        return schema

@@ -37,7 +37,7 @@ def read_calculations(
     points: SitePoints, sections: Sequence[tuple[KeyPath, CalculationSection]], default: Reporting
 ) -> tuple[Calculation, ...]:
     """The calculations that are right, each after those that it needs, their points made known to `points`; mistakes become findings."""
-    _announce(points, sections)
+    _announce(points)
     named: dict[str, tuple[KeyPath, Settings]] = {}
     for key, section in sections:
         if section.root.name in named:
@@ -55,21 +55,15 @@ def read_calculations(
     return tuple(read.values())
 
 
-def _announce(points: SitePoints, sections: Sequence[tuple[KeyPath, CalculationSection]]) -> None:
+def _announce(points: SitePoints) -> None:
     """Makes the names known, so that others may refer to them before they are read and also where they have mistakes."""
-    document = points.source.document
-    tables = document.get("calculations", [])
+    tables = points.source.document.get("calculations", [])
     for table in tables if isinstance(tables, list) else []:
         name = table.get("name") if isinstance(table, dict) else None
         if isinstance(name, str):
             path = f"{points.site}/{CALCULATED}/{name}"
             kind, number = PointKind.ANALOG, derive_point_id(path)
             points.add(Point(id=PointId(number), site=points.site, device=CALCULATED, name=name, kind=kind))
-    devices = document.get("devices", [])
-    for index, device in enumerate(devices if sections and isinstance(devices, list) else []):
-        if isinstance(device, dict) and device.get("name") == CALCULATED:
-            problem = "is the device of the points of [[calculations]]"
-            points.source.report_key(("devices", index, "name"), problem, "choose another name", value=CALCULATED)
 
 
 def _in_order(points: SitePoints, named: dict[str, tuple[KeyPath, Settings]], found: dict[str, References]) -> list[str]:

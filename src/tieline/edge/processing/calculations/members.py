@@ -86,10 +86,4 @@ def _needed(calculation: Calculation) -> int:
     count = len(calculation.inputs)
     if not isinstance(calculation.settings, MembersSection):
         return count
-    match calculation.settings.needs:
-        case "all":
-            return count
-        case "any":
-            return 1
-        case share:
-            return int(np.ceil(share * count - 1e-9))
+    return calculation.settings.needed(count)
