@@ -8,6 +8,7 @@ the stream alone, and nobody outside can inject any.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tieline.security.identity import Credentials
 Configuration = dict[str, Any]
 
 ACCOUNT = "OT"
+ROUTE_USER = "route"
 MAX_PAYLOAD = 4 * 1024 * 1024
 _REPLIES = ["_INBOX.>", "_R_.>", "_GR_.>"]
 _STREAM_TRAFFIC = ["$JS.ACK.>", "$JS.FC.>", "$JSC.R.>"]
@@ -96,8 +98,11 @@ def for_dmz(utility: Utility, credentials: Credentials, host: str, port: int) ->
     }
 
 
-def for_center(credentials: Credentials, store: Path, dmz: str, *, stream_mb: int) -> Configuration:
-    """The server at the center: takes the sites' streams through the DMZ, serves the historian and the live state."""
+def for_center(credentials: Credentials, store: Path, dmz: str | None, *, stream_mb: int) -> Configuration:
+    """A server at the center: takes the sites' streams through the DMZ, serves the historian and the live state.
+
+    Without a `dmz` it only serves what it holds.
+    """
     users = [
         _user(subjects.CENTER_ROLE, publish=[">"], subscribe=[">"]),
         _user(subjects.HISTORIAN_ROLE, publish=_committing(subjects.CENTER_STREAM), subscribe=["_INBOX.>"]),
@@ -112,11 +117,32 @@ def for_center(credentials: Credentials, store: Path, dmz: str, *, stream_mb: in
         **_server("center", credentials),
         "jetstream": _stream_store(store, domain="center", most_mb=stream_mb + 64),
         "accounts": {ACCOUNT: {"jetstream": "enabled", "users": users}},
-        "leafnodes": {
-            "reconnect": "1s",
-            "remotes": [{"urls": [f"tls://{dmz}"], "account": ACCOUNT, "tls": _tls(credentials)}],
+        **({} if dmz is None else {"leafnodes": _leaf_towards(dmz, credentials)}),
+    }
+
+
+def in_cluster(
+    configuration: Configuration, name: str, credentials: Credentials, *, port: int, others: Sequence[int], secret: str
+) -> Configuration:
+    """The same server as a member of a cluster on this machine; `port` and `others` are for the routes between its members."""
+    tls = {key: value for key, value in _tls(credentials).items() if key != "handshake_first"}  # routes know no other way
+    return {
+        **configuration,
+        "server_name": name,
+        "cluster": {
+            "name": configuration["server_name"],
+            "host": "127.0.0.1",
+            "port": port,
+            "no_advertise": True,
+            "tls": {**tls, "verify": True, "timeout": 5},
+            "authorization": {"user": ROUTE_USER, "password": secret, "timeout": 5},
+            "routes": [f"tls://{ROUTE_USER}:{secret}@127.0.0.1:{other}" for other in others],
         },
     }
+
+
+def _leaf_towards(dmz: str, credentials: Credentials) -> Configuration:
+    return {"reconnect": "1s", "remotes": [{"urls": [f"tls://{dmz}"], "account": ACCOUNT, "tls": _tls(credentials)}]}
 
 
 def _committing(stream: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,11 +24,13 @@ _RETRY_S = 0.1
 
 
 @asynccontextmanager
-async def connected(port: int, credentials: Credentials) -> AsyncIterator[Client]:
+async def connected(port: int | Sequence[int], credentials: Credentials) -> AsyncIterator[Client]:
     """A client as the role of the credentials; it reconnects for ever once it was connected.
 
-    Raises `UnavailableError` where the server cannot be reached at all.
+    With several ports, those of a cluster, it is connected with one of its servers, and with another one where that ends. Raises
+    `UnavailableError` where no server can be reached at all.
     """
+    ports = [port] if isinstance(port, int) else list(port)
     logging.getLogger("asyncio").addFilter(_is_worth_a_line)
     state = {"is_lost": False}
 
@@ -49,7 +51,7 @@ async def connected(port: int, credentials: Credentials) -> AsyncIterator[Client
         log.info("bus connection restored", role=credentials.name)
 
     callbacks = {"error_cb": on_error, "disconnected_cb": on_disconnect, "reconnected_cb": on_reconnect}
-    client = await _open(port, credentials, callbacks)
+    client = await _open(ports, credentials, callbacks)
     try:
         yield client
     finally:
@@ -57,7 +59,7 @@ async def connected(port: int, credentials: Credentials) -> AsyncIterator[Client
         await _close(client)
 
 
-async def _open(port: int, credentials: Credentials, callbacks: dict[str, Any]) -> Client:
+async def _open(ports: Sequence[int], credentials: Credentials, callbacks: dict[str, Any]) -> Client:
     """A client that is connected.
 
     Each attempt is bounded, and made with a client of its own: where a server dies during the TLS handshake, nats-py waits for ever for
@@ -80,13 +82,17 @@ async def _open(port: int, credentials: Credentials, callbacks: dict[str, Any]) 
         try:
             async with asyncio.timeout(ATTEMPT_S):
                 await client.connect(
-                    f"tls://127.0.0.1:{port}", name=credentials.name, tls=credentials.client_context(), **options
+                    [f"tls://127.0.0.1:{port}" for port in ports],
+                    name=credentials.name,
+                    tls=credentials.client_context(),
+                    **options,
                 )
             is_connected = True
         except (OSError, Error, TimeoutError) as error:
             if asyncio.get_running_loop().time() > deadline:
                 reason = str(error) or "it does not answer"
-                raise UnavailableError(f"{credentials.name} cannot reach its bus server on port {port}: {reason}") from error
+                where = ", ".join(map(str, ports))
+                raise UnavailableError(f"{credentials.name} cannot reach its bus server on port {where}: {reason}") from error
         else:
             return client
         finally:

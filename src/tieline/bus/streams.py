@@ -109,8 +109,8 @@ async def ensure_local_stream(client: Client, site: str) -> None:
     await _ensure_historian(client, subjects.LOCAL_STREAM)
 
 
-async def ensure_center_stream(client: Client, *, stream_mb: int) -> None:
-    """The center's stream and the historian's place in it; sites are joined to it one by one."""
+async def ensure_center_stream(client: Client, *, stream_mb: int, replicas: int = 1) -> None:
+    """The center's stream and the historian's place in it, on so many servers; sites are joined to it one by one."""
     described = {
         "name": subjects.CENTER_STREAM,
         "subjects": [subjects.EVERY_CENTER_BATCH],
@@ -119,7 +119,7 @@ async def ensure_center_stream(client: Client, *, stream_mb: int) -> None:
         "discard": "new",
         "max_bytes": stream_mb * 1024 * 1024,
         "duplicate_window": DUPLICATE_WINDOW_S * _S,
-        "num_replicas": 1,
+        "num_replicas": replicas,
     }
     held = await _info(client, subjects.CENTER_STREAM)
     if held is not None:

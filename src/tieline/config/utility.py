@@ -23,6 +23,7 @@ class CenterSection(Strict):
 
     hmi_port: Port = 8400
     stream_mb: int = Field(default=4_096, ge=64, description="disk for batches that the historian has not committed yet")
+    bus_servers: Literal[1, 3] = Field(default=1, description="one bus server, or a cluster of three that outlives the end of any")
 
 
 class RetentionSection(Strict):
