@@ -40,7 +40,16 @@ log = structlog.get_logger()
 class Outbox:
     """Gathers, batches, stores, forgets."""
 
-    def __init__(self, site: str, *, batch_samples: int, batch_age_s: float, memory_samples: int, rng: random.Random) -> None:
+    def __init__(
+        self,
+        site: str,
+        *,
+        batch_samples: int,
+        batch_age_s: float,
+        memory_samples: int,
+        rng: random.Random,
+        repeats_s: float = REPEATS_S,
+    ) -> None:
         self.incarnation = rng.getrandbits(63)
         self.start = 0
         """The how manieth start of the gateway this is; known when its streams are."""
@@ -55,6 +64,7 @@ class Outbox:
         self._batch_samples = batch_samples
         self._memory_samples = memory_samples
         self._rng = rng
+        self._repeats_s = repeats_s
         self._sequence = 0
         self._is_closed = False
         self._repeats_until_s: float | None = None
@@ -99,7 +109,7 @@ class Outbox:
 
     def expect_repeats(self) -> None:
         """Devices may repeat, for a while from now, what was stored but not confirmed to them."""
-        self._repeats_until_s = asyncio.get_running_loop().time() + REPEATS_S
+        self._repeats_until_s = asyncio.get_running_loop().time() + self._repeats_s
 
     async def settle(self) -> None:
         """Returns when everything that was added so far is acknowledged by the site's streams; hurries it along.
