@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tieline.edge.memory import Memory
+from tieline.model import UnavailableError
 
 
 class Counter:
@@ -54,13 +55,32 @@ def test_a_file_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "in the way"
 
 
-async def test_it_is_written_at_the_end_of_the_gateway(tmp_path: Path) -> None:
-    part = Counter(1)
-    task = asyncio.create_task(Memory(tmp_path / "memory.bin", {"a": part}).run())
-    await asyncio.sleep(0)
-    part.count = 2
+async def test_nothing_is_written_that_is_ahead_of_what_is_safe(tmp_path: Path) -> None:
+    """What a part held when it was asked is written when all that was reported before is stored; not at all where that was given up."""
+    part, file = Counter(1), tmp_path / "memory.bin"
+    asked, stored, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    turns = 0
+
+    async def settle() -> None:
+        nonlocal turns
+        turns += 1
+        if turns == 1:
+            asked.set()
+            await stored.wait()
+            return
+        if turns == 3:
+            done.set()
+        raise UnavailableError("the disk is full")
+
+    task = asyncio.create_task(Memory(file, {"a": part}, settle, period_s=0.001).run())
+    async with asyncio.timeout(10):
+        await asked.wait()
+        assert not file.exists()
+        part.count = 2
+        stored.set()
+        await done.wait()
     task.cancel()
     await asyncio.wait([task])
     found = Counter()
-    Memory(tmp_path / "memory.bin", {"a": found}).recall()
-    assert found.count == 2
+    Memory(file, {"a": found}).recall()
+    assert found.count == 1

@@ -27,11 +27,13 @@ from tieline.edge.driver import Driver, Settle
 from tieline.edge.forward import Forwarder, Restartable
 from tieline.edge.forward.forwarder import waiting
 from tieline.edge.gate import AuditReporting, Gate
+from tieline.edge.health import GatewayState
 from tieline.edge.local import LocalStore
 from tieline.edge.memory import Memory, Remembering
 from tieline.edge.pipeline import Pipeline
 from tieline.io import Clock, Ticker
 from tieline.model import Event, Now, Samples
+from tieline.observe.sampler import Measure
 from tieline.security.audit import AuditLog
 
 HEALTH_PERIOD_S = 1.0
@@ -85,42 +87,56 @@ class Gateway:
         folder: Path,
         make_monitors: MakeMonitors = lambda _samples, _event: (),
         make_presenters: MakePresenters = lambda _event: (),
+        measures: Sequence[Measure] = (),
         server: Restartable | None = None,
         clock: Clock,
         rng: random.Random,
     ) -> None:
-        """`folder` is the site's own: its audit and its memory are kept there, on the disk that holds the streams of `server`."""
+        """`folder` is the site's own: its audit and its memory are kept there, on the disk that holds the streams of `server`.
+
+        `measures` give what every role says of itself.
+        """
         self._site = site
         self._client = client
         self._folder = folder
         self._clock = clock
         self._forwarder = Forwarder(site, client, self._newest, clock=clock, rng=rng, server=server, disk=folder)
         self._local = LocalStore(site, client, rng=rng) if site.local.enabled else None
+        self._state = GatewayState(site, clock, [*measures, *([self._local.measure] if self._local is not None else [])])
         self._pipeline = Pipeline(site, forward=self._forwarder.add, on_event=self._note)
         self._presenters = make_presenters(self._note)
         self._pipeline.takers += [presenter.take for presenter in self._presenters]
+        self._pipeline.takers.append(self._state.take)
         if self._local is not None:
             self._pipeline.takers.append(self._local.take)
         self._drivers = make_drivers(self._pipeline.take, self._note, self._forwarder.settle)
         self._monitors = make_monitors(self._pipeline.take, self._note)
+        self._state.watch(self._drivers, self._forwarder)
 
     async def run(self) -> None:
         """Acquires and publishes until cancelled; what is in memory then is still published, for five seconds at the most.
 
         Raises `UnavailableError` where the folder cannot be written.
         """
-        site = self._site.name
-        audit = AuditLog.open(self._folder / "audit", site, self._clock)
+        audit = AuditLog.open(self._folder / "audit", self._site.name, self._clock)
         try:
-            drivers = {driver.device.name: driver for driver in self._drivers}
-            points = list(self._site.plant_points)
-            gate = Gate(self._site.gate, points, self._pipeline.image, drivers, audit, on_event=self._note, clock=self._clock)
-            parts: dict[str, Remembering] = {"pipeline": self._pipeline}
-            memory = Memory(self._folder / "memory.bin", parts)
-            memory.recall()
-            reporting = AuditReporting(audit, self._forwarder.add_record, self._forwarder.settle, keep_bytes=AUDIT_BYTES)
-            log.info("gateway runs", site=site, devices=len(drivers), points=len(points))
-            async with self._forwarder.running(), asyncio.TaskGroup() as tasks:
+            await self._work(audit)
+        finally:
+            audit.close()
+
+    async def _work(self, audit: AuditLog) -> None:
+        site, forwarder = self._site.name, self._forwarder
+        drivers = {driver.device.name: driver for driver in self._drivers}
+        points = list(self._site.plant_points)
+        gate = Gate(self._site.gate, points, self._pipeline.image, drivers, audit, on_event=self._note, clock=self._clock)
+        parts: dict[str, Remembering] = {"pipeline": self._pipeline}
+        parts |= {f"driver {name}": driver for name, driver in drivers.items() if isinstance(driver, Remembering)}
+        memory = Memory(self._folder / "memory.bin", parts, forwarder.settle)
+        memory.recall()
+        reporting = AuditReporting(audit, forwarder.add_record, forwarder.settle, keep_bytes=AUDIT_BYTES)
+        log.info("gateway runs", site=site, devices=len(drivers), points=len(points))
+        try:
+            async with forwarder.running(), asyncio.TaskGroup() as tasks:
                 for driver in self._drivers:
                     tasks.create_task(driver.run(), name=f"drive {driver.device.path}")
                 for monitor in self._monitors:
@@ -135,7 +151,8 @@ class Gateway:
                 tasks.create_task(self._tick(gate), name=f"clock of {site}")
                 tasks.create_task(self._report_health(), name=f"health of {site}")
         finally:
-            audit.close()
+            if not forwarder.counts.pending:
+                memory.write()
 
     def _newest(self) -> Samples:
         return self._pipeline.image.newest()

@@ -1,6 +1,7 @@
 """What a gateway has to remember when it is started again: counters, energies, positions in other parties' buffers.
 
 Parts give small dictionaries of numbers, texts, lists and bytes; they are written together, atomically, every ten seconds and at the end.
+What is written is never ahead of what is safe: it is taken first, and written when all that was reported before is on the disk.
 A file that is damaged, or of a part that is no longer there, costs what it held and nothing else.
 """
 
@@ -10,10 +11,13 @@ import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 import structlog
+
+from tieline.edge.driver import Settle, at_once
+from tieline.model import UnavailableError
 
 VERSION = 1
 PERIOD_S = 10.0
@@ -21,6 +25,7 @@ PERIOD_S = 10.0
 log = structlog.get_logger()
 
 
+@runtime_checkable
 class Remembering(Protocol):
     """A part with a state that outlives the process."""
 
@@ -36,8 +41,12 @@ class Remembering(Protocol):
 class Memory:
     """The states of named parts in one file."""
 
-    def __init__(self, file: Path, parts: Mapping[str, Remembering]) -> None:
+    def __init__(
+        self, file: Path, parts: Mapping[str, Remembering], settle: Settle = at_once, *, period_s: float = PERIOD_S
+    ) -> None:
         self._file = file
+        self._period_s = period_s
+        self._settle = settle
         self._parts = parts
         self._written = b""
         self._is_failing = False
@@ -62,8 +71,12 @@ class Memory:
 
     def write(self) -> None:
         """Writes what all parts hold now, if it is not what was written last; a full disk is noted once and tried again."""
-        document = {"version": VERSION, **{name: part.remember() for name, part in self._parts.items()}}
-        raw = msgspec.msgpack.encode(document)
+        self._write(self._taken())
+
+    def _taken(self) -> bytes:
+        return msgspec.msgpack.encode({"version": VERSION, **{name: part.remember() for name, part in self._parts.items()}})
+
+    def _write(self, raw: bytes) -> None:
         if raw == self._written:
             return
         beside = self._file.with_suffix(".new")
@@ -83,10 +96,13 @@ class Memory:
         self._written = raw
 
     async def run(self) -> None:
-        """Writes every ten seconds until cancelled, and once more then."""
-        try:
-            while True:
-                await asyncio.sleep(PERIOD_S)
-                self.write()
-        finally:
-            self.write()
+        """Writes every so often until cancelled."""
+        while True:
+            await asyncio.sleep(self._period_s)
+            raw = self._taken()
+            try:
+                await self._settle()
+            except UnavailableError as error:
+                log.warning("gateway's memory not written", reason=str(error))
+            else:
+                self._write(raw)

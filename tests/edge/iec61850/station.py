@@ -9,7 +9,7 @@ import json
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -291,7 +291,11 @@ class Watched:
 
 @contextlib.asynccontextmanager
 async def driving(
-    chosen: Iec61850Settings, *, tls: Callable[[TlsFiles], ssl.SSLContext] | None = None, clock: Clock | None = None
+    chosen: Iec61850Settings,
+    *,
+    tls: Callable[[TlsFiles], ssl.SSLContext] | None = None,
+    clock: Clock | None = None,
+    memory: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Watched]:
     watched: Watched
     device = Device(
@@ -311,6 +315,7 @@ async def driving(
         tls=tls,
         random=lambda: 0.0,
     )
+    driver.recall(memory or {})
     watched = Watched(driver)
     task = asyncio.create_task(driver.run(), name="driver")
     try:

@@ -31,6 +31,7 @@ from tests.edge.iec61850.station import (
     settings,
 )
 from tieline.edge.iec61850.settings import ControlledPoint, ReportBlock
+from tieline.edge.iec61850.subscription import Subscription
 from tieline.io import SystemClock
 from tieline.model import VALIDITY, Quality
 from tieline.protocols.iec61850.mms.library import Selectors
@@ -102,6 +103,35 @@ async def test_nothing_is_lost_and_nothing_doubled_while_the_line_was_cut() -> N
         assert len(seen.texts("device_lost")) == len(seen.texts("device_restored")) == 3
         assert seen.texts("device_events_lost") == []
         assert seen.newest(wide)[2] & VALIDITY == 0
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+async def test_a_gateway_that_is_started_again_goes_on_where_it_was(*, forgets: bool) -> None:
+    """What happened meanwhile comes once; only a gateway that has lost its memory gets the whole buffer again."""
+    wide = monitored("a-0", f"{LD}/MMXN1.A0", "MX", "mag.f")
+    block = ReportBlock(name=Name(LD, "LLN0$BR$brWide01"), data_set=WIDE, integrity_s=0)
+    async with serving() as peer:
+        chosen = settings(peer.port, monitored=(wide,), reports=(block,))
+        async with driving(chosen) as seen:
+            await seen.up()
+            await peer.ask("ramp", object=f"{LD}/MMXN1.A0", first=1, count=50, quality=0, time_ms=T_MS)
+            await seen.until(lambda: seen.newest(wide)[1] == 50)
+            memory = seen.driver.remember()
+        await peer.ask("ramp", object=f"{LD}/MMXN1.A0", first=51, count=50, quality=0, time_ms=T_MS + 50)
+        async with driving(chosen, memory={} if forgets else memory) as seen:
+            await seen.until(lambda: seen.newest(wide)[1] == 100)
+            found = [value for stamp, value, quality in seen.of(wide) if quality & Quality.DEVICE_TIME and stamp]
+            assert sorted(set(found)) == [number + 1.0 for number in range(0 if forgets else 50, 100)]
+
+
+@pytest.mark.parametrize(
+    "state", [{"instance": "LLN0$BR$brWide01"}, {"instance": 1, "entry": 2}, {"instance": "x", "entry": b"1"}]
+)
+def test_a_memory_that_makes_no_sense_is_passed_over(state: dict[str, object]) -> None:
+    block = ReportBlock(name=Name(LD, "LLN0$BR$brWide01"), data_set=WIDE, integrity_s=0)
+    subscription = Subscription(block, lambda *_: None)
+    subscription.recall(state)
+    assert subscription.remember() == {}
 
 
 async def test_a_point_of_two_blocks_brings_each_change_once() -> None:

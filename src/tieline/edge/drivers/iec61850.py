@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import random as _random
 import ssl
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import structlog
@@ -137,6 +138,16 @@ class Iec61850Driver:
     def subscriptions(self) -> Sequence[Subscription]:
         """Its report control blocks, for whoever wants to know how they are."""
         return tuple(self._subscriptions)
+
+    def remember(self) -> dict[str, Any]:
+        """Where its buffered reports have got to, by the names of their blocks."""
+        return {str(each.block.name): state for each in self._subscriptions if (state := each.remember())}
+
+    def recall(self, state: Mapping[str, Any]) -> None:
+        """Goes on there."""
+        for each in self._subscriptions:
+            if isinstance(held := state.get(str(each.block.name)), dict):
+                each.recall(held)
 
     async def run(self) -> None:
         """Acquires until cancelled."""

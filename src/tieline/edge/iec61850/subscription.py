@@ -12,10 +12,10 @@ Attributes are written only where they differ from what they are to be: writing 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -111,6 +111,16 @@ class Subscription:
     _spoke_s: float = 0.0
     _is_forsaken: bool = False
     _claimed: AbstractSet[int] = frozenset()
+
+    def remember(self) -> dict[str, Any]:
+        """Where to go on when the gateway is started again: the instance that was taken, and its last entry."""
+        return {"instance": self._instance, "entry": self._last_entry} if self._instance and self._last_entry else {}
+
+    def recall(self, state: Mapping[str, Any]) -> None:
+        """Goes on there; what makes no sense is passed over."""
+        instance, entry = state.get("instance"), state.get("entry")
+        if self.block.is_buffered and isinstance(entry, bytes) and any(name.item == instance for name in self.names):
+            self._instance, self._last_entry = instance, entry
 
     @property
     def names(self) -> tuple[Name, ...]:
