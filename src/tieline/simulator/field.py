@@ -30,9 +30,10 @@ from tieline.model import ConfigError, LocalError
 from tieline.simulator.devices import Behavior, Dnp3Device, Iec61850Device, ModbusDevice, OpenInterface, SimulatedDevice
 from tieline.simulator.journal import Journal
 from tieline.simulator.places import Places
-from tieline.simulator.plant import Plant
+from tieline.simulator.plant import Plant, PowerSystem
+from tieline.simulator.playing import happen, part_of, reversal_of
 from tieline.simulator.replay import Recording, Replay
-from tieline.simulator.scenario import DeviceEvent, Scenario, SwitchEvent
+from tieline.simulator.scenario import DeviceEvent, PlantEvent, Scenario
 from tieline.simulator.wander import Wander
 
 log = structlog.get_logger(__name__)
@@ -167,28 +168,35 @@ class Field:
             await self._happen(self._events.pop(0)[1])
         self.step(seconds)
 
-    async def _happen(self, event: DeviceEvent | SwitchEvent) -> None:
+    async def _happen(self, event: DeviceEvent | PlantEvent) -> None:
         if isinstance(event, DeviceEvent):
             await self.behave(event.device, event.manners)
-        elif self.plant is not None and event.action == "trip":
-            self.plant.trip(event.switch)
         elif self.plant is not None:
-            self.plant.operate(event.switch, "switch_position", float(event.action == "close"))
+            happen(self.plant, event)
 
-    def _check_events(self) -> list[tuple[float, DeviceEvent | SwitchEvent]]:
-        events: list[tuple[float, DeviceEvent | SwitchEvent]] = []
-        switches = [switch.name for switch in self._utility.grid.switches] if self._utility.grid else []
+    def _check_events(self) -> list[tuple[float, DeviceEvent | PlantEvent]]:
+        events: list[tuple[float, DeviceEvent | PlantEvent]] = []
         for event in self._scenario.events:
             events.append((event.at_s, event))
-            if isinstance(event, SwitchEvent):
-                if event.switch not in switches:
-                    raise ConfigError(f"the scenario names a switch {event.switch}; grid/ has {', '.join(switches) or 'none'}")
-            elif event.device not in self.devices:
-                raise ConfigError(f"the scenario names a device {event.device}; the folder has {', '.join(self.devices)}")
-            elif event.for_s is not None:
-                end = event.at_s + event.for_s
-                events.append((end, DeviceEvent(at_s=end, device=event.device, behavior="normal")))
+            if isinstance(event, DeviceEvent):
+                if event.device not in self.devices:
+                    raise ConfigError(f"the scenario names a device {event.device}; the folder has {', '.join(self.devices)}")
+            else:
+                self._check_part(event)
+            end = reversal_of(event)
+            if end is not None:
+                events.append((end.at_s, end))
         return sorted(events, key=lambda pair: pair[0])
+
+    def _check_part(self, event: PlantEvent) -> None:
+        part = part_of(event)
+        grid = self._utility.grid
+        if part is None:
+            return
+        kind, name = part
+        known = [piece.name for piece in grid if piece.kind is kind] if grid else []
+        if name not in known:
+            raise ConfigError(f"the scenario names a {kind} {name}; grid/ has {', '.join(known) or 'none'}")
 
     def _build_plant(self, seed: int, start_s: float) -> Plant | None:
         if self._utility.grid is None:
@@ -199,7 +207,8 @@ class Field:
             if site.latitude is not None and site.longitude is not None
         }
         between = self._scenario.seconds_between_trips
-        return Plant(self._utility.grid, start_s=start_s, seed=seed, places=places, seconds_between_trips=between)
+        system = PowerSystem(**self._scenario.system.model_dump())
+        return Plant(self._utility.grid, start_s=start_s, seed=seed, places=places, seconds_between_trips=between, system=system)
 
     def _connect(self, rng: np.random.Generator) -> list[_Feed]:
         feeds = []

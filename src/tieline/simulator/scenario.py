@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from tieline.config.fields import Strict
 from tieline.model import ConfigError
@@ -31,18 +31,75 @@ class DeviceEvent(Strict):
 
 
 class SwitchEvent(Strict):
-    """A switch trips, or is operated on site."""
+    """A switch trips, is operated on site, or does not move any more."""
 
     at_s: float = Field(ge=0)
     switch: str
-    action: Literal["trip", "open", "close"]
+    action: Literal["trip", "open", "close", "jam", "free"]
+
+
+class SourceEvent(Strict):
+    """A source of the external network is lost, returns, or changes its voltage."""
+
+    at_s: float = Field(ge=0)
+    source: str
+    action: Literal["lose", "return", "voltage"]
+    voltage_pu: float | None = Field(default=None, gt=0.5, lt=1.5, description="behind its impedance, from then on")
+
+    @model_validator(mode="after")
+    def _voltage_fits(self) -> Self:
+        if (self.action == "voltage") != (self.voltage_pu is not None):
+            raise ValueError("voltage_pu belongs to the action voltage, and to no other")
+        return self
+
+
+class LoadEvent(Strict):
+    """A load becomes so many times what its habits are."""
+
+    at_s: float = Field(ge=0)
+    load: str
+    factor: float = Field(ge=0, allow_inf_nan=False)
+    over_s: float = Field(default=0.0, ge=0, allow_inf_nan=False, description="along a ramp")
+
+
+class GenerationEvent(Strict):
+    """Generation is lost somewhere in the system, for a while or for good, and the frequency falls."""
+
+    at_s: float = Field(ge=0)
+    lost_mw: float = Field(allow_inf_nan=False, description="negative for a surplus")
+    for_s: float | None = Field(default=None, gt=0, description="then it is back")
+
+
+class FaultEvent(Strict):
+    """A short circuit at a node, which protection clears."""
+
+    at_s: float = Field(ge=0)
+    fault: str = Field(description="the node")
+    for_s: float | None = Field(default=None, gt=0, description="then it is repaired")
+
+
+class SystemSection(Strict):
+    """The power system to which the network belongs when generation is lost."""
+
+    rated_mva: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="default: the peaks of all loads together"
+    )
+    inertia_s: float = Field(default=4.0, gt=0, le=100, description="inertia constant H")
+    damping: float = Field(default=1.5, ge=0, le=20, description="percent of load for a percent of frequency")
+    droop_percent: float = Field(default=5.0, gt=0, le=100, description="of the governors")
+    governor_s: float = Field(default=6.0, gt=0, le=600, description="lag of the governors")
+    reserve_percent: float = Field(default=5.0, ge=0, le=100, description="of rated_mva, that governors can add")
+
+
+PlantEvent = SwitchEvent | SourceEvent | LoadEvent | GenerationEvent | FaultEvent
 
 
 class Scenario(Strict):
     """A script of events, and how often switches trip by chance."""
 
     seconds_between_trips: float = Field(default=900.0, gt=0, description="mean, over the whole grid; inf for none")
-    events: list[DeviceEvent | SwitchEvent] = Field(default_factory=list)
+    system: SystemSection = Field(default_factory=SystemSection, description="what shares a loss of generation")
+    events: list[DeviceEvent | PlantEvent] = Field(default_factory=list)
 
 
 QUIET = Scenario(seconds_between_trips=math.inf)

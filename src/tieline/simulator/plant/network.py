@@ -54,16 +54,19 @@ class Network:
         closed: Mask,
         taps: Column,
         source_voltage: float | Column = 1.0,
+        feeding: Mask | bool = True,
     ) -> bool:
         """Fills the columns with the state for these injections (watts and vars; loads consume, generators inject).
 
-        `generators` are all solar units, then all storage; the sources' voltages are those of the grid times `source_voltage`.
-        False where no solution exists: then the columns are the old ones.
+        `generators` are all solar units, then all storage; the sources' voltages are those of the grid times `source_voltage`;
+        those that are not `feeding` are not there, and what no source feeds is dead. False where no solution exists: then the columns
+        are the old ones.
         """
         from power_grid_model.errors import PowerGridError  # type: ignore[attr-defined]  # its stubs leave it out
 
         update = self._update
         update["source"]["u_ref"] = self._source_pu * source_voltage
+        update["source"]["status"] = feeding
         if "sym_load" in update:
             update["sym_load"]["p_specified"], update["sym_load"]["q_specified"] = loads
         if "sym_gen" in update:

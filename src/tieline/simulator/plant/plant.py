@@ -19,6 +19,8 @@ import numpy.typing as npt
 from tieline.config.grid import Grid
 from tieline.config.quantities import MEASURED, EquipmentKind, quantity_of
 from tieline.model import LocalError, PointKind
+from tieline.simulator.plant.faults import feeding_breakers
+from tieline.simulator.plant.frequency import FrequencyResponse, PowerSystem
 from tieline.simulator.plant.heat import Heat
 from tieline.simulator.plant.network import Network
 from tieline.simulator.plant.shapes import DAY_S, PROFILES, Walk, air_temperature, irradiance, share_of_peak, sun
@@ -57,8 +59,12 @@ class Plant:
         seed: int = 0,
         places: Mapping[str, tuple[float, float]] | None = None,
         seconds_between_trips: float = math.inf,
+        system: PowerSystem | None = None,
     ) -> None:
-        """`start_s` is UTC in seconds since 1970; `places` holds latitude and longitude of sites."""
+        """`start_s` is UTC in seconds since 1970; `places` holds latitude and longitude of sites.
+
+        `system` is what shares a loss of generation.
+        """
         rng = np.random.default_rng(seed)
         self.time_s = start_s
         self._grid = grid
@@ -72,9 +78,20 @@ class Plant:
         self._batteries = Batteries(grid.storage)
         self._rated_low_v = np.array([transformer.low_kv * 1e3 for transformer in grid.transformers])
 
+        self._feeding = np.ones(len(grid.sources), np.bool_)
+        self._source_factor = np.ones(len(grid.sources))
+        self._faults: list[str] = []
+        peak_mw = sum(load.peak_mw for load in grid.loads)
+        self._response = FrequencyResponse(system or PowerSystem(), peak_mw=peak_mw)
+        self._before_loss_w = 0.0
+
         self._peak_w = np.array([load.peak_mw * 1e6 for load in grid.loads])
         self._tan_phi = np.array([math.tan(math.acos(load.power_factor)) for load in grid.loads])
         self._profile = np.array([PROFILES.index(load.profile) for load in grid.loads], np.intp)
+        self._scale = np.ones(len(grid.loads))
+        self._scale_goal = self._scale.copy()
+        self._scale_per_s = np.zeros(len(grid.loads))
+        self._wanted_w = np.zeros(len(grid.loads))
         self._habit = Walk(rng, len(grid.loads), spread=0.05, memory_s=1800)
         self._flicker = Walk(rng, len(grid.loads), spread=0.01, memory_s=10)
         self._phase_shift = Walk(rng, len(grid.loads), spread=0.05, memory_s=300)
@@ -157,13 +174,50 @@ class Plant:
         """Protection opens a switch now; it may reclose."""
         self._switches.trip(self._within(switch, "switches"), self._switch_clock_s)
 
+    def jam(self, switch: str, *, jammed: bool = True) -> None:
+        """A switch does not move any more, or moves again."""
+        self._switches.jam(self._within(switch, "switches"), jammed=jammed)
+
+    def feed(self, source: str, *, feeding: bool) -> None:
+        """A source of the external network is lost, or returns."""
+        self._feeding[self._within(source, "sources")] = feeding
+
+    def set_source_voltage(self, source: str, voltage_pu: float) -> None:
+        """The voltage behind a source's impedance, about which it wanders."""
+        index = self._within(source, "sources")
+        self._source_factor[index] = voltage_pu / self._grid.sources[index].voltage_pu
+
+    def scale_load(self, load: str, factor: float, *, over_s: float = 0.0) -> None:
+        """A load becomes so many times what its habits are, at once or along a ramp."""
+        index = self._within(load, "loads")
+        self._scale_goal[index] = factor
+        self._scale_per_s[index] = abs(factor - self._scale[index]) / over_s if over_s > 0 else np.inf
+
+    def lose_generation(self, watts: float) -> None:
+        """The system loses generation somewhere, or, negative, gets it back; the frequency follows."""
+        if not self._response.is_active:
+            self._before_loss_w = self._balance_w()
+        self._response.lose(watts)
+
+    def fault(self, node: str) -> None:
+        """A short circuit, which stays until it is repaired: protection opens what feeds it, as often as it is closed."""
+        if node not in self._faults:
+            self._faults.append(node)
+
+    def repair(self, node: str) -> None:
+        """Removes the short circuit."""
+        if node in self._faults:
+            self._faults.remove(node)
+
     def step(self, seconds: float) -> None:
         """Lets some seconds pass."""
         self.time_s += seconds
         self._switch_clock_s += seconds
         self._switches.step(self._switch_clock_s)
+        self._clear_faults()
         self._taps.step(seconds, self._network.voltage[self._network.low_node])
-        frequency = 50.0 + float(self._frequency.step(seconds)[0])
+        relief_w = self._balance_w() - self._before_loss_w if self._response.is_active else 0.0
+        frequency = 50.0 + float(self._frequency.step(seconds)[0]) + self._response.step(seconds, relief_w)
         local_s = self.time_s + self._longitude / 360 * DAY_S
         air = air_temperature(self._latitude, local_s, self.time_s) + self._air.step(seconds)[self._site]
         generators = self._generate(seconds, frequency, local_s, air)
@@ -172,7 +226,8 @@ class Plant:
             generators=generators,
             closed=self._switches.closed,
             taps=self._taps.position,
-            source_voltage=1 + self._slow_voltage.step(seconds) + self._fast_voltage.step(seconds),
+            source_voltage=self._source_factor * (1 + self._slow_voltage.step(seconds) + self._fast_voltage.step(seconds)),
+            feeding=self._feeding,
         )
         transformers = self._spans["transformers"]
         self._heat.step(seconds, self._network.current[transformers] / self._rated_a[transformers], air[transformers])
@@ -200,8 +255,29 @@ class Plant:
         loads = self._spans["loads"]
         hours = local_s[loads]
         share = share_of_peak(self._profile, float(hours[0])) if len(hours) else np.zeros(0)
-        power = self._peak_w * share * (1 + self._habit.step(seconds)) * (1 + self._flicker.step(seconds))
+        most = self._scale_per_s * seconds
+        self._scale = self._scale + np.clip(self._scale_goal - self._scale, -most, most)
+        power = self._peak_w * share * (1 + self._habit.step(seconds)) * (1 + self._flicker.step(seconds)) * self._scale
+        self._wanted_w = power
         return power, power * self._tan_phi * (1 + self._phase_shift.step(seconds))
+
+    def _clear_faults(self) -> None:
+        for node in self._faults:
+            for name in feeding_breakers(self._grid, node, self._is_closed, self._is_fed):
+                self._switches.trip(self._within(name, "switches"), self._switch_clock_s, recloses=False)
+
+    def _is_closed(self, switch: str) -> bool:
+        return bool(self._switches.closed[self._within(switch, "switches")])
+
+    def _is_fed(self, source: str) -> bool:
+        return bool(self._feeding[self._within(source, "sources")])
+
+    def _balance_w(self) -> float:
+        """Load that is not served, less sun that is not used, and what batteries give: what relieves the system as it grows."""
+        is_dead = self._network.voltage <= _ENERGIZED_V
+        loads, solar = self._spans["loads"], self._spans["solar"]
+        unused = np.minimum(self._available_w, self._limit_w)[is_dead[solar]]
+        return float(self._wanted_w[is_dead[loads]].sum() - unused.sum() + self._batteries.power.sum())
 
     def _generate(self, seconds: float, frequency: float, local_s: Column, air: Column) -> tuple[Column, Column]:
         solar, storage = self._spans["solar"], self._spans["storage"]

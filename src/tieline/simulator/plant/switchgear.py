@@ -42,6 +42,7 @@ class Switchgear:
         self._recloses = np.full(count, _NEVER)
         self._attempts = np.zeros(count, np.intp)
         self._resets = np.full(count, _NEVER)
+        self._jammed = np.zeros(count, np.bool_)
         self._next_trip = self._draw(0.0)
 
     @property
@@ -58,20 +59,24 @@ class Switchgear:
         """Moves a switch; it arrives a moment later."""
         self._recloses[index] = _NEVER
         self._move(index, close=close, now=now)
-        if close:
+        if close and not self._jammed[index]:
             self.tripped[index] = False
 
-    def trip(self, index: int, now: float) -> None:
+    def jam(self, index: int, *, jammed: bool) -> None:
+        """A jammed switch does not move when it is told to, and protection cannot open it."""
+        self._jammed[index] = jammed
+
+    def trip(self, index: int, now: float, *, recloses: bool = True) -> None:
         """Protection opens a switch at once."""
-        if self.closed[index]:
+        if self.closed[index] and not self._jammed[index]:
             self.closed[index] = self._target[index] = False
             self.moving[index], self._arrives[index] = False, _NEVER
             self.operations[index] += 1
             self.tripped[index] = True
             self._resets[index] = _NEVER
             last = self._attempts[index] > 0
-            self._recloses[index] = now + (_REPAIR_S if last else _DEAD_TIME_S)
-            self._attempts[index] += 1
+            self._recloses[index] = now + (_REPAIR_S if last else _DEAD_TIME_S) if recloses else _NEVER
+            self._attempts[index] += recloses
 
     def reset(self, index: int) -> None:
         """Clears the indication of a trip."""
@@ -99,6 +104,8 @@ class Switchgear:
             self.trip(int(self._rng.choice(self._candidates)), now)
 
     def _move(self, index: int, *, close: bool, now: float) -> None:
+        if self._jammed[index]:
+            return
         self._target[index] = close
         if self.closed[index] != close:
             self.moving[index] = True
