@@ -186,7 +186,7 @@ def cases(kind: Type, depth: int = 4) -> st.SearchStrategy[Case]:
     leaves = st.sampled_from([name(one) for one, its in NAMES.items() if its is kind])
     if kind is Type.REAL:
         leaves |= st.sampled_from(
-            [literal("0", 0.0), literal("2", 2.0), literal("0.5", 0.5), literal("1e300", 1e300), literal("-3", -3.0)]
+            [literal("0", 0.0), literal("2", 2.0), literal("0.5", 0.5), literal("1e300", 1e300), literal("(-3)", -3.0)]
         )
     elif kind is Type.TIME:
         leaves |= st.just(literal("T#1m30s", 90.0))

@@ -50,7 +50,7 @@ class Columns:
         quality = self._time_bits() | (outer(status) if isinstance(status, int) else outer_column(status))
         if isinstance(quality, int):
             return Value(value, np.full(self._shape, quality, dtype=np.uint16))
-        return Value(value, np.broadcast_to(quality, self._shape) if quality.shape != self._shape else quality)
+        return Value(value, np.broadcast_to(quality, self._shape).copy() if quality.shape != self._shape else quality)
 
     def _time_bits(self) -> Status:
         every: list[Status] = [_uniform(value.quality) for value in self._given]
@@ -65,6 +65,7 @@ def _uniform(quality: QualityColumn | int) -> Status:
         return int(quality)
     if not quality.size:
         return 0
+    quality = quality.astype(np.uint16, copy=False)
     first = quality.flat[0]
     return int(first) if (quality == first).all() else quality
 
