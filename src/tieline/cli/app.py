@@ -92,6 +92,12 @@ def run(
     web: Annotated[
         bool, typer.Option("--web", help="Run the center's web server only (the center starts it itself).", hidden=True)
     ] = False,
+    local: Annotated[
+        bool,
+        typer.Option(
+            "--local", help="Run the own store and screen of the site only (the site's role starts it itself).", hidden=True
+        ),
+    ] = False,
     simulated: Annotated[
         bool, typer.Option("--simulated", help="Talk to the devices of `tieline simulate`, not to the real ones.")
     ] = False,
@@ -105,9 +111,8 @@ def run(
     """Run the folder: every role on this machine, or one role of it."""
     from tieline.cli.run import Role, run_role
 
-    chosen = [
-        role for role, is_chosen in ((Role.SITE, site), (Role.DMZ, dmz), (Role.CENTER, center), (Role.WEB, web)) if is_chosen
-    ]
+    of_site = Role.LOCAL if local else Role.SITE
+    chosen = [role for role, is_chosen in ((of_site, site), (Role.DMZ, dmz), (Role.CENTER, center), (Role.WEB, web)) if is_chosen]
     if len(chosen) > 1:
         raise typer.BadParameter("choose one of --site, --dmz and --center, or none for all")
     run_role(

@@ -28,6 +28,8 @@ def run(folder: Path, output: str) -> int:
 def _in_words(folder: Path, utility: Utility | None, findings: list[Finding]) -> list[str]:
     if utility is not None:
         devices = sum(len(site.devices) for site in utility.sites)
-        return [f"{utility.name}: {len(utility.sites)} sites, {devices} devices, {len(list(utility.plant_points))} points, no mistakes"]
+        return [
+            f"{utility.name}: {len(utility.sites)} sites, {devices} devices, {len(list(utility.plant_points))} points, no mistakes"
+        ]
     noun = "mistake" if len(findings) == 1 else "mistakes"
     return [*map(str, findings), f"{folder}: {len(findings)} {noun}"]

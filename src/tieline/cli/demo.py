@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from tieline.cli.example import example_folder
-from tieline.cli.run import READY_TIMEOUT_S, every_role, free_port, hmi_answers, run_until_signal
+from tieline.cli.run import READY_TIMEOUT_S, every_role, free_port, hmi_answers, run_until_signal, screen_ports
 from tieline.cli.state import held, prepare
 from tieline.cli.supervisor import Child, Supervisor
 from tieline.config import Utility, read_folder
@@ -24,7 +24,8 @@ def run(data: Path, host: str, port: int | None) -> None:
 
 
 async def _demo(utility: Utility, data: Path, host: str, port: int) -> None:
-    roles = every_role(utility, data, host, port, ["--simulated"])
+    screens = screen_ports(utility)
+    roles = every_role(utility, data, host, port, screens, ["--simulated"])
     book = data / FIELD_FILE
     book.unlink(missing_ok=True)
     field = Child("field", ["simulate", str(utility.folder), "--data", str(data)], data / "logs" / "field.log")
@@ -38,6 +39,8 @@ async def _demo(utility: Utility, data: Path, host: str, port: int) -> None:
         async with Supervisor(roles) as supervisor:
             await supervisor.until(partial(hmi_answers, host, port), timeout_s=READY_TIMEOUT_S)
             _say(f"HMI:      http://{host}:{port}")
+            for name, screen_port in screens.items():
+                _say(f"local:    http://{host}:{screen_port} (screen of {name}, without the center)")
             _say(f"history:  tieline query --data {data} 'FROM newest'")
             _say(f"data:     {data} (kept; logs are in {data / 'logs'})")
             _say("Ctrl-C stops everything.")

@@ -50,7 +50,7 @@ JOIN_PERIOD_S = 1.0
 READER_TIMEOUT_S = 60.0
 READER_RETRY_S = 0.25
 JOIN_ALL_EVERY = 60
-LOCAL_RETRY_S = 30.0
+LOCAL_RETRY_S = 5.0
 
 
 class Role(StrEnum):
@@ -93,7 +93,7 @@ def run_role(
     dmz = _read_address(dmz_address or f"{utility.dmz.host}:{utility.dmz.port}")
     data = prepare(data)
     hmi_port = utility.center.hmi_port if port is None else port
-    configure_logs((site and f"edge-{site}") or role)
+    configure_logs(f"{'local' if role is Role.LOCAL else 'edge'}-{site}" if site else role)
     body: Callable[[], Coroutine[Any, Any, None]]
     match role:
         case Role.SITE:
@@ -168,6 +168,7 @@ def _relocated(utility: Utility, data: Path) -> Utility:
 async def _site(utility: Utility, data: Path, name: str, dmz: str, host: str, hmi_port: int) -> None:
     from tieline.bus import Server, connected, subjects
     from tieline.bus.configuration import for_site
+    from tieline.cli.own_state import role_measures
     from tieline.edge.dnp3 import StationChannels
     from tieline.edge.dnp3.presenting import make_outstations
     from tieline.edge.drivers import make_drivers
@@ -197,6 +198,7 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str, host: str, hm
             make_monitors=partial(make_monitors, site, clock=clock),
             make_presenters=partial(make_outstations, site, channels=channels, clock=clock),
             folder=place,
+            measures=role_measures(place, credentials, server),
             server=server,
             clock=clock,
             rng=random.SystemRandom(),
@@ -352,21 +354,31 @@ async def seed(live: LiveState, historian: AsyncClient, clock: Callable[[], int]
 
 
 async def _all(utility: Utility, data: Path, host: str, hmi_port: int, arguments: Sequence[str]) -> None:
-    port = hmi_port or free_port()
-    async with Supervisor(every_role(utility, data, host, port, arguments)) as supervisor:
+    port, screens = hmi_port or free_port(), screen_ports(utility)
+    async with Supervisor(every_role(utility, data, host, port, screens, arguments)) as supervisor:
         await supervisor.until(partial(hmi_answers, host, port), timeout_s=READY_TIMEOUT_S)
         print(f"{utility.name} runs: http://{host}:{port}", flush=True)  # noqa: T201
+        for name, screen_port in screens.items():
+            print(f"local screen of {name}: http://{host}:{screen_port}", flush=True)  # noqa: T201
         await supervisor.forever()
 
 
-def every_role(utility: Utility, data: Path, host: str, hmi_port: int, arguments: Sequence[str]) -> list[Child]:
-    """A child for each role, all on this machine: the DMZ listens on loopback, at a free port.
+def screen_ports(utility: Utility) -> dict[str, int]:
+    """The port of each site's own screen where all run on this machine: the one that the site names, or a free one."""
+    return {site.name: site.local.hmi_port or free_port() for site in utility.sites if site.local.enabled}
+
+
+def every_role(
+    utility: Utility, data: Path, host: str, hmi_port: int, screens: Mapping[str, int], arguments: Sequence[str]
+) -> list[Child]:
+    """A child for each role, all on this machine: the DMZ listens on loopback, at a free port; `screens` are those of the sites.
 
     Raises `UnavailableError` where the HMI's port is taken, `ConfigError` where a certificate is missing: before anything starts.
     """
     from tieline.web import listen
 
-    listen(host, hmi_port).close()
+    for port in (hmi_port, *screens.values()):
+        listen(host, port).close()
     issue_all(utility, data)
     common = ["run", str(utility.folder), "--data", str(data), "--dmz-address", f"127.0.0.1:{free_port()}"]
     logs = data / "logs"
@@ -374,7 +386,11 @@ def every_role(utility: Utility, data: Path, host: str, hmi_port: int, arguments
         Child("dmz", [*common, "--dmz"], logs / "dmz.log"),
         Child("center", [*common, "--center", "--host", host, "--port", str(hmi_port)], logs / "center.log"),
         *(
-            Child(f"site {site.name}", [*common, "--site", site.name, *arguments], logs / f"site-{site.name}.log")
+            Child(
+                f"site {site.name}",
+                [*common, "--site", site.name, "--host", host, "--port", str(screens.get(site.name, 0)), *arguments],
+                logs / f"site-{site.name}.log",
+            )
             for site in utility.sites
         ),
     ]

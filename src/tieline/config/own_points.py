@@ -60,14 +60,23 @@ EVERY_ROLE = (
 )
 
 GATEWAY = (
-    _analog("samples_in_per_s", 20, "Samples that devices gave"),
+    _analog("samples_in_per_s", 20, "Samples that came out of processing"),
     _analog("samples_out_per_s", 20, "Samples that were reported"),
-    _analog("memory_samples", 1_000, "Reported samples in memory, not yet in the site's stream"),
+    _analog("memory_samples", 1_000, "Reported samples in memory, not yet in a stream of the site"),
     _counter("samples_conflated", "Samples given up for newer ones because memory was full"),
+    _counter("samples_dropped", "Samples given up because the spool was full"),
     _counter("events_dropped", "Events given up because memory was full"),
-    _analog("spool_batches", 10, "Batches in the site's stream that the center does not have yet"),
-    _analog("spool_mb", 10, "The site's stream on disk"),
-    _analog("spool_percent", 1, "The site's stream, of what it may take"),
+    _analog("events_batches", 10, "Batches of events that the center does not have yet"),
+    _analog("live_batches", 10, "Batches of live measurements that the center does not have yet"),
+    _analog("backfill_batches", 10, "Batches of older measurements that the center does not have yet"),
+    _analog("spool_mb", 10, "The spool on disk"),
+    _analog("spool_percent", 1, "The spool, of what it may take"),
+)
+
+LINK = (
+    _state("link_up", "Center can be reached"),
+    _analog("link_round_trip_ms", 10, "To the center's process and back"),
+    _analog("clock_offset_ms", 10, "How far the center's clock is ahead of the site's"),
 )
 
 LOCAL = (
@@ -105,7 +114,7 @@ _UNITS = {
 
 def edge_points(site: str, devices: Sequence[Device], *, has_local_store: bool = True) -> tuple[Point, ...]:
     """The points of a site's gateway."""
-    described = [*EVERY_ROLE, *GATEWAY, *(LOCAL if has_local_store else ())]
+    described = [*EVERY_ROLE, *GATEWAY, *LINK, *(LOCAL if has_local_store else ())]
     of_devices = [point for device in devices for point in device_points(site, device.name)]
     return (*(_point(site, one) for one in described), *of_devices)
 
@@ -142,7 +151,7 @@ class Metric:
 
 def metrics_of(points: Iterable[Point], devices: Iterable[tuple[str, str]]) -> list[tuple[Point, Metric]]:
     """The metrics of those of the points that are a role's own; `devices` are the (site, name) of all devices."""
-    described = {one.name: one for one in (*EVERY_ROLE, *GATEWAY, *LOCAL, *AT_CENTER)}
+    described = {one.name: one for one in (*EVERY_ROLE, *GATEWAY, *LINK, *LOCAL, *AT_CENTER)}
     of_device = {(site, f"{device}_{one.name}"): (device, one) for site, device in devices for one in EACH_DEVICE}
     found = []
     for point in points:

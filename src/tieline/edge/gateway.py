@@ -149,6 +149,7 @@ class Gateway:
                 tasks.create_task(reporting.run(), name=f"send the audit of {site}")
                 tasks.create_task(memory.run(), name=f"memory of {site}")
                 tasks.create_task(self._tick(gate), name=f"clock of {site}")
+                tasks.create_task(self._state.run(self._pipeline.add), name=f"own state of {site}")
                 tasks.create_task(self._report_health(), name=f"health of {site}")
         finally:
             if not forwarder.counts.pending:

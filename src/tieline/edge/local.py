@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 
 import structlog
 from nats.aio.client import Client
@@ -68,4 +69,5 @@ class LocalStore:
         await self._outbox.run(self._publish)
 
     async def _publish(self, batch: Batch) -> None:
-        await publish(self._client, batch, subject=subjects.local_batches(self._site))
+        # The site's own historian is a copy: it need not look for repeats.
+        await publish(self._client, replace(batch, may_repeat=False), subject=subjects.local_batches(self._site))

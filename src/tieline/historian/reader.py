@@ -97,6 +97,31 @@ class Reader:
         columns = {"point": found.point, "time": found.time, "value": found.value, "quality": found.quality}
         return _table(columns, _SAMPLES)
 
+    def following(self, points: Sequence[int], start_us: int, end_us: int, after: tuple[int, int] | None, most: int) -> Samples:
+        """Samples of these points from `start_us` to before `end_us` by time and point: the first so many after a (time, point)."""
+        points = _checked(points, start_us, end_us)
+        if not points or start_us >= end_us:
+            return Samples.empty()
+        where = _where(points, start_us, end_us)
+        if after is not None:
+            time = f"make_timestamptz({after[0]})"
+            where += f" AND (time > {time} OR (time = {time} AND point > {after[1]}))"
+
+        def read(catalog: Catalog) -> Samples:
+            if not catalog:
+                return Samples.empty()
+            return self._fetch(f"{schema.raw_scan(catalog, where)} ORDER BY time, point LIMIT {most}")
+
+        found = self._snapshot(read, start_us, end_us)
+        return found.take(np.lexsort((found.point, found.time)))
+
+    def span(self) -> tuple[int, int] | None:
+        """The oldest and the newest time that anything here may have; None where there is nothing."""
+        catalog = self._catalog()
+        held = [(part.first, part.last) for part in catalog.parts if part.first is not None and part.last is not None]
+        held += [(schema.day_start(file.day), schema.day_start(file.day) + DAY_US - 1) for file in catalog.files]
+        return (min(first for first, _ in held), max(last for _, last in held)) if held else None
+
     def history(self, points: Sequence[int], start_us: int, end_us: int, buckets: int) -> pa.Table:
         """What a trend of these points needs: one row for each point and bucket that has samples, by point and time.
 

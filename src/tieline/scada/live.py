@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from tieline.config.own_points import is_own
 from tieline.model import Event, Point, Quality, Samples, Severity
 from tieline.model import severity as severity_of
 from tieline.scada.events import EventRing, NumberedEvent
@@ -85,6 +86,7 @@ class LiveState:
         self._sorted_ids = self.id[self._order]
         if np.any(self._sorted_ids[1:] == self._sorted_ids[:-1]):
             raise ValueError("two points have the same id")
+        self._is_plant = np.fromiter((not is_own(point) for point in self.points), np.bool_, count)
         self._site_of = np.fromiter((self._site_index[point.site] for point in self.points), np.intp, count)
         silence = np.fromiter((point.reporting.max_silence_s for point in self.points), np.float64, count)
         self._max_age_us = ((1.5 * silence + 5) * 1e6).astype(np.int64)
@@ -192,10 +194,10 @@ class LiveState:
         return Newest(self.id[rows], self.time[rows], self.value[rows], self.quality[rows], self.is_stale(rows, now))
 
     def counts(self, now: int) -> dict[str, Counts]:
-        """How many values are good, questionable, invalid or stale, for each site."""
+        """How many values of the plant are good, questionable, invalid or stale, for each site; Tieline's own do not count."""
         sites = len(self._site_index)
         worth = np.where(self.is_stale(np.arange(len(self.points)), now), 3, severity_of(self.quality))
-        table = np.bincount(self._site_of * 4 + worth, minlength=4 * sites).reshape(sites, 4).tolist()
+        table = np.bincount((self._site_of * 4 + worth)[self._is_plant], minlength=4 * sites).reshape(sites, 4).tolist()
         return {
             name: Counts(good=good, questionable=questionable, invalid=invalid, stale=stale)
             for name, (good, questionable, invalid, stale) in zip(self._site_index, table, strict=True)

@@ -52,7 +52,7 @@ Offset = Annotated[int, Query(ge=0)]
 Clock = Callable[[], int]
 
 
-def api_router(catalog: Catalog, live: LiveState, history: History, clock: Clock) -> APIRouter:
+def api_router(catalog: Catalog, live: LiveState, history: History, clock: Clock, *, local_site: str | None = None) -> APIRouter:
     """All routes under `/api`."""
     router = APIRouter(prefix="/api", responses=ERRORS)
 
@@ -62,6 +62,8 @@ def api_router(catalog: Catalog, live: LiveState, history: History, clock: Clock
         return SitesBody(
             utility=catalog.utility.name,
             sites=[site_body(site, live.link(site.name), counts[site.name]) for site in catalog.utility.sites],
+            roles=[site_body(site, live.link(site.name), counts[site.name]) for site in catalog.utility.roles],
+            local_site=local_site,
         )
 
     @router.get("/sites/{site}", summary="One site")
@@ -217,7 +219,7 @@ def arrow_response(table: pa.Table) -> Response:
 
 def site_body(site: Site, link: Link, counts: Counts) -> SiteBody:
     """A site as the API shows it."""
-    points = list(site.points)
+    points = list(site.plant_points)
     is_heard = link.state is LinkState.UP
     return SiteBody(
         name=site.name,

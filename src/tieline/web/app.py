@@ -16,7 +16,8 @@ from tieline.web.catalog import Catalog
 from tieline.web.errors import install_handlers
 from tieline.web.guard import Guard
 from tieline.web.history import History
-from tieline.web.metrics import WebMetrics
+from tieline.web.metrics import OwnMetrics, WebMetrics
+from tieline.web.own_screen import OwnScreen
 from tieline.web.pages import page_router, static_files
 from tieline.web.viewers import Feed, FeedLimits
 
@@ -33,8 +34,12 @@ def create_app(
     *,
     clock: Callable[[], int] = wall_clock,
     limits: FeedLimits | None = None,
+    local_site: str | None = None,
 ) -> FastAPI:
-    """The web application; `live` is read in the event loop that serves it and has to be written there too."""
+    """The web application; `live` is read in the event loop that serves it and has to be written there too.
+
+    As a site's own screen, with `local_site`, it says so on every page, and whether the site reaches the center.
+    """
     app = FastAPI(
         title="Tieline",
         summary=f"Live values, history and events of {utility.name}",
@@ -44,7 +49,9 @@ def create_app(
     )
     catalog = Catalog(utility)
     metrics = WebMetrics()
-    feed = Feed(live, metrics, clock, limits or FeedLimits())
+    own = OwnMetrics(utility, live, clock)
+    own_screen = None if local_site is None else OwnScreen(utility.site(local_site), live, clock)
+    feed = Feed(live, metrics, clock, limits or FeedLimits(), own_screen)
     app.state.feed = feed
     install_handlers(app)
     app.add_middleware(Guard)
@@ -58,13 +65,13 @@ def create_app(
         metrics.points.set(len(live.points))
         metrics.applied.set(live.applied)
         metrics.unknown.set(live.unknown)
-        return metrics.respond()
+        return metrics.respond(own.exposition())
 
     @app.websocket("/live")
     async def live_feed(socket: WebSocket) -> None:
         await feed.view(socket)
 
-    app.include_router(api_router(catalog, live, history, clock))
+    app.include_router(api_router(catalog, live, history, clock, local_site=local_site))
     app.include_router(page_router(catalog))
     app.mount("/static", static_files(), name="static")
     return app

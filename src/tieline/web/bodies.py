@@ -50,6 +50,8 @@ class SitesBody(BaseModel):
 
     utility: str
     sites: list[SiteBody]
+    roles: list[SiteBody] = Field(description="the center and the DMZ, which have points of their own only")
+    local_site: str | None = Field(description="the site whose own screen this is; null at the center")
 
 
 class DeviceBody(BaseModel):

@@ -31,7 +31,7 @@ class Catalog:
         self._by_path = {point.path: point for point in self.points}
         self._by_id = {int(point.id): point for point in self.points}
         self._resolutions = dict(_resolutions(utility))
-        self._sites = {site.name: site for site in utility.sites}
+        self._sites = {site.name: site for site in (*utility.sites, *utility.roles)}
         self._haystack = [f"{point.path} {point.description} {point.equipment} {point.unit}".lower() for point in self.points]
 
     def site(self, name: str) -> Site:
@@ -41,9 +41,9 @@ class Catalog:
         return self._sites[name]
 
     def devices(self, site: str | None = None) -> list[Device]:
-        """All devices, or those of one site."""
-        sites = self.utility.sites if site is None else (self.site(site),)
-        return [device for one in sites for device in one.devices]
+        """All devices, or those of one site, with what stands beside them: calculated, automation, Tieline itself."""
+        sites = self._sites.values() if site is None else (self.site(site),)
+        return [device for one in sites for device in one.groups]
 
     def point(self, reference: str) -> Point:
         """The point that a path `site/device/name` or an id in digits names."""

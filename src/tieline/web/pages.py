@@ -18,7 +18,7 @@ STATIC = Path(__file__).parent / "static"
 def page_router(catalog: Catalog) -> APIRouter:
     """One route a page."""
     router = APIRouter(include_in_schema=False)
-    sites = {site.name for site in catalog.utility.sites}
+    sites = {site.name for site in (*catalog.utility.sites, *catalog.utility.roles)}
     charts = chart_folder()
 
     @router.get("/")

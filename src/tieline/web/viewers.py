@@ -20,6 +20,7 @@ from tieline.scada import LiveState, NumberedEvent
 from tieline.scada.live import Rows
 from tieline.web.frames import FrameType, encode_frame
 from tieline.web.metrics import WebMetrics
+from tieline.web.own_screen import OwnScreen
 from tieline.web.status import StatusBoard
 
 POLICY_VIOLATION = 1008
@@ -53,7 +54,15 @@ class BadMessageError(Exception):
 class Feed:
     """All viewers of one live state."""
 
-    def __init__(self, live: LiveState, metrics: WebMetrics, clock: Callable[[], int], limits: FeedLimits) -> None:
+    def __init__(
+        self,
+        live: LiveState,
+        metrics: WebMetrics,
+        clock: Callable[[], int],
+        limits: FeedLimits,
+        own_screen: OwnScreen | None = None,
+    ) -> None:
+        self.own_screen = own_screen
         self.live = live
         self.metrics = metrics
         self.clock = clock
@@ -176,7 +185,10 @@ class _Viewer:
         if not changed and now - self.status_sent < self.feed.limits.status_s:
             return
         self.status_revision, self.status_sent = board.revision, now
-        await self._send_text({"type": "status", "time": self.feed.clock(), "viewers": self.feed.viewers, "sites": changed})
+        message = {"type": "status", "time": self.feed.clock(), "viewers": self.feed.viewers, "sites": changed}
+        if self.feed.own_screen is not None:
+            message["reaches_center"] = self.feed.own_screen.reaches_center
+        await self._send_text(message)
 
     async def _send_events(self) -> None:
         ring = self.feed.live.events

@@ -10,9 +10,9 @@ const MAX_CHIPS = 8;
 
 /**
  * @param {import("./live.js").Live} live
- * @param {{title: string, subtitle: string, current: string, sites: import("./types.js").Site[]}} place
+ * @param {{title: string, subtitle: string, current: string, sites: import("./types.js").Site[], localSite: string | null}} place
  */
-export function startHeader(live, { title, subtitle, current, sites }) {
+export function startHeader(live, { title, subtitle, current, sites, localSite }) {
   document.title = `${title} · Tieline`;
   const links = [
     { href: "/", text: "Overview" },
@@ -45,6 +45,8 @@ export function startHeader(live, { title, subtitle, current, sites }) {
   );
   const banner = make("div", { class: "banner", role: "alert", hidden: "" });
   byId("header").after(banner);
+  const own = localSite === null ? null : makeOwnScreen(sites.find((site) => site.name === localSite)?.title ?? localSite);
+  if (own) byId("header").after(own.element);
 
   const tick = () => setText(clock, formatMoment(live.now()));
   tick();
@@ -57,6 +59,7 @@ export function startHeader(live, { title, subtitle, current, sites }) {
       setText(banner, live.state === "lost" ? `No live data: ${live.reason}. Everything shown is old; reconnecting.` : "");
     }
     if (!changes.links && !changes.status) return;
+    own?.show(live.state === "live" ? live.reachesCenter : null);
     const counts = { questionable: 0, invalid: 0, stale: 0 };
     for (const status of live.sites.values()) {
       counts.questionable += status.questionable;
@@ -87,6 +90,30 @@ function makeCount(name, sign, words) {
     show(count) {
       setText(number, String(count));
       element.dataset.some = String(count > 0);
+    },
+  };
+}
+
+/**
+ * The line on every page of a site's own screen.
+ * @param {string} title the site's
+ */
+function makeOwnScreen(title) {
+  const words = make("span", { role: "status" }, "whether the center can be reached is not known");
+  const element = make("div", { class: "own-screen", "data-center": "unknown" }, make("b", {}, `Local screen of ${title}`), words);
+  return {
+    element,
+    /** @param {boolean | null} reaches */
+    show(reaches) {
+      element.dataset.center = reaches === null ? "unknown" : reaches ? "reached" : "lost";
+      setText(
+        words,
+        reaches === null
+          ? "whether the center can be reached is not known"
+          : reaches
+            ? "center reached"
+            : "center not reached: the site goes on alone, what it measures is kept and sent later",
+      );
     },
   };
 }

@@ -24,6 +24,8 @@ export class Live {
   /** @type {import("./connection.js").ConnectionState} */ state = "connecting";
   reason = "";
   viewers = 0;
+  /** @type {boolean | null} whether the site reaches the center, on a site's own screen; null where that is not known */
+  reachesCenter = null;
   /** @type {((changes: Changes) => void)[]} */ #listeners = [];
   /** @type {((frame: import("./frames.js").Frame) => void)[]} */ #frameListeners = [];
   /** @type {Changes} */ #pending = nothing();
@@ -103,6 +105,7 @@ export class Live {
     if (message.type === "status") {
       this.#serverAhead = message.time - Date.now() * 1_000;
       this.viewers = message.viewers;
+      this.reachesCenter = message.reaches_center ?? null;
       for (const status of message.sites) {
         if (this.sites.get(status.site)?.link !== status.link) this.#pending.links = true;
         this.sites.set(status.site, status);

@@ -16,7 +16,7 @@ import { ValueCell } from "./value-cell.js";
 
 const CHART_US = 15 * 60e6;
 
-void startPage(async (live, sites, utility) => {
+void startPage(async (live, sites, { utility }) => {
   const keyPoints = new Map((await getPoints(sites.flatMap((site) => site.key_points))).map((point) => [point.id, point]));
   const rows = sites.map((site) => makeSiteRow(live, site, keyPoints));
   const tiles = makeTiles(live, sites);
@@ -157,7 +157,9 @@ function makeTiles(live, sites) {
   const points = sites.reduce((sum, site) => sum + site.points, 0);
   const devices = sites.reduce((sum, site) => sum + site.devices, 0);
   const paint = () => {
-    const heard = [...live.sites.values()].filter((status) => status.link === "up" && live.state === "live");
+    const heard = sites
+      .flatMap((site) => live.sites.get(site.name) ?? [])
+      .filter((status) => status.link === "up" && live.state === "live");
     /** @param {(status: import("./types.js").SiteStatus) => number} of */
     const sum = (of) => heard.reduce((total, status) => total + of(status), 0);
     const good = heard.reduce((total, status) => total + status.good, 0);

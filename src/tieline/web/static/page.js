@@ -10,7 +10,7 @@ import { Live } from "./live.js";
 
 /**
  * Opens the live feed and the header, then builds the page; whatever fails is said in words in place of the page.
- * @param {(live: Live, sites: import("./types.js").Site[], utility: string) => Promise<{title: string, subtitle: string, current: string}>} build
+ * @param {(live: Live, sites: import("./types.js").Site[], all: import("./types.js").Sites) => Promise<{title: string, subtitle: string, current: string}>} build
  */
 export async function startPage(build) {
   const main = byId("main");
@@ -18,10 +18,13 @@ export async function startPage(build) {
   /** @type {import("./types.js").Site[]} */
   let sites = [];
   let place = { title: "Tieline", subtitle: "", current: "" };
+  /** @type {string | null} */
+  let localSite = null;
   try {
     const answer = await get("sites");
     sites = answer.sites;
-    place = await build(live, sites, answer.utility);
+    localSite = answer.local_site;
+    place = await build(live, sites, answer);
     main.dataset.ready = "true";
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error);
@@ -29,6 +32,6 @@ export async function startPage(build) {
     again.addEventListener("click", () => location.reload());
     main.replaceChildren(make("p", { class: "failure", role: "alert" }, `This page cannot be shown: ${words}.`), again);
   }
-  startHeader(live, { ...place, sites });
+  startHeader(live, { ...place, sites, localSite });
   live.start();
 }

@@ -24,9 +24,9 @@ const DENSITIES = [
  * @property {string} text what the filter looks in
  */
 
-void startPage(async (live, sites) => {
+void startPage(async (live, sites, { roles }) => {
   const name = decodeURIComponent(location.pathname.split("/")[2] ?? "");
-  const site = sites.find((one) => one.name === name);
+  const site = [...sites, ...roles].find((one) => one.name === name);
   if (!site) throw new Error(`there is no site ${JSON.stringify(name)}`);
   const [points, { devices }] = await Promise.all([getPointsOf(name), get("devices", { site: name })]);
   const groups = /** @type {import("./types.js").Device[]} */ (devices).map((device) =>
@@ -109,7 +109,7 @@ void startPage(async (live, sites) => {
     }
   }, DEVICES_MS);
   live.subscribe(points.map((point) => point.id));
-  return { title: site.title, subtitle: `${site.kind}, ${points.length} points`, current: `/site/${name}` };
+  return { title: site.title, subtitle: site.kind === "role" ? `Tieline itself, ${points.length} points` : `${site.kind}, ${site.points} points`, current: `/site/${name}` };
 });
 
 /**

@@ -16,11 +16,19 @@ export interface Point {
   decimals: number;
 }
 
+/** What `/api/sites` answers. */
+export interface Sites {
+  utility: string;
+  sites: Site[];
+  roles: Site[];
+  local_site: string | null;
+}
+
 /** A site as `/api/sites` gives it. */
 export interface Site {
   name: string;
   title: string;
-  kind: "substation" | "plant";
+  kind: "substation" | "plant" | "role";
   latitude: number | null;
   longitude: number | null;
   devices: number;
@@ -73,7 +81,7 @@ export interface LiveEvent {
 
 /** A text message of the live feed. */
 export type Message =
-  | { type: "status"; time: number; viewers: number; sites: SiteStatus[] }
+  | { type: "status"; time: number; viewers: number; sites: SiteStatus[]; reaches_center?: boolean | null }
   | { type: "events"; is_first: boolean; events: LiveEvent[] }
   | { type: "error"; error: { kind: string; message: string } };
 
