@@ -39,7 +39,7 @@ from tieline.config.modbus_checks import check_modbus_lines, check_modbus_points
 from tieline.config.outline import DeviceOutline, Dnp3Outline, ModbusOutline, OutstationOutline, devices_of, outstations_of
 from tieline.config.outstation import Outstation, OutstationRow, OutstationSection
 from tieline.config.own_points import OWN_DEVICE, ROLES, edge_points, is_own, role_points
-from tieline.config.processing import PointProcessing, ProcessingSection, read_processing
+from tieline.config.processing import PointProcessing, ProcessingSection, implied_calculations, read_processing
 from tieline.config.reading import Source
 from tieline.config.rows import PointRow
 from tieline.config.single_line import single_line_of
@@ -294,10 +294,13 @@ class _SiteReader:
         read = [self._read_device(outline, section, default) for outline, section in zip(outlines, sections, strict=True)]
         devices = tuple(device for device in read if device is not None)
         known = SitePoints(self._source, self._name, self._points, self._uncertain.__contains__)
-        calculations = read_calculations(known, sections_of(self._source, "calculations", CalculationSection), default)
+        processed = sections_of(self._source, "processing", ProcessingSection)
+        declared = sections_of(self._source, "calculations", CalculationSection)
+        implied = [(key, CalculationSection.model_validate(table)) for key, table in implied_calculations(known, processed)]
+        calculations = read_calculations(known, [*declared, *implied], default)
         automation = read_automation(known, self._source.document)
         gate = read_gate(known, self._source.document, self._points.values())
-        processing = read_processing(known, sections_of(self._source, "processing", ProcessingSection))
+        processing = read_processing(known, processed)
         detection = read_detection(known, sections_of(self._source, "detection", DetectionSection))
         points = self._points | references(calculation.point for calculation in calculations)
         upward = described.outstations if described else [None] * len(outstations)
