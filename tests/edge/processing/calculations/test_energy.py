@@ -67,7 +67,7 @@ def test_questionable_power_gives_questionable_energy() -> None:
 def test_a_sample_that_comes_after_a_newer_one_is_counted_and_left_out() -> None:
     alpha = station()
     alpha.take(("p", 0, 1.0), ("p", H, 1.0))
-    assert len(alpha.take(("p", 0.5 * H, 100.0))) == 0
+    assert len(alpha.take(("p", 0.5 * H, 100.0, int(Quality.DEVICE_TIME)))) == 0
     assert alpha.calculations.late == 1
     assert alpha.of(alpha.take(("p", 2 * H, 1.0)), "e") == [(2 * H, 2.0, GOOD)]
 

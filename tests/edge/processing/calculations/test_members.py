@@ -116,7 +116,7 @@ def test_every_sample_of_a_burst_has_its_result() -> None:
 def test_a_sample_that_is_older_than_the_newest_of_its_input_changes_nothing() -> None:
     alpha = station("sum", of=["m/p1", "m/p3"])
     alpha.take(("p1", 5, 1.0), ("p3", 5, 1.0))
-    assert len(alpha.take(("p1", 4, 100.0))) == 0
+    assert len(alpha.take(("p1", 4, 100.0, int(Quality.DEVICE_TIME)))) == 0
     assert alpha.of(alpha.take(("p3", 6, 2.0)), "a") == [(6, 3.0, GOOD)]
 
 

@@ -36,6 +36,7 @@ from tieline.edge.processing.calculations.members import Members
 from tieline.edge.processing.calculations.operations import Operations
 from tieline.edge.processing.calculations.part import Part
 from tieline.edge.processing.calculations.rates import Rates
+from tieline.edge.processing.calculations.stamps import restamped
 from tieline.edge.processing.calculations.three_phase import ThreePhase
 from tieline.edge.processing.calculations.windows import Windows
 from tieline.model import Now, Point, Samples
@@ -73,20 +74,25 @@ class Calculations:
             self._levels.append(parts)
         used = [row_of[each.point.id] for calculation in plan for each in calculation.inputs]
         self._used = Fanout(used, len(ids))
+        self._now_us: int | None = None
 
     @property
     def late(self) -> int:
-        """Samples that were left out because they came too late, or from a clock that is far ahead."""
+        """Samples that were left out because they came too late."""
         return sum(part.late for parts in self._levels for _, part in parts)
 
     def take(self, samples: Samples, image: ProcessImage) -> Samples:
         """The results due to these samples, for each point in the order of their time. `image` is the site's; results are not put into it.
+
+        A device's time stamp that is ten minutes ahead of the last tick, or more, is not believed: the sample then has the tick's.
 
         Raises `ValueError` where a sample is of no point of the site.
         """
         if not self._levels or not len(samples):
             return Samples.empty()
         rows = image.rows(samples.point)
+        if self._now_us is not None:
+            samples = restamped(samples, self._now_us)
         wanted = self._used.is_wanted(rows)
         if not wanted.any():
             return Samples.empty()
@@ -96,6 +102,7 @@ class Calculations:
 
     def tick(self, now: Now) -> Samples:
         """The results that are due because time has passed, and those that follow from them."""
+        self._now_us = now.utc_us
         return self._pass(np.empty(0, np.intp), Samples.empty(), now)
 
     def _pass(self, rows: Index, samples: Samples, now: Now | None) -> Samples:

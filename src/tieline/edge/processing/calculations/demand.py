@@ -57,7 +57,7 @@ class Demands(Part):
 
     @property
     def late(self) -> int:  # type: ignore[override]  # counted by the series
-        """Samples that came too late for their subinterval, or from a clock that is far ahead."""
+        """Samples that came too late for their subinterval."""
         return self._series.late
 
     def take(self, rows: Index, samples: Samples) -> Samples:

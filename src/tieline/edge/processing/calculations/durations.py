@@ -86,6 +86,8 @@ class Durations(Part):
 
     def tick(self, now: Now) -> Samples:
         """The durations that are reported with the clock."""
+        if now.utc_us < self._told_us:
+            self._due[:] = NEVER  # the clock has stepped back
         self._told_us = now.utc_us
         if now.utc_us < self._due.min():
             return Samples.empty()
@@ -107,7 +109,7 @@ class Durations(Part):
         known = begin + self._gap[which]
         stopped = (start <= self._stopped_us) & (end - max(self._stopped_us, 0) > memory.RESTART_US)
         known = np.where(stopped, np.minimum(known, np.maximum(self._stopped_us, begin)), known)
-        return np.minimum(end, known) - begin, (end > known) & ~is_first
+        return np.maximum(np.minimum(end, known) - begin, 0), ((end > known) | (end < begin)) & ~is_first
 
     def _entered(self, which: Index, first: Index, time: Times, is_in: Mask, was_in: Mask, was_known: Mask) -> tuple[Times, Mask]:
         """Since when it is in the state, and whether that was seen; unchanged while it stays in it."""
@@ -134,7 +136,7 @@ class Durations(Part):
         present = self._is_present[which]
         told = np.maximum(total, self._told[which])
         np.maximum.at(self._told, which, told)
-        duration = np.where(present, np.where(is_in, time - since, 0), told)
+        duration = np.where(present, np.where(is_in, np.maximum(time - since, 0), 0), told)
         doubtful = present & is_in & ~is_exact
         quality = np.where(doubtful, worsened(quality, np.full_like(quality, INACCURATE)), quality)
         quality = np.where(present & ~known, worsened(quality, np.full_like(quality, INVALID)), quality)

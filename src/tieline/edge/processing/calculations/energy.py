@@ -63,13 +63,13 @@ class Energies(Part):
         span = came.time - np.where(is_first, came.time, time_before)
         stopped = (time_before <= self._stopped_us) & (came.time - max(self._stopped_us, 0) > memory.RESTART_US)
         other_end = np.where(self._is_linear[which], value, value_before)
-        is_known = np.isfinite(value_before) & np.isfinite(other_end) & (span <= self._gap[which]) & ~stopped
+        is_known = np.isfinite(value_before) & np.isfinite(other_end) & (span >= 0) & (span <= self._gap[which]) & ~stopped
         step = np.where(is_known, mean_of(value_before, other_end, self._sign[which]) * span / HOUR_US, 0.0)
         total = running_totals(first, self._total[which[first]], step)
         last = lasts(first, len(which))
         self._arrivals.time[which[last]] = came.time[last]
         self._value[which[last]], self._total[which[last]] = value[last], total[last]
-        quality = accumulated(came.quality, usable, ~is_known & ~is_first & (span > 0))
+        quality = accumulated(came.quality, usable, ~is_known & ~is_first & (span != 0))
         return Samples(self._id[which], came.time, total * self._scale[which], quality)
 
     def tick(self, now: Now) -> Samples:

@@ -19,6 +19,7 @@ from tieline.edge.processing.calculations.fanout import Bits, Floats, Index, Tim
 from tieline.edge.processing.calculations.momentary import Inputs, Moments
 from tieline.edge.processing.calculations.part import Part
 from tieline.edge.processing.calculations.quality import checked
+from tieline.edge.processing.calculations.stamps import AHEAD_US
 from tieline.model import STATUS, Now, Quality, Samples
 from tieline.rules import Value
 
@@ -65,7 +66,8 @@ class _Alike:
         if moments is None:
             return Samples.empty()
         which = moments.calculation
-        time = np.maximum(moments.newest, self._time[which])
+        newest, told = moments.newest, self._time[which]
+        time = np.where(told - newest > AHEAD_US, newest, np.maximum(newest, told))
         value, quality = self._evaluate(moments, time)
         self._note(which, time, value, quality)
         return Samples(self._id[which], time, value, quality)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from tieline.config.calculations import Calculation
 from tieline.edge.processing.calculations.fanout import Bits, Fanout, Floats, Index, Times, starts_of
+from tieline.edge.processing.calculations.stamps import is_in_order
 from tieline.model import Samples
 
 T = TypeVar("T", bound=np.generic)
@@ -21,7 +22,7 @@ NEVER = np.iinfo(np.int64).min
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """Samples in runs of one calculation each, in order of time, none older than what its calculation had before."""
+    """Samples in runs of one calculation each, in order of time; older than what it had before only where our clock has stepped back."""
 
     which: Index
     time: Times
@@ -48,7 +49,7 @@ class Arrivals:
         """The samples of these rows."""
         position, which = self._slots.expand(rows)
         time = samples.time[position]
-        right = time >= self.time[which]
+        right = is_in_order(time, self.time[which], samples.quality[position])
         if not right.all():
             self.late += int(np.count_nonzero(~right))
             position, which, time = position[right], which[right], time[right]

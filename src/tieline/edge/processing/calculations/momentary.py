@@ -1,8 +1,8 @@
 """Results that depend on what their inputs are at a moment: sums, differences, three-phase quantities, expressions.
 
 A calculation is evaluated once for each time at which one of its inputs has a sample, with every input as it was then, so that of a
-burst of events none is lost; a poll, in which all have one time, makes one evaluation. A sample that is older than the newest of its
-input changes nothing. The result's time is that of the newest input.
+burst of events none is lost; a poll, in which all have one time, makes one evaluation. A sample that its device stamped before the
+newest of its input changes nothing. The result's time is that of the newest input.
 
 All calculations of a kind are evaluated together. Within a batch, events are put in order by calculation and time; the value of an
 input at an evaluation is then the last event of that input before it, found by bisection, or what the input was before the batch.
@@ -18,6 +18,7 @@ import numpy as np
 from tieline.config.calculations import Calculation
 from tieline.edge.image import NEVER
 from tieline.edge.processing.calculations.fanout import Bits, Fanout, Floats, Index, Times, starts_of
+from tieline.edge.processing.calculations.stamps import is_in_order
 from tieline.model import Samples
 
 
@@ -59,7 +60,7 @@ class Inputs:
         """What has to be evaluated for these samples of these rows of the site's points; None where nothing has to."""
         position, slot = self._rows.expand(rows)
         time = samples.time[position]
-        fresh = time >= self._time[slot]
+        fresh = is_in_order(time, self._time[slot], samples.quality[position])
         if not fresh.all():
             position, slot, time = position[fresh], slot[fresh], time[fresh]
         if not len(slot):

@@ -13,7 +13,7 @@ class Part:
     """The calculations of one kind at one level. What most kinds do not have does nothing here."""
 
     late = 0
-    """Samples that were left out because they came too late, or from a clock that is far ahead."""
+    """Samples that were left out because they came too late."""
 
     def take(self, rows: Index, samples: Samples) -> Samples:
         """The results due to samples of these rows of the site's points."""

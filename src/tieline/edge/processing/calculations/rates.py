@@ -40,7 +40,7 @@ class Rates(Part):
         return self._arrivals.late
 
     def take(self, rows: Index, samples: Samples) -> Samples:
-        """The rate at each of these samples that is newer than the one before it."""
+        """The rate at each of these samples that is of another time than the one before it."""
         came = self._arrivals.take(rows, samples)
         which, first = came.which, came.first
         if not len(which):
@@ -51,8 +51,8 @@ class Rates(Part):
         quality = worsened(came.quality, before(came.quality, first, self._quality[which[first]]))
         risen, is_reset = steps_of(value_before, value, self._rollover[which])
         step = np.where(self._may_fall[which], value - value_before, risen)
-        is_unknown = np.isnan(value_before) | np.isnan(value) | (is_reset & ~self._may_fall[which])
         span = came.time - np.where(time_before == NEVER, came.time, time_before)
+        is_unknown = np.isnan(value_before) | np.isnan(value) | (is_reset & ~self._may_fall[which]) | (span < 0)
         with np.errstate(all="ignore"):
             rate = step / (span / 1e6) * self._scale[which]
         quality = np.where(is_unknown, worsened(quality, np.full_like(quality, INVALID)), quality)
@@ -61,7 +61,7 @@ class Rates(Part):
         last = lasts(first, len(which))
         self._arrivals.time[which[last]], self._value[which[last]] = came.time[last], value[last]
         self._quality[which[last]] = came.quality[last]
-        due = (span > 0) | is_first_ever
+        due = (span != 0) | is_first_ever
         return Samples(self._id[which], came.time, rate, quality).take(due)
 
     def remember(self) -> dict[str, Any]:

@@ -25,11 +25,10 @@ from tieline.edge.processing.calculations import memory
 from tieline.edge.processing.calculations.fanout import Bits, Fanout, Floats, Index, Mask, Times, starts_of
 from tieline.edge.processing.calculations.integration import mean_of
 from tieline.edge.processing.calculations.quality import is_usable
+from tieline.edge.processing.calculations.stamps import AHEAD_US
 from tieline.model import VALIDITY, Now, Quality, Samples, is_good
 
 MOST = 50_000
-FAR_AHEAD_US = 600_000_000
-"""A sample that is stamped ten minutes ahead of our clock comes from one that is wrong."""
 
 _NEVER = np.iinfo(np.int64).min
 _DETAILS = np.uint16(0xFFFF & ~VALIDITY & ~Quality.DEVICE_TIME)
@@ -126,6 +125,7 @@ class Series:
         self._now_us = _NEVER
         self._stopped_us = _NEVER
         self._due_us = _NEVER
+        self._back_us = _NEVER
         self.late = 0
 
     def take(self, rows: Index, samples: Samples) -> None:
@@ -135,8 +135,6 @@ class Series:
             return
         time = samples.time[position]
         right = time >= self._front[slot]
-        if self._now_us != _NEVER:
-            right &= time <= self._now_us + FAR_AHEAD_US
         if not right.all():
             self.late += int(np.count_nonzero(~right))
             position, slot, time = position[right], slot[right], time[right]
@@ -147,6 +145,8 @@ class Series:
     def tick(self, now: Now) -> list[Closed]:
         """The windows that are over, each series' in order of time."""
         self._now_us = now.utc_us
+        if now.utc_us < self._back_us:
+            self._begin_anew()
         if now.utc_us < self._due_us:
             return []
         self._begin_windows()
@@ -158,6 +158,7 @@ class Series:
             due = due[self._begin[due] + self.length[due] + self._grace[due] <= now.utc_us]
             self._skip_silence(due)
         self._due_us = int((self._begin + self.length + self._grace).min())
+        self._back_us = int((self._begin - np.maximum(self.length, AHEAD_US)).min())
         return closed
 
     def remember(self) -> dict[str, Any]:
@@ -188,6 +189,14 @@ class Series:
         own = rows[slot]
         is_own = own >= 0
         self._log.add(own[is_own], *(column[is_own] for column in columns if column is not None))
+
+    def _begin_anew(self) -> None:
+        """After the clock was far ahead and has stepped back: windows that were closed meanwhile are not waited for."""
+        wrong = np.flatnonzero(self._begin - np.maximum(self.length, AHEAD_US) > self._now_us)
+        self._begin[wrong] = self._front[wrong] = self._time[wrong] = self._known[wrong] = _NEVER
+        self._log.drop(wrong)
+        self._empty(wrong)
+        self._due_us = _NEVER
 
     def _begin_windows(self) -> None:
         unset = self._begin == _NEVER
@@ -221,11 +230,14 @@ class Series:
         is_known = (self._known[due] > end) & is_usable(self._value[due], self._quality[due])
         value = np.where(is_known, self._value[due], np.nan)
         sums = {name: column[due] for name, column in self.sums.items()}
-        for name, column in self.sums.items():
-            column[due] = self._start_of[name]
+        self._empty(due)
         self.sums["at_begin"][due] = value
         self._begin[due] = end
         return Closed(due, end, sums, self.length[due], value, sums["at_begin"])
+
+    def _empty(self, series: Index) -> None:
+        for name, column in self.sums.items():
+            column[series] = self._start_of[name]
 
     def _fold_early(self) -> None:
         """Folds what late samples need not be put in order with any more."""
@@ -419,6 +431,12 @@ class _Log:
         following.time[which], following.value[which] = time[first], value[first]
         following.usable[which] = is_usable(value[first], quality[first])
         return noted, following
+
+    def drop(self, slots: Index) -> None:
+        """Forgets the samples of these series."""
+        noted = _Noted(*self.columns())
+        stays = ~np.isin(noted.slot, slots)
+        self._keep(_Noted(noted.slot[stays], noted.time[stays], noted.value[stays], noted.quality[stays]))
 
     def first_times(self, slots: Index) -> Times:
         """When the first sample of each of these series was; far in the future where there is none."""

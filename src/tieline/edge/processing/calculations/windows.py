@@ -38,7 +38,7 @@ class Windows(Part):
 
     @property
     def late(self) -> int:  # type: ignore[override]  # counted by the series
-        """Samples that came too late for their window, or from a clock that is far ahead."""
+        """Samples that came too late for their window."""
         return self._series.late
 
     def take(self, rows: Index, samples: Samples) -> Samples:
