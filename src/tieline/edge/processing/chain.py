@@ -30,6 +30,7 @@ from tieline.config.processing_steps import (
     Substitute,
 )
 from tieline.edge.processing.debounce import DebounceMany, LetGo
+from tieline.edge.processing.lookup import Lookup
 from tieline.edge.processing.memo import Memo
 from tieline.edge.processing.part import Part
 from tieline.edge.processing.remembered import StepState, recall, remember
@@ -89,6 +90,7 @@ class Chain:
                 places[-1 if isinstance(step, Debounce) else place, type(step)].append(row)
         for (place, kind), members in sorted(places.items(), key=lambda item: (item[0][0], item[0][1].__name__)):
             self._add(place, kind, [given[row] for row in members], np.array(members, np.intp))
+        self._lookup = Lookup(self._ids)
         self._memo: Memo[_Plan] = Memo(self._plan)
 
     def take(self, samples: Samples) -> Samples:
@@ -139,8 +141,7 @@ class Chain:
 
     def _plan(self, column: PointColumn) -> _Plan:
         """Which samples of a batch with these points each stage is for."""
-        rows = np.minimum(np.searchsorted(self._ids, column), len(self._ids) - 1)
-        rows = np.where(self._ids[rows] == column, rows, -1)
+        rows = self._lookup.rows(column)
         touched = ((step, _touched(rows, local)) for step, local in self._stages)
         return _Plan(
             stages=tuple((step, found) for step, found in touched if found is not None),

@@ -14,6 +14,7 @@ import numpy as np
 
 from tieline.config.processing import PointProcessing, PointReporting
 from tieline.edge.processing.exceptions import Exceptions
+from tieline.edge.processing.lookup import Lookup
 from tieline.edge.processing.memo import Memo
 from tieline.edge.processing.part import Mask
 from tieline.edge.processing.swinging_door import Held, SwingingDoors
@@ -55,6 +56,7 @@ class Reporting:
         ordered = sorted(points, key=lambda point: point.id)
         reporting = [declared.get(point.id) or _usual(point) for point in ordered]
         self._ids = np.array([point.id for point in ordered], np.uint32)
+        self._lookup = Lookup(self._ids)
         self._low = np.array([-np.inf if point.low is None else point.low for point in ordered])
         self._high = np.array([np.inf if point.high is None else point.high for point in ordered])
         self._has_limits = bool(np.isfinite(self._low).any() or np.isfinite(self._high).any())
@@ -119,9 +121,8 @@ class Reporting:
         return Samples(self._door_ids[held.rows], held.time, held.value, held.quality)
 
     def _plan(self, column: PointColumn) -> _Plan:
-        rows = np.searchsorted(self._ids, column)
-        rows[rows == len(self._ids)] = 0
-        if not len(self._ids) or not np.array_equal(self._ids[rows], column):
+        rows = self._lookup.rows(column)
+        if (rows < 0).any():
             raise ValueError("samples of a point that this site does not have")
         door_rows = self._door_rows[rows]
         by_exception = np.flatnonzero((door_rows < 0) & ~self._is_mute[rows])
