@@ -21,6 +21,7 @@ from tieline.config.dnp3 import Dnp3Connection, Dnp3Device, Dnp3Polls
 from tieline.config.dnp3_points import GROUPS, Dnp3Row
 from tieline.edge.dnp3 import StationChannel, StationChannels, make_station
 from tieline.edge.dnp3.listening import ListeningChannel
+from tieline.edge.driver import Settle, at_once
 from tieline.edge.drivers.dnp3 import dnp3_drivers
 from tieline.io import SystemClock
 from tieline.model import Now, Reporting
@@ -242,13 +243,16 @@ async def serving(*rtus: Rtu) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def running(*devices: Dnp3Device, tls: Any = None, clock: SystemClock | None = None) -> AsyncIterator[Field]:
+async def running(
+    *devices: Dnp3Device, tls: Any = None, clock: SystemClock | None = None, settle: Settle = at_once
+) -> AsyncIterator[Field]:
     """The drivers of those devices, running."""
     here = Field()
     drivers = dnp3_drivers(
         devices,
         on_samples=here.take_samples,
         on_event=here.take_event,
+        settle=settle,
         clock=clock or SystemClock(),
         tls=tls,
         random=lambda: 0.0,

@@ -22,7 +22,7 @@ _SYNCHRONIZATION = {
 }
 
 
-def settings_of(device: Dnp3Device) -> MasterSettings:
+def settings_of(device: Dnp3Device, *, holds_confirmations: bool = False) -> MasterSettings:
     """How a master treats the outstation that the device is."""
     connection, polls = device.connection, device.polls
     return MasterSettings(
@@ -35,6 +35,7 @@ def settings_of(device: Dnp3Device) -> MasterSettings:
         freeze=FreezePlan(period_s=device.freeze_counters_s) if device.freeze_counters_s else None,
         class_assignments=tuple(_assignments(device)) if device.assign_classes else (),
         deadbands=tuple(_deadbands(device)) if device.write_deadbands else (),
+        holds_confirmations=holds_confirmations,
         max_fragment=connection.max_fragment,
     )
 

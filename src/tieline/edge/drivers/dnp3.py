@@ -7,7 +7,9 @@ The session polls, synchronizes, confirms and begins anew by itself; this driver
 A connection that ends is no loss yet: the device is lost when another cannot be had, or when nobody answers on it in time. A lost device's
 points keep their values, invalid and old, until its next integrity poll.
 
-Confirmations leave after the samples are with the gateway, because the line sends only when this driver has taken the session's events.
+Confirmations leave after the samples are with the gateway, because the line sends only when this driver has taken the session's events;
+with a `settle`, after they are on the site's disk. What a gateway that is killed has not stored is still in the outstation, and comes
+again.
 """
 
 from __future__ import annotations
@@ -114,7 +116,7 @@ class Dnp3Driver:
         self._on_samples = on_samples
         self._on_event = on_event
         self._clock = clock
-        self._master = Master(settings_of(device))
+        self._master = Master(settings_of(device, holds_confirmations=settle is not at_once))
         self._station = make_station(
             device.connection,
             local=device.master,
@@ -128,6 +130,7 @@ class Dnp3Driver:
         self._event_delay_us = round(event_delay_s(device) * 1e6)
         silences = [point.reporting.max_silence_s for point in self._points.points]
         self._refresh_s = min(5.0, max(TICK_S, min(silences, default=5.0) / 2))
+        self._is_held = asyncio.Event()
         self._commands: dict[int, asyncio.Future[Result]] = {}
         self._left_out: tuple[PointType, ...] = ()
         self._reads: dict[int, bool] = {}
@@ -164,6 +167,7 @@ class Dnp3Driver:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._channel.run(self._station), name=f"channel of {self.device.path}")
             tasks.create_task(self._keep_time(), name=f"time of {self.device.path}")
+            tasks.create_task(self._confirm_what_is_safe(), name=f"confirmations of {self.device.path}")
 
     async def write(self, point: PointId, value: float) -> None:
         """Operates the output and checks that the outstation confirms it; see `Driver.write`."""
@@ -195,6 +199,8 @@ class Dnp3Driver:
         """Takes the session's events."""
         for event in self._master.events():
             self._take(event, now)
+        if self._master.held is not None:
+            self._is_held.set()
 
     def on_channel(self, reason: str | None) -> None:
         """A connection came, ended, or could not be had."""
@@ -331,6 +337,22 @@ class Dnp3Driver:
             self._is_lost = True
             self._report("device_lost", Severity.ERROR, f"{self.device.path} is lost: {why}")
         self._hand_on(self._points.lose(self._clock.now_us()))
+
+    async def _confirm_what_is_safe(self) -> None:
+        while True:
+            await self._is_held.wait()
+            self._is_held.clear()
+            mark = self._master.held
+            if mark is None:
+                continue
+            try:
+                await self._settle()
+            except UnavailableError as error:
+                log.warning("events not confirmed", device=self.device.path, reason=str(error))
+                self._master.distrust(mark)
+            else:
+                self._master.release(mark, self._now())
+            self._channel.wake(self._station)
 
     # What time brings
 

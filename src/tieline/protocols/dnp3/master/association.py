@@ -10,7 +10,11 @@ nothing else; between the blocks of a file everything else may go.
 Unsolicited responses are taken at any time, before the integrity poll too, and confirmed: the outstation would otherwise keep its buffer
 full, and what is delivered early is older than what the poll brings or as old, never newer. A fragment is delivered first and confirmed
 afterwards, and confirmed too when a part of it cannot be read: it would not be readable the next time.
-The application drains `events` before it lets the confirmation leave, and so nothing confirmed can be lost on the way to it.
+The application drains `events` before it lets the confirmation leave, and so nothing confirmed can be lost on the way to it. One that
+keeps what it gets on a disk lets the master *hold* the confirmations of what brings values until it says with `release` that they are
+safe; meanwhile no request leaves behind a response, because an outstation would take it for a refusal to confirm. A confirmation that is
+held longer than an outstation may be expected to wait is given up: the events come again, are recognized, and are confirmed then. After
+`distrust` they are taken again.
 
 Memory is bounded: one confirmation for each sequence number, a bounded number of requests, fragments and blocks. A flood of unsolicited
 responses costs what it takes to read them; the outstanding request has its own deadline, which they do not move.
@@ -81,6 +85,16 @@ class MasterCounters:
     """Fragments that came a second time."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A confirmation that waits until its events are safe."""
+
+    mark: int
+    fragment: bytes
+    is_unsolicited: bool
+    expires_s: float
+
+
 class Association:
     """The session with one outstation; `Master` adds what the application may ask."""
 
@@ -95,6 +109,8 @@ class Association:
         self._tasks: list[Task] = []
         self._exchange: Exchange | None = None
         self._confirmations: dict[bytes, None] = {}
+        self._held: list[_Held] = []
+        self._mark = 0
         self._sequence = 0
         self._number = 0
         self._is_up = False
@@ -111,7 +127,19 @@ class Association:
     @property
     def is_busy(self) -> bool:
         """Whether it waits for a response, or an operate follows its select: nobody else may begin a request."""
-        return self._exchange is not None or any(task.has_begun and task.rank is Rank.COMMAND for task in self._tasks)
+        if self._exchange is not None or self._holds_response:
+            return True
+        return any(task.has_begun and task.rank is Rank.COMMAND for task in self._tasks)
+
+    @property
+    def held(self) -> int | None:
+        """A mark for all confirmations that are held now, for `release` or `distrust`; None where none is."""
+        return self._held[-1].mark if self._held else None
+
+    @property
+    def _holds_response(self) -> bool:
+        """Whether the outstation waits for the confirmation of a response."""
+        return any(not held.is_unsolicited for held in self._held)
 
     @property
     def repeated_events(self) -> int:
@@ -138,6 +166,7 @@ class Association:
         self._is_up = False
         self._repeats.link_lost()
         self._confirmations.clear()
+        self._held.clear()
         exchange, self._exchange = self._exchange, None
         tasks, self._tasks = self._tasks, []
         for task in tasks:
@@ -150,6 +179,20 @@ class Association:
         if self._is_present is not False:
             self._is_present = False
             self._events.append(Unanswered("the link is lost"))
+
+    def release(self, mark: int, now: Now) -> None:
+        """What came up to the mark is safe: its confirmations may leave."""
+        released = [held for held in self._held if held.mark <= mark]
+        self._held = self._held[len(released) :]
+        self._confirmations |= dict.fromkeys(held.fragment for held in released)
+        if self._exchange is not None and any(not held.is_unsolicited for held in released):
+            self._exchange.wait_on(now)
+
+    def distrust(self, mark: int) -> None:
+        """What came up to the mark is lost on our side: it is not confirmed, and taken again when it comes again."""
+        self._held = [held for held in self._held if held.mark > mark]
+        self._repeats.forget()
+        self._last_response = self._last_unsolicited = b""
 
     def receive(self, fragment: bytes, now: Now, *, broadcast: int | None = None) -> None:
         """Takes a fragment; what it brings is among the events."""
@@ -175,6 +218,7 @@ class Association:
         """Lets time pass."""
         self._looked_s = now.monotonic_s
         exchange = self._exchange
+        self._held = [held for held in self._held if now.monotonic_s < held.expires_s]
         if exchange is not None and now.monotonic_s >= exchange.deadline_s:
             self._time_out(exchange, now)
         self._expire(now)
@@ -184,9 +228,10 @@ class Association:
         if not self._is_up:
             return None
         times = [task.expires_s for task in self._waiting() if task.expires_s > self._looked_s]
+        times += [held.expires_s for held in self._held]
         if self._exchange is not None:
             times.append(self._exchange.deadline_s)
-        else:
+        elif not self._holds_response:
             due_s = self._agenda.next_due(self._looked_s)
             times += [] if due_s is None else [due_s]
         first_s = min(times, default=float("inf"))
@@ -201,7 +246,7 @@ class Association:
         self._confirmations.clear()
         if may_begin:
             self._expire(now)
-            while self._exchange is None:
+            while self._exchange is None and not self._holds_response:
                 task = self._pick(now)
                 if task is None:
                     break
@@ -335,7 +380,7 @@ class Association:
     def _take_response(self, fragment: Fragment, octets: bytes, now: Now) -> None:
         control, exchange = fragment.control, self._exchange
         if exchange is None or not exchange.expects(control):
-            self._take_stray(control, octets)
+            self._take_stray(control, octets, now)
             return
         self._hear(is_answer=True)
         exchange.accept(fragment, now)
@@ -347,7 +392,7 @@ class Association:
         else:
             exchange.add(list(fragment.blocks))
         if control.confirm:
-            self._confirm(control)
+            self._confirm(control, now, has_content=bool(fragment.blocks))
         is_integrity = exchange.task.rank is Rank.INTEGRITY
         if control.final:
             self._exchange = None
@@ -360,12 +405,12 @@ class Association:
         assert fragment.iin is not None
         self._note(fragment.iin, now, is_integrity=is_integrity)
 
-    def _take_stray(self, control: Control, octets: bytes) -> None:
+    def _take_stray(self, control: Control, octets: bytes, now: Now) -> None:
         """A repetition of the last response is confirmed again; anything else answers a request given up long ago, or none."""
         if octets == self._last_response:
             self.counters.repeats += 1
             if control.confirm:
-                self._confirm(control)
+                self._confirm(control, now)
         else:
             self.counters.strays += 1
 
@@ -381,13 +426,21 @@ class Association:
             self._last_unsolicited = octets
             self._deliver(fragment, None, now)
         if control.confirm:
-            self._confirm(control)
+            self._confirm(control, now, has_content=bool(fragment.blocks))
         assert fragment.iin is not None
         self._note(fragment.iin, now)
 
-    def _confirm(self, control: Control) -> None:
+    def _confirm(self, control: Control, now: Now, *, has_content: bool = True) -> None:
         answer = Control(unsolicited=control.unsolicited, sequence=control.sequence)
-        self._confirmations[encode_fragment(answer, Function.CONFIRM)] = None
+        confirmation = encode_fragment(answer, Function.CONFIRM)
+        if not (self.settings.holds_confirmations and has_content):
+            self._confirmations[confirmation] = None
+            return
+        self._mark += 1
+        # The same confirmation is held once; what it confirms now includes what it confirmed before.
+        self._held = [held for held in self._held if held.fragment != confirmation]
+        expires_s = now.monotonic_s + self.settings.timeout_s
+        self._held.append(_Held(self._mark, confirmation, control.unsolicited, expires_s))
 
     def _deliver(self, fragment: Fragment, exchange: Exchange | None, now: Now) -> None:
         assert fragment.iin is not None

@@ -93,6 +93,10 @@ class Exchange:
         self._fault = self._fault or fragment.fault
         self.deadline_s = min(now.monotonic_s + self._timeout_s, self._limit_s)
 
+    def wait_on(self, now: Now) -> None:
+        """The outstation goes on only now: what it sends next has its whole time."""
+        self.deadline_s = min(now.monotonic_s + self._timeout_s, self._limit_s)
+
     def add(self, blocks: list[ObjectBlock], points: int = 0) -> None:
         """Takes what a fragment held; more than anybody sends is forgotten."""
         self._blocks += blocks[: _MOST_BLOCKS - len(self._blocks)]

@@ -108,6 +108,12 @@ class Repeats:
         untimed = (each for batch in reversed(batches) for each in batch.events if not _is_timed(each))
         self._doubted = _collect(untimed)
 
+    def forget(self) -> None:
+        """What was delivered is lost: it is new when it comes again."""
+        self._batches.clear()
+        self._doubted.clear()
+        self._newest_us = NO_TIME
+
     def all_read(self, mark: int) -> None:
         """Since the mark the outstation was asked for all its events: what came before is no longer in its buffer."""
         self._settled = mark

@@ -104,6 +104,8 @@ class MasterSettings:
     deadbands: tuple[tuple[int, float], ...] = ()
     """Index of an analog input and its deadband (group 34)."""
     deadband_variation: DeadbandVariation = 3
+    holds_confirmations: bool = False
+    """Confirmations of what brings values wait until the application releases them, `timeout_s` at the most."""
     max_fragment: int = MOST_FRAGMENT
     """Octets of a fragment that are accepted."""
     max_request: int = MOST_FRAGMENT - 2
