@@ -64,6 +64,7 @@ class Notice:
 class Answer:
     """What became of an earlier request of the same function. Each request that was passed on gets exactly one, in some later scan.
 
+    A function waits for the answer before it asks for anything else of the same point: the gate refuses a second command meanwhile.
     A request made while `may_act` is False is not passed on and gets none. At a restart requests that were under way get none.
     """
 
@@ -97,6 +98,10 @@ class Function(Protocol):
 
     def scan(self, now: Now, read: Read, answers: Sequence[Answer], *, may_act: bool) -> Action:
         """One scan; `answers` are those that arrived since the last one."""
+        ...
+
+    def reset(self) -> None:
+        """Somebody releases a lockout: the next scan begins without it. Nothing happens where there is none."""
         ...
 
     def shown(self) -> Mapping[str, float]:

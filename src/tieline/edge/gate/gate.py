@@ -14,12 +14,12 @@ import asyncio
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
 from tieline.config.gate import Gate as Plan
-from tieline.edge.driver import Driver, UnconfirmedError
+from tieline.edge.driver import UnconfirmedError
 from tieline.edge.gate.answers import RELEASED, Answers, Released, recall
 from tieline.edge.gate.following import Following
 from tieline.edge.gate.interlocks import Interlocks
@@ -67,6 +67,14 @@ _KINDS = {
 log = structlog.get_logger()
 
 
+class Operable(Protocol):
+    """What the gate needs of a driver, see `tieline.edge.driver.Driver`."""
+
+    async def write(self, point: PointId, value: float) -> None:
+        """Makes the device take the value and returns when it has confirmed."""
+        ...
+
+
 class Gate:
     """One site's command gate. `run` it, `tick` it; `operate` and `submit` are the ways in."""
 
@@ -75,7 +83,7 @@ class Gate:
         plan: Plan,
         points: Sequence[Point],
         image: ProcessImage,
-        drivers: Mapping[str, Driver],
+        drivers: Mapping[str, Operable],
         audit: AuditLog,
         *,
         on_event: Callable[[Event], None],
@@ -133,6 +141,12 @@ class Gate:
             on_outcome(outcome)
         else:
             outcome.add_done_callback(lambda future: None if future.cancelled() else on_outcome(future.result()))
+
+    def record(self, *, actor: str, action: str, target: str, detail: Mapping[str, object]) -> None:
+        """Something else for the audit, which is no command; stored soon after this returns."""
+        append = partial(self._audit.append, actor=actor, action=action, target=target, detail=detail)
+        if self._tasks is not None:
+            self._tasks.create_task(self._append_surely(append), name=f"record {action}")
 
     def tick(self, now: Now) -> None:
         """Time has passed: what waited too long ends, and feedback that came is seen."""
@@ -348,7 +362,7 @@ def _value_refusal(point: Point, value: float) -> str:
     return ""
 
 
-async def _write(driver: Driver, point: Point, value: float) -> tuple[Result, str]:
+async def _write(driver: Operable, point: Point, value: float) -> tuple[Result, str]:
     try:
         await driver.write(point.id, value)
     except UnconfirmedError as error:
