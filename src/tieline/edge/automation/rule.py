@@ -114,11 +114,11 @@ class _Output:
         """What the device confirmed last; None where that is not known, or somebody else may have changed it."""
         self._name = name
         self._rule = plan.name
-        self._reassert_s = plan.reassert_s or math.inf
+        self._reassert_s = plan.reassert_s
         self._asserts = plan.initial == "assert"
         self._ramp = None if ramp_per_s is None else Ramp(ramp_per_s)
         self._under_way: Request | None = None
-        self._confirmed_s = -math.inf
+        self._confirmed_s: float | None = None
         self._pause_s = 0.0
         self._not_before_s = -math.inf
         self._refused: float | None = None
@@ -140,7 +140,8 @@ class _Output:
     def step(self, now: Now, present: Reading, wanted: Value | None, *, may_act: bool) -> Request | None:
         """One scan; the request, where one is due."""
         if not may_act:
-            self.commanded, self._under_way, self._pause_s, self._not_before_s = None, None, 0.0, -math.inf
+            self.commanded, self._confirmed_s = None, None
+            self._under_way, self._pause_s, self._not_before_s = None, 0.0, -math.inf
             self._follow(now, present)
             return None
         if self._under_way is not None or wanted is None or int(wanted.quality) & VALIDITY:
@@ -155,13 +156,18 @@ class _Output:
             self._ramp.follow(math.nan if there is None else there, now.monotonic_s)
             return None
         value = self._toward(target, there, now)
-        is_due = now.monotonic_s - self._confirmed_s >= self._reassert_s
-        if value == there and not is_due:
+        if value == there and not self._is_due(now):
             return None
         if is_paused and value == self._refused:
             return None
         self._under_way = Request(point=self.point, value=value, reason=f"{self._rule}: {self._name} is {target:g}")
         return self._under_way
+
+    def _is_due(self, now: Now) -> bool:
+        """Whether what is there shall be asserted; the time begins when that is seen first."""
+        if self._confirmed_s is None:
+            self._confirmed_s = now.monotonic_s
+        return self._reassert_s > 0 and now.monotonic_s - self._confirmed_s >= self._reassert_s
 
     def _there(self, present: Reading) -> float | None:
         if self.commanded is not None:
