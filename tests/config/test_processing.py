@@ -205,6 +205,28 @@ def test_two_sections_that_say_the_same_of_a_point_are_one_finding(folder: Path,
     assert expected in found
 
 
+CALCULATION = '[[calculations]]\nname = "total"\nfunction = "sum"\nof = ["rtu-1/p"]\n'
+
+
+def test_steps_and_aggregates_are_for_measured_points_and_patterns_pass_calculated_ones_over(folder: Path) -> None:
+    with (folder / SITE).open("a") as file:
+        file.write(f"\n{CALCULATION}")
+    aggregates = 'report = "aggregates"\naggregates = ["mean"]\nwindow_s = 900'
+    plan = processing(
+        folder, 'points = ["*/*p", "*/total"]\ndeadband = 3', 'points = ["*/t*", "rtu-1/q"]\nsteps = [{ step = "scale" }]'
+    )
+    assert plan["total"].reporting is not None
+    assert (plan["total"].steps, bool(plan["q"].steps)) == ((), True)
+    found = problems(folder, f'points = ["calc/total"]\n{aggregates}', 'points = ["calc/total"]\nsteps = [{ step = "scale" }]')
+    assert any("steps are taken before points are calculated" in text for text in found)
+    assert any("is calculated itself" in text for text in found)
+
+
+def test_windows_of_aggregates_begin_at_midnight(folder: Path) -> None:
+    (found,) = problems(folder, 'points = ["rtu-1/p"]\nreport = "aggregates"\naggregates = ["mean"]\nwindow_s = 1000')
+    assert "do not divide a day" in found
+
+
 def site_points(tmp_path: Path, text: str) -> tuple[SitePoints, list[str]]:
     """The points of the fixture's site with the processing of a text, whatever else the site has."""
     (site,) = read_folder(tmp_path).sites

@@ -17,7 +17,7 @@ import numpy as np
 
 from tieline.config.processing import PointReporting
 from tieline.edge.processing.part import Mask, Qualities, Times, Values
-from tieline.edge.processing.turns import Index
+from tieline.edge.processing.turns import Index, by_row
 from tieline.model import STATUS
 
 NEVER = np.iinfo(np.int64).min
@@ -65,20 +65,23 @@ class Exceptions:
 
     def choose_in_turn(self, index: Index, time: Times, value: Values, quality: Qualities) -> Mask:
         """The same one sample after the other; a point may be there often."""
+        order, runs = by_row(index)
+        times, values, statuses = time[order].tolist(), value[order].tolist(), (quality[order] & STATUS).tolist()
         chosen = np.zeros(len(index), np.bool_)
-        columns = zip(index.tolist(), time.tolist(), value.tolist(), (quality & STATUS).tolist(), strict=True)
-        for place, (row, at, number, status) in enumerate(columns):
-            held, last, latest = float(self._value[row]), int(self._time[row]), int(self._latest[row])
-            is_reported = (
-                last == NEVER
-                or abs(number - held) > max(float(self._deadband[row]), self._share[row] * abs(held))
-                or not 0 <= at - last < self._silence_us[row]
-                or last < latest <= at
-                or status != self._quality[row]
-                or math.isnan(number) != math.isnan(held)
-            )
-            if is_reported:
-                chosen[place] = True
-                self._value[row], self._quality[row], self._time[row] = number, status, at
-                self._latest[row] = max(latest, at)
+        for row, begin, end in runs:
+            held, last, latest, status = (column.item(row) for column in (self._value, self._time, self._latest, self._quality))
+            deadband, share, silence_us = (column.item(row) for column in (self._deadband, self._share, self._silence_us))
+            for place in range(begin, end):
+                at, number = times[place], values[place]
+                if (
+                    last == NEVER
+                    or abs(number - held) > max(deadband, share * abs(held))
+                    or not 0 <= at - last < silence_us
+                    or last < latest <= at
+                    or statuses[place] != status
+                    or math.isnan(number) != math.isnan(held)
+                ):
+                    chosen[order[place]] = True
+                    held, last, latest, status = number, at, max(latest, at), statuses[place]
+            self._value[row], self._time[row], self._latest[row], self._quality[row] = held, last, latest, status
         return chosen

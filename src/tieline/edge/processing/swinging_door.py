@@ -72,12 +72,14 @@ class SwingingDoors:
         interval, latest = self._interval_us[index], self._latest[index]
         breaks = (status != self._status[index]) | (is_number != np.isfinite(base)) | (time <= start) | (time < last)
         breaks |= (time - last > interval) | ((start < latest) & (time >= latest)) | (~is_number & ~is_same)
+        with np.errstate(over="ignore", invalid="ignore"):
+            breaks |= is_number & ~np.isfinite(value - base)
         breaks &= ~is_first & ~is_repeated
         goes_on = ~is_first & ~is_repeated & ~breaks
         is_drawn = goes_on & is_number
         with np.errstate(all="ignore"):
             slope = (value - base) / (time - start)
-            leaves = is_drawn & ~((slope >= self._low[index]) & (slope <= self._high[index]) & np.isfinite(slope))
+            leaves = is_drawn & ~((slope >= self._low[index]) & (slope <= self._high[index]))
             start, base = np.where(leaves, held.time, start), np.where(leaves, held.value, base)
             elapsed = time - start
             low, high = ((value + way * self._deviation[index] - base) / elapsed for way in (-1, 1))
@@ -126,14 +128,14 @@ class SwingingDoors:
             return False, False
         interval, latest = int(self._interval_us[row]), int(self._latest[row])
         is_broken = not is_same_status or is_number != math.isfinite(base) or at <= start or at < last or at - last > interval
-        if is_broken or start < latest <= at or not (is_number or is_same):
+        if is_broken or start < latest <= at or not (math.isfinite(number - base) if is_number else is_same):
             if has_held:
                 self._report(row, held_at, held, int(self._held_quality[row]))
             return self._report(row, at, number, bits), has_held
         if not is_number:
             return at - start >= interval and self._report(row, at, number, bits), False
         slope = (number - base) / (at - start)
-        leaves = not (self._low[row] <= slope <= self._high[row] and math.isfinite(slope))
+        leaves = not self._low[row] <= slope <= self._high[row]
         if leaves:
             self._report(row, held_at, held, int(self._held_quality[row]))
             start, base = held_at, held

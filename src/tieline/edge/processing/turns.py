@@ -51,3 +51,12 @@ def wide_turns(index: Index) -> tuple[list[Index | slice], Index]:
     wide = [part for part in parts if len(part) >= WIDE]
     rest = np.concatenate([np.empty(0, np.intp), *parts[len(wide) :]])
     return list(wide), np.sort(rest)
+
+
+def by_row(index: Index) -> tuple[Index, list[tuple[int, int, int]]]:
+    """The places ordered by row, each row's in their order, and for each row there: the row, where its places begin and end."""
+    order = np.argsort(index, kind="stable")
+    ordered = index[order]
+    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    ends = np.append(starts[1:], len(index))
+    return order, list(zip(ordered[starts].tolist(), starts.tolist(), ends.tolist(), strict=True))
