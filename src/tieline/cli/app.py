@@ -106,7 +106,7 @@ def run(
     dmz_address: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="The DMZ's address, where not as in utility.toml.")
     ] = None,
-    bus_port: Annotated[int, typer.Option(hidden=True)] = 0,
+    bus_port: Annotated[list[int] | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run the folder: every role on this machine, or one role of it."""
     from tieline.cli.run import Role, run_role
@@ -124,7 +124,7 @@ def run(
         host=host,
         port=port,
         dmz_address=dmz_address,
-        bus_port=bus_port,
+        bus_ports=bus_port or [0],
     )
 
 

@@ -17,9 +17,9 @@ from tieline.security.identity import Credentials
 _DAY_S = 86_400
 
 
-def role_measures(place: Path, credentials: Credentials, server: Server) -> Sequence[Measure]:
+def role_measures(place: Path, credentials: Credentials, *servers: Server) -> Sequence[Measure]:
     """The measures of one role; `place` is its folder in the data directory."""
-    return (ProcessState(), lambda: disk_of(place), CertificateAge(credentials), lambda: server_state(server))
+    return (ProcessState(), lambda: disk_of(place), CertificateAge(credentials), lambda: server_state(*servers))
 
 
 class CertificateAge:
@@ -52,9 +52,9 @@ class CertificateAge:
         }
 
 
-def server_state(server: Server) -> Mapping[str, float]:
-    """How the role's bus server is; only the number of its restarts while it does not run."""
-    values = {"bus_restarts": float(server.restarts)}
+def server_state(*servers: Server) -> Mapping[str, float]:
+    """How the role's bus servers are together; only the number of their restarts while one does not run."""
+    values = {"bus_restarts": float(sum(server.restarts for server in servers))}
     with suppress(FileNotFoundError):
-        values["bus_memory_mb"] = memory_mb(server.pid)
+        values["bus_memory_mb"] = sum(memory_mb(server.pid) for server in servers)
     return values

@@ -5,7 +5,7 @@
 | site   | the site's bus server (child), gateway with its drivers, local (child) | edge-<site> |
 | local  | the site's own historian, live state and screen             | local-<site>       |
 | dmz    | the DMZ's bus server (child)                                | dmz                |
-| center | the center's bus server (child), historian, the web (child) | center, historian  |
+| center | the center's bus servers (children), historian, the web (child) | center, historian  |
 | web    | live state, REST, WebSocket, pages                          | web                |
 """
 
@@ -84,7 +84,7 @@ def run_role(
     host: str,
     port: int | None,
     dmz_address: str | None,
-    bus_port: int,
+    bus_ports: Sequence[int],
 ) -> None:
     """Runs the role until it is told to stop. Raises `TielineError` where it cannot."""
     utility = read_folder(folder)
@@ -105,7 +105,7 @@ def run_role(
             from tieline.cli.local import local_folder, run_local
 
             assert site is not None
-            body = partial(run_local, utility, data, site, bus_port, host, hmi_port)
+            body = partial(run_local, utility, data, site, bus_ports[0], host, hmi_port)
             place = local_folder(data, site)
         case Role.DMZ:
             body = partial(_dmz, utility, data, dmz)
@@ -114,7 +114,7 @@ def run_role(
             body = partial(_center, utility, data, dmz, host, hmi_port)
             place = data / "center"
         case Role.WEB:
-            body = partial(_web, utility, data, bus_port, host, hmi_port)
+            body = partial(_web, utility, data, bus_ports, host, hmi_port)
             place = data / "web"
         case Role.ALL:
             body = partial(_all, utility, data, host, hmi_port, ["--simulated"] if simulated else [])
@@ -238,9 +238,10 @@ async def _dmz(utility: Utility, data: Path, address: str) -> None:
 
 
 async def _center(utility: Utility, data: Path, dmz: str, host: str, hmi_port: int) -> None:
-    from tieline.bus import Server, connected, streams, subjects
-    from tieline.bus.configuration import for_center
+    from tieline.bus import connected, subjects
+    from tieline.bus.center import center_bus, ensure_center_stream
     from tieline.bus.links import answer_links
+    from tieline.cli.center_bus import take_rest
     from tieline.historian import Historian, HistorianServer, Retention
     from tieline.historian.connection import FILE_NAME
     from tieline.historian.ingest import IngestCounts, ingest
@@ -249,8 +250,7 @@ async def _center(utility: Utility, data: Path, dmz: str, host: str, hmi_port: i
     credentials = authority.credentials(subjects.CENTER_ROLE, hosts=LOOPBACK)
     historian_credentials = authority.credentials(subjects.HISTORIAN_ROLE)
     place = data / "center"
-    stream_mb = utility.center.stream_mb
-    configuration = for_center(credentials, place / "streams", dmz, stream_mb=stream_mb)
+    servers, stream_mb = utility.center.bus_servers, utility.center.stream_mb
     retention = Retention(
         lake_after_days=utility.retention.lake_after_days, delete_after_days=utility.retention.delete_after_days
     )
@@ -263,13 +263,15 @@ async def _center(utility: Utility, data: Path, dmz: str, host: str, hmi_port: i
         historian = stack.enter_context(await open_patiently(open_historian))
         historian.start_care()
         stack.enter_context(HistorianServer(historian))
-        server = await stack.enter_async_context(Server.running("center", place / "bus", configuration))
-        await stack.enter_async_context(renewing(authority, {credentials: server.reload, historian_credentials: None}))
-        client = await stack.enter_async_context(connected(server.port, credentials))
-        await streams.ensure_center_stream(client, stream_mb=stream_mb)
-        ingest_client = await stack.enter_async_context(connected(server.port, historian_credentials))
+        await take_rest(place, credentials, historian_credentials, historian, servers=servers, stream_mb=stream_mb)
+        bus = await stack.enter_async_context(center_bus(place, credentials, dmz, servers=servers, stream_mb=stream_mb))
+        await stack.enter_async_context(renewing(authority, {credentials: bus.reload, historian_credentials: None}))
+        client = await stack.enter_async_context(connected(bus.ports, credentials))
+        await ensure_center_stream(client, bus, stream_mb=stream_mb)
+        ingest_client = await stack.enter_async_context(connected(bus.ports, historian_credentials))
         common = ["run", str(utility.folder), "--data", str(data), "--web"]
-        web = Child("web", [*common, "--host", host, "--port", str(hmi_port), "--bus-port", str(server.port)])
+        bus_options = [word for port in bus.ports for word in ("--bus-port", str(port))]
+        web = Child("web", [*common, "--host", host, "--port", str(hmi_port), *bus_options])
         supervisor = await stack.enter_async_context(Supervisor([web]))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(ingest(ingest_client, historian, IngestCounts(), Backoff(random.random, cap_s=5.0)), name="ingest")
@@ -315,7 +317,7 @@ async def _keep_joined(client: Client, backfill_kbps: Mapping[str, int]) -> None
         await asyncio.sleep(JOIN_PERIOD_S)
 
 
-async def _web(utility: Utility, data: Path, bus_port: int, host: str, hmi_port: int) -> None:
+async def _web(utility: Utility, data: Path, bus_ports: Sequence[int], host: str, hmi_port: int) -> None:
     from tieline.bus import connected, subjects
     from tieline.historian import AsyncClient
     from tieline.scada import LiveState
@@ -330,7 +332,7 @@ async def _web(utility: Utility, data: Path, bus_port: int, host: str, hmi_port:
     async with (
         AsyncClient(historian_folder(data)) as historian,
         renewing(authority, {credentials: None}),
-        connected(bus_port, credentials) as client,
+        connected(bus_ports, credentials) as client,
     ):
         feed = Feed(client, live, clock)
         async with asyncio.TaskGroup() as tasks:
