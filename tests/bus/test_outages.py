@@ -8,17 +8,20 @@ import random
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bench.topology import Topology, running
-from tieline.bus import Server, connected, publish, streams, subjects
-from tieline.edge.outbox import Outbox
+from bench.topology import Topology, running, utility_of
+from tieline.bus import Server, connected, streams, subjects
+from tieline.bus.links import answer_links
+from tieline.config.site import ReportingSection
+from tieline.edge.forward import Forwarder
 from tieline.historian import Historian, query
 from tieline.historian.ingest import IngestCounts, ingest
-from tieline.io import Backoff
+from tieline.io import Backoff, SystemClock
 from tieline.model import Samples, UnavailableError
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
@@ -53,9 +56,27 @@ async def freeze(server: Server) -> None:
         os.kill(server.pid, signal.SIGCONT)
 
 
+async def keep_answering(topology: Topology) -> None:
+    """The center's part of the link."""
+    await answer_links(topology.center, ["north"], SystemClock().now_us)
+
+
+def forwarder_of(topology: Topology, newest: Callable[[], Samples]) -> Forwarder:
+    """The forwarder of the site, with small batches."""
+    site = utility_of(Path(), ["north"]).sites[0]
+    reporting = ReportingSection(batch_samples=20, batch_age_s=0.01, max_silence_s=60.0)
+    clock = SystemClock()
+    return Forwarder(replace(site, reporting=reporting), topology.edge, newest, clock=clock, rng=random.Random(1))
+
+
+async def forward(forwarder: Forwarder) -> None:
+    async with forwarder.running():
+        await asyncio.Event().wait()
+
+
 async def test_every_acknowledged_sample_is_committed_once_while_every_server_dies(tmp_path: Path) -> None:
     async with running(tmp_path) as topology:
-        outbox = Outbox("north", batch_samples=20, batch_age_s=0.005, memory_samples=1_000_000, rng=random.Random(1))
+        forwarder = forwarder_of(topology, lambda: Samples.empty())
         counts = IngestCounts()
         written = 0
 
@@ -63,7 +84,7 @@ async def test_every_acknowledged_sample_is_committed_once_while_every_server_di
             nonlocal written
             while True:
                 number = np.arange(written, written + 20)
-                outbox.add(Samples.of(number % 50, number, number))
+                forwarder.add(Samples.of(number % 50, number, number))
                 written += 20
                 await asyncio.sleep(0.005)
 
@@ -74,8 +95,8 @@ async def test_every_acknowledged_sample_is_committed_once_while_every_server_di
                 await ingest(client, historian, counts, Backoff(random.random))
 
         with Historian.open(tmp_path / "historian.duckdb", lake=tmp_path / "lake") as historian:
-            publishing = asyncio.create_task(outbox.run(lambda batch: publish(topology.edge, batch)))
-            joining = asyncio.create_task(keep_joining(topology))
+            publishing = asyncio.create_task(forward(forwarder))
+            beside = [asyncio.create_task(keep_joining(topology)), asyncio.create_task(keep_answering(topology))]
             measuring = asyncio.create_task(measure())
             taking = asyncio.create_task(committed(historian))
             await until(lambda: counts.samples > 1_000)
@@ -89,18 +110,18 @@ async def test_every_acknowledged_sample_is_committed_once_while_every_server_di
             await kill(topology.center_server)
             await kill(topology.dmz_server)
             measuring.cancel()
-            outbox.close()
             async with asyncio.timeout(60):
-                await publishing
-            assert outbox.conflated == 0
+                await forwarder.settle()
+            assert forwarder.counts.conflated == 0
+            assert sum(forwarder.counts.dropped_samples.values()) == 0
             try:
                 await until(lambda: counts.samples >= written or taking.done(), within_s=90)
             except TimeoutError:
                 pytest.fail(f"{counts} of {written} samples; at the site: {await streams.held_at_site(topology.edge)} batches")
             finally:
-                for task in (joining, taking):
+                for task in (publishing, *beside, taking):
                     task.cancel()
-                await asyncio.wait([joining, taking])
+                await asyncio.wait([publishing, *beside, taking])
         answer = query_all(tmp_path)
     assert len(answer) == written, f"{counts}"
     assert np.array_equal(answer, np.arange(written))

@@ -152,6 +152,7 @@ class Forwarder:
                 yield
             finally:
                 self._outbox.close()
+                self._spool.close()
                 await asyncio.wait([storing], timeout=FLUSH_TIMEOUT_S)
                 for task in (storing, *beside):
                     task.cancel()

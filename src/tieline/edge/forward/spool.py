@@ -96,13 +96,14 @@ class Spool:
         self._held: Counter[str] = Counter()
         """Bytes by stream, at the most."""
         self._free: float = float("inf")
-        """Bytes on the disk that are free, about."""
+        """Bytes on the disk that are free."""
         self._credit = 0
         """Bytes that were dropped while the disk was short, and that may be stored in their place."""
         self._dropping: Dropped | None = None
         self._making_room = asyncio.Lock()
         self._failed_since_s: float | None = None
         self._restarted_s = float("-inf")
+        self._is_closed = False
 
     async def store(self, batch: Batch) -> None:
         """Stores a batch; returns when it is on disk. Raises `UnavailableError` where that is not certain."""
@@ -112,7 +113,6 @@ class Spool:
             async with self._making_room:
                 await self._make_space(stream, size)
                 self._held[stream] += size
-                self._free -= size
             try:
                 await publish(self._client, batch, payload=payload, timeout_s=ACKNOWLEDGE_TIMEOUT_S)
             except FullError:
@@ -127,9 +127,13 @@ class Spool:
                 return
         raise UnavailableError("the stream stays full")
 
+    def close(self) -> None:
+        """`watch` returns within a second; merely to cancel it is not enough, because nats-py's requests may swallow that."""
+        self._is_closed = True
+
     async def watch(self) -> None:
-        """Looks at streams and disk once a second, until cancelled; brings the server back where it has stopped storing."""
-        while True:
+        """Looks at streams and disk once a second, until closed; brings the server back where it has stopped storing."""
+        while not self._is_closed:
             try:
                 await self._look()
             except UnavailableError as error:
@@ -184,8 +188,6 @@ class Spool:
         await self._spare_the_disk(size, self._reserve // 4 if is_event else self._reserve, for_events=is_event)
 
     async def _spare_the_disk(self, size: int, reserve: int, *, for_events: bool) -> None:
-        if self._free - size >= reserve:
-            return
         self._look_at_disk()
         while self._free - size < reserve and self.make_room():
             self._look_at_disk()
