@@ -34,7 +34,7 @@ def for_site(site: str, credentials: Credentials, store: Path, dmz: str, *, spoo
     gateway = _user(subjects.edge_role(site), publish=[*own, *_REPLIES], subscribe=["_INBOX.>"])
     local = _user(
         subjects.local_role(site),
-        publish=[*_committing(subjects.LOCAL_STREAM), *_watching(subjects.LOCAL_STREAM), subjects.local_batches(site), *_REPLIES],
+        publish=[*_committing(subjects.LOCAL_STREAM), *_watching(subjects.LOCAL_STREAM), subjects.local_found(site), *_REPLIES],
         subscribe=["_INBOX.>", subjects.health(site), subjects.fetch(site)],
     )
     return {
@@ -111,7 +111,7 @@ def for_center(credentials: Credentials, store: Path, dmz: str | None, *, stream
             publish=[*_watching(subjects.CENTER_STREAM), subjects.EVERY_CENTER_BATCH],
             subscribe=["_INBOX.>", subjects.EVERY_HEALTH],
         ),
-        _user(subjects.FETCH_ROLE, publish=[subjects.EVERY_FETCH], subscribe=["_INBOX.>"]),
+        _user(subjects.FETCH_ROLE, publish=[subjects.EVERY_FETCH, subjects.EVERY_CENTER_BATCH], subscribe=["_INBOX.>"]),
     ]
     return {
         **_server("center", credentials),

@@ -105,6 +105,8 @@ class Health(msgspec.Struct, frozen=True):
     """Of them, batches measured while the center could not be reached."""
     dropped: int = 0
     """Samples given up because the disk was full."""
+    values: dict[str, float] = {}
+    """The own points, by their names, of a role that has no stream to put samples on."""
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -23,6 +23,7 @@ from nats.errors import Error, NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 
 from tieline.bus import subjects
+from tieline.config.own_points import ROLES
 from tieline.model import UnavailableError
 
 MOST_ON_THE_WAY = 500
@@ -96,7 +97,7 @@ async def ensure_local_stream(client: Client, site: str) -> None:
         client,
         {
             "name": subjects.LOCAL_STREAM,
-            "subjects": [subjects.local_batches(site)],
+            "subjects": [subjects.local_batches(site), subjects.local_found(site)],
             "retention": "limits",
             "storage": "file",
             "discard": "old",
@@ -113,7 +114,7 @@ async def ensure_center_stream(client: Client, *, stream_mb: int, replicas: int 
     """The center's stream and the historian's place in it, on so many servers; sites are joined to it one by one."""
     described = {
         "name": subjects.CENTER_STREAM,
-        "subjects": [subjects.EVERY_CENTER_BATCH],
+        "subjects": [subjects.EVERY_CENTER_BATCH, *map(subjects.batches, ROLES)],
         "retention": "interest",
         "storage": "file",
         "discard": "new",

@@ -59,6 +59,11 @@ def local_batches(site: str) -> str:
     return f"local.{site}.batch"
 
 
+def local_found(site: str) -> str:
+    """Where a site's own screen publishes what it has found out by itself."""
+    return f"local.{site}.found"
+
+
 def fetch(site: str) -> str:
     """Where a site is asked for samples that it has kept."""
     return f"fetch.{site}"

@@ -151,6 +151,27 @@ def query(
     run(sql, data, output, file)
 
 
+@app.command(context_settings={"ignore_unknown_options": True})  # -2h is a time
+def fetch(
+    site: Annotated[str, typer.Argument(metavar="SITE", help="The site that has kept them.")],
+    points: Annotated[str, typer.Argument(metavar="POINTS", help="As device/name, with * and ?; separated by commas.")],
+    start: Annotated[str, typer.Argument(metavar="FROM", help="ISO 8601, or relative like -2h.")],
+    end: Annotated[str, typer.Argument(metavar="TO", help="Like FROM; or now.")] = "now",
+    data: Data = DEFAULT_DATA,
+    output: Annotated[
+        str | None, typer.Option("--format", help="table, csv, json, parquet or arrow; the table where left out.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Write there instead of to standard output.")
+    ] = None,
+    store: Annotated[bool, typer.Option("--store", help="Put what the center does not have yet into its historian.")] = False,
+) -> None:
+    """Bring samples that a site has kept to the center."""
+    from tieline.cli.fetch import run
+
+    run(site, points, start, end, data, output, file, store=store)
+
+
 @app.command()
 def example(target: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet.")]) -> None:
     """Write the example utility to a folder of your own, to look at and to change."""

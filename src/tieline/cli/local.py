@@ -82,7 +82,8 @@ async def run_local(utility: Utility, data: Path, site: str, bus_port: int, host
             clock,
             stream=subjects.LOCAL_STREAM,
             batches=(subjects.local_batches(site),),
-            found=subjects.local_batches,
+            found=subjects.local_found,
+            only_new=True,
         )
         async with asyncio.TaskGroup() as tasks:
             app = create_app(own, live, asker, local_site=site)

@@ -25,11 +25,20 @@ def run(sql: str, data: Path, output: str, file: Path | None) -> None:
     from tieline.cli.run import historian_folder
     from tieline.historian import query
 
+    check_format(output, file)
+    write_answer(query(historian_folder(data), sql), output, file)
+
+
+def check_format(output: str, file: Path | None) -> None:
+    """Raises `ConfigError` where there is no such format, or it is not for a terminal."""
     if output not in FORMATS:
         raise ConfigError(f"there is no format {output!r}; write one of {', '.join(FORMATS)}")
     if file is None and output in {"parquet", "arrow"} and sys.stdout.isatty():
         raise ConfigError(f"{output} is not for a terminal; add --output FILE, or redirect")
-    answer = query(historian_folder(data), sql)
+
+
+def write_answer(answer: pa.RecordBatchReader, output: str, file: Path | None) -> None:
+    """Writes an answer, as it comes, to a file or to standard output; a file is there as a whole or not at all."""
     with _target(file) as sink:
         try:
             _WRITERS[output](answer, sink)

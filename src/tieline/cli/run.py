@@ -223,8 +223,10 @@ async def _keep_local(child: Child) -> None:
 
 
 async def _dmz(utility: Utility, data: Path, address: str) -> None:
-    from tieline.bus import Server, subjects
+    from tieline.bus import Server, connected, subjects
     from tieline.bus.configuration import for_dmz
+    from tieline.cli.own_state import role_measures
+    from tieline.cli.role_state import keep_dmz_state
 
     host, _, port = address.rpartition(":")
     authority = open_authority(data)
@@ -234,7 +236,8 @@ async def _dmz(utility: Utility, data: Path, address: str) -> None:
         renewing(authority, {credentials: server.reload}),
     ):
         log.info("dmz runs", address=address)
-        await asyncio.Event().wait()
+        async with connected(server.port, credentials) as client:
+            await keep_dmz_state(utility, client, SystemClock(), role_measures(data / "dmz", credentials, server))
 
 
 async def _center(utility: Utility, data: Path, dmz: str, host: str, hmi_port: int) -> None:
@@ -242,10 +245,13 @@ async def _center(utility: Utility, data: Path, dmz: str, host: str, hmi_port: i
     from tieline.bus.center import center_bus, ensure_center_stream
     from tieline.bus.links import answer_links
     from tieline.cli.center_bus import take_rest
+    from tieline.cli.own_state import role_measures
+    from tieline.cli.role_state import CommitDelay, ingest_measures, keep_center_state
     from tieline.historian import Historian, HistorianServer, Retention
     from tieline.historian.connection import FILE_NAME
     from tieline.historian.ingest import IngestCounts, ingest
 
+    clock = SystemClock()
     authority = open_authority(data)
     credentials = authority.credentials(subjects.CENTER_ROLE, hosts=LOOPBACK)
     historian_credentials = authority.credentials(subjects.HISTORIAN_ROLE)
@@ -274,11 +280,14 @@ async def _center(utility: Utility, data: Path, dmz: str, host: str, hmi_port: i
         web = Child("web", [*common, "--host", host, "--port", str(hmi_port), *bus_options])
         supervisor = await stack.enter_async_context(Supervisor([web]))
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(ingest(ingest_client, historian, IngestCounts(), Backoff(random.random, cap_s=5.0)), name="ingest")
+            counts, backoff, delay = IngestCounts(), Backoff(random.random, cap_s=5.0), CommitDelay(clock.now_us)
+            tasks.create_task(ingest(ingest_client, historian, counts, backoff, on_commit=delay.take), name="ingest")
+            measures = [*role_measures(place, credentials, *bus.servers), *ingest_measures(counts, historian.path)]
+            tasks.create_task(keep_center_state(utility, client, clock, [delay, *measures]), name="own state")
             tasks.create_task(supervisor.forever(), name="keep web")
             limits = {site.name: site.spool.backfill_kbps for site in utility.sites}
             tasks.create_task(_keep_joined(client, limits), name="join sites")
-            tasks.create_task(answer_links(client, limits, SystemClock().now_us), name="answer sites")
+            tasks.create_task(answer_links(client, limits, clock.now_us), name="answer sites")
 
 
 async def open_patiently(open_historian: Callable[[], Historian]) -> Historian:

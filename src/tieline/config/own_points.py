@@ -98,7 +98,6 @@ AT_CENTER = (
     _analog("historian_mb", 10, "The historian's file"),
     _counter("batches_repeated", "Batches that came twice and were stored once"),
     _counter("batches_unreadable", "Messages that were no batches"),
-    _analog("sites_joined", 0, "Sites whose stream the center takes"),
 )
 
 _UNITS = {

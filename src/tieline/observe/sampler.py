@@ -36,9 +36,9 @@ class Sampler:
         self._put: dict[str, tuple[float, float]] = {}
         self._is_failing = False
 
-    def add(self, measure: Measure) -> None:
-        """Asks this one too whenever it samples."""
-        self._measures.append(measure)
+    def add(self, *measures: Measure) -> None:
+        """Asks these too whenever it samples."""
+        self._measures += measures
 
     def put(self, values: Mapping[str, float]) -> None:
         """Values that come by themselves; each holds for five seconds."""

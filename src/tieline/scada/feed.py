@@ -17,7 +17,7 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
-from nats.js.api import ConsumerConfig
+from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from tieline.bus import Health, decode_batch, decode_health, publish, subjects
 from tieline.model import Batch, Event, RemoteError, Samples, UnavailableError
@@ -44,8 +44,13 @@ class Feed:
         stream: str = subjects.CENTER_STREAM,
         batches: Sequence[str] = (subjects.EVERY_BATCH, subjects.EVERY_SITE_EVENT),
         found: Callable[[str], str] = subjects.center_batches,
+        only_new: bool = False,
     ) -> None:
-        """Follows the batches of these subjects in the stream; `found` gives, for a site, where its found events go."""
+        """Follows the batches of these subjects in the stream; `found` gives, for a site, where its found events go.
+
+        With `only_new`, what the stream holds already is left to the seed of `run`: it keeps much that is committed for long.
+        """
+        self._policy = DeliverPolicy.NEW if only_new else DeliverPolicy.ALL
         self._client = client
         self._live = live
         self._clock = clock
@@ -79,7 +84,7 @@ class Feed:
             subject,
             stream=self._stream,
             ordered_consumer=True,
-            config=ConsumerConfig(inactive_threshold=10.0),
+            config=ConsumerConfig(inactive_threshold=10.0, deliver_policy=self._policy),
             cb=self._on_batch,
             pending_bytes_limit=_PENDING_BYTES,
         )

@@ -33,10 +33,7 @@ class GatewayState:
         self._taken = 0
         self.sampler = Sampler(site.own_points, clock.now_us, clock.monotonic)
         self._lag = LoopLag()
-        self.sampler.add(self._lag)
-        for measure in measures:
-            self.sampler.add(measure)
-        self.sampler.add(Rate("samples_in_per_s", lambda: self._taken, clock.monotonic))
+        self.sampler.add(self._lag, Rate("samples_in_per_s", lambda: self._taken, clock.monotonic), *measures)
 
     def take(self, samples: Samples) -> None:
         """Counts what came out of processing."""
@@ -44,10 +41,12 @@ class GatewayState:
 
     def watch(self, drivers: Sequence[Driver], forwarder: Forwarder) -> None:
         """From now on says how these are."""
-        self.sampler.add(lambda: device_state(drivers))
-        self.sampler.add(lambda: forward_state(forwarder, self._site.spool.mb))
-        self.sampler.add(lambda: link_state(forwarder.link))
-        self.sampler.add(Rate("samples_out_per_s", lambda: forwarder.counts.samples, self._clock.monotonic))
+        self.sampler.add(
+            lambda: device_state(drivers),
+            lambda: forward_state(forwarder, self._site.spool.mb),
+            lambda: link_state(forwarder.link),
+            Rate("samples_out_per_s", lambda: forwarder.counts.samples, self._clock.monotonic),
+        )
 
     async def run(self, on_samples: Callable[[Samples], None]) -> None:
         """Samples until cancelled; `on_samples` is where the gateway takes samples."""
