@@ -44,6 +44,7 @@ def local_folder(data: Path, site: str) -> Path:
 async def run_local(utility: Utility, data: Path, site: str, bus_port: int, host: str, hmi_port: int) -> None:
     """Runs until cancelled. Raises `UnavailableError` where the screen's port cannot be had."""
     from tieline.bus import connected, subjects
+    from tieline.cli.renewing import renewing
     from tieline.historian import FILE_NAME, AsyncClient, Historian, HistorianServer, Retention
     from tieline.historian.fetching import answer_questions
     from tieline.scada import LiveState
@@ -68,13 +69,15 @@ async def run_local(utility: Utility, data: Path, site: str, bus_port: int, host
         seal_rows=SEAL_ROWS,
         memory_mb=section.memory_mb,
     )
-    credentials = open_authority(data).credentials(subjects.local_role(site))
+    authority = open_authority(data)
+    credentials = authority.credentials(subjects.local_role(site))
     live = LiveState(own.points, sites=[site], started=clock())
     async with AsyncExitStack() as stack:
         historian = stack.enter_context(await open_patiently(open_historian))
         historian.start_care()
         stack.enter_context(HistorianServer(historian))
         asker = await stack.enter_async_context(AsyncClient(folder))
+        await stack.enter_async_context(renewing(authority, {credentials: None}))
         client = await stack.enter_async_context(connected(bus_port, credentials))
         feed = Feed(
             client,
