@@ -98,12 +98,14 @@ class Calculations:
             return Samples.empty()
         if not wanted.all():
             rows, samples = rows[wanted], samples.take(wanted)
-        return self._pass(rows, samples, None)
+        with np.errstate(all="ignore"):  # what is no number becomes invalid
+            return self._pass(rows, samples, None)
 
     def tick(self, now: Now) -> Samples:
         """The results that are due because time has passed, and those that follow from them."""
         self._now_us = now.utc_us
-        return self._pass(np.empty(0, np.intp), Samples.empty(), now)
+        with np.errstate(all="ignore"):
+            return self._pass(np.empty(0, np.intp), Samples.empty(), now)
 
     def _pass(self, rows: Index, samples: Samples, now: Now | None) -> Samples:
         """Through all levels; results of one are among what the next ones take."""

@@ -117,8 +117,7 @@ class Demands(Part):
         ends = self._end[which]
         counts = (ends > (end - span)[:, None]) & (ends <= end[:, None])
         usable = np.where(counts, self._usable[which], 0).sum(axis=1)
-        with np.errstate(all="ignore"):
-            value = np.where(counts, self._energy[which], 0.0).sum(axis=1) / usable
+        value = np.where(counts, self._energy[which], 0.0).sum(axis=1) / usable
         share = np.where(counts, self._good[which], 0).sum(axis=1) / span
         bits = np.bitwise_or.reduce(np.where(counts, self._bits[which], 0).astype(np.uint16), axis=1)
         quality = np.where(share >= self._good_share[which], 0, bits | INACCURATE).astype(np.uint16)

@@ -18,7 +18,7 @@ from tieline.edge.processing.calculations.fanout import Index
 from tieline.edge.processing.calculations.following import NEVER, Arrivals, before, lasts, running_totals
 from tieline.edge.processing.calculations.integration import SIGN, mean_of
 from tieline.edge.processing.calculations.part import Part
-from tieline.edge.processing.calculations.quality import accumulated, is_usable
+from tieline.edge.processing.calculations.quality import accumulated, checked, is_usable
 from tieline.edge.processing.calculations.windows import HOUR_US
 from tieline.model import Now, Samples
 
@@ -56,21 +56,24 @@ class Energies(Part):
         if not len(which):
             return Samples.empty()
         usable = is_usable(came.value, came.quality)
-        value = np.where(usable, came.value, np.nan)
+        power = np.where(usable, came.value, np.nan)
         time_before = before(came.time, first, self._arrivals.time[which[first]])
-        value_before = before(value, first, self._value[which[first]])
+        value_before = before(power, first, self._value[which[first]])
         is_first = time_before == NEVER
         span = came.time - np.where(is_first, came.time, time_before)
         stopped = (time_before <= self._stopped_us) & (came.time - max(self._stopped_us, 0) > memory.RESTART_US)
-        other_end = np.where(self._is_linear[which], value, value_before)
+        other_end = np.where(self._is_linear[which], power, value_before)
         is_known = np.isfinite(value_before) & np.isfinite(other_end) & (span >= 0) & (span <= self._gap[which]) & ~stopped
-        step = np.where(is_known, mean_of(value_before, other_end, self._sign[which]) * span / HOUR_US, 0.0)
+        step = mean_of(value_before, other_end, self._sign[which]) * span / HOUR_US
+        is_known &= np.isfinite(step)
+        step = np.where(is_known, step, 0.0)
         total = running_totals(first, self._total[which[first]], step)
         last = lasts(first, len(which))
         self._arrivals.time[which[last]] = came.time[last]
-        self._value[which[last]], self._total[which[last]] = value[last], total[last]
+        self._value[which[last]], self._total[which[last]] = power[last], total[last]
         quality = accumulated(came.quality, usable, ~is_known & ~is_first & (span != 0))
-        return Samples(self._id[which], came.time, total * self._scale[which], quality)
+        value, quality = checked(total * self._scale[which], quality)
+        return Samples(self._id[which], came.time, value, quality)
 
     def tick(self, now: Now) -> Samples:
         """Nothing: a sample has to come."""

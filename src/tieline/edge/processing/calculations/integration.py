@@ -15,8 +15,7 @@ def mean_of(start: Floats, end: Floats, sign: npt.NDArray[np.int8]) -> Floats:
     """Over a straight line from `start` to `end`: where it crosses zero, its positive part is a triangle."""
     one, other = start * sign, end * sign
     low, high = np.minimum(one, other), np.maximum(one, other)
-    with np.errstate(all="ignore"):
-        triangle = high**2 / (2 * (high - low))
+    triangle = high**2 / (2 * (high - low))
     directed = np.where(low >= 0, (one + other) / 2, np.where(high <= 0, 0.0, triangle))
     found: Floats = np.where(sign == 0, (start + end) / 2, directed)
     return found

@@ -56,20 +56,19 @@ class Members(Part):
 
     def _value(self, moments: Moments, usable: Mask, count: Index) -> Floats:
         which, first = moments.calculation, moments.first
-        with np.errstate(all="ignore"):
-            total = np.add.reduceat(np.where(usable, moments.value * self._sign[moments.slot], 0.0), first)
-            value = total
-            for name, chosen in self._is.items():
-                match name:
-                    case "mean":
-                        found = total / np.maximum(count, 1)
-                    case "min":
-                        found = np.minimum.reduceat(np.where(usable, moments.value, np.inf), first)
-                    case "max":
-                        found = np.maximum.reduceat(np.where(usable, moments.value, -np.inf), first)
-                    case _:
-                        continue
-                value = np.where(chosen[which], found, value)
+        total = np.add.reduceat(np.where(usable, moments.value * self._sign[moments.slot], 0.0), first)
+        value = total
+        for name, chosen in self._is.items():
+            match name:
+                case "mean":
+                    found = total / np.maximum(count, 1)
+                case "min":
+                    found = np.minimum.reduceat(np.where(usable, moments.value, np.inf), first)
+                case "max":
+                    found = np.maximum.reduceat(np.where(usable, moments.value, -np.inf), first)
+                case _:
+                    continue
+            value = np.where(chosen[which], found, value)
         return value
 
 

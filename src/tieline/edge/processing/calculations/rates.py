@@ -53,8 +53,7 @@ class Rates(Part):
         step = np.where(self._may_fall[which], value - value_before, risen)
         span = came.time - np.where(time_before == NEVER, came.time, time_before)
         is_unknown = np.isnan(value_before) | np.isnan(value) | (is_reset & ~self._may_fall[which]) | (span < 0)
-        with np.errstate(all="ignore"):
-            rate = step / (span / 1e6) * self._scale[which]
+        rate = step / (span / 1e6) * self._scale[which]
         quality = np.where(is_unknown, worsened(quality, np.full_like(quality, INVALID)), quality)
         rate, quality = checked(rate, quality)
         is_first_ever = time_before == NEVER

@@ -100,8 +100,7 @@ class _Alike:
             return Samples.empty()
         columns = moments.value.reshape(len(moments.first), -1)
         given = {role: columns[:, 3 * place : 3 * place + 3] for place, role in enumerate(self._roles)}
-        with np.errstate(all="ignore"):
-            value = self._shown(given) * self._scale[moments.calculation]
+        value = self._shown(given) * self._scale[moments.calculation]
         quality = combined(moments.quality, moments.first)
         usable = np.logical_and.reduceat(is_usable(moments.value, moments.quality), moments.first)
         quality = np.where(usable, quality, worsened(quality, np.full_like(quality, INVALID)))

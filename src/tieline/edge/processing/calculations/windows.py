@@ -72,28 +72,27 @@ class Windows(Part):
 def aggregate_of(name: str, closed: Closed) -> Floats:
     """One aggregate of windows; NaN where there is none."""
     sums = closed.sums
-    with np.errstate(all="ignore"):
-        mean = sums["integral"] / sums["usable_us"]
-        found: Any
-        match name:
-            case "mean":
-                found = mean
-            case "integral":
-                found = np.where(sums["usable_us"] > 0, sums["integral"] / HOUR_US, np.nan)
-            case "standard_deviation":
-                found = np.sqrt(np.maximum(sums["square"] / sums["usable_us"] - mean**2, 0))
-            case "range":
-                found = sums["max"] - sums["min"]
-            case "first":
-                found = np.where(np.isnan(sums["first"]), closed.at_begin, sums["first"])
-            case "last":
-                found = np.where(np.isnan(sums["last"]), closed.at_begin, sums["last"])
-            case "difference":
-                found = closed.value - closed.at_begin
-            case "counter_delta":
-                found = sums["risen"]
-            case _:
-                found = sums[name]
+    mean = sums["integral"] / sums["usable_us"]
+    found: Any
+    match name:
+        case "mean":
+            found = mean
+        case "integral":
+            found = np.where(sums["usable_us"] > 0, sums["integral"] / HOUR_US, np.nan)
+        case "standard_deviation":
+            found = np.sqrt(np.maximum(sums["square"] / sums["usable_us"] - mean**2, 0))
+        case "range":
+            found = sums["max"] - sums["min"]
+        case "first":
+            found = np.where(np.isnan(sums["first"]), closed.at_begin, sums["first"])
+        case "last":
+            found = np.where(np.isnan(sums["last"]), closed.at_begin, sums["last"])
+        case "difference":
+            found = closed.value - closed.at_begin
+        case "counter_delta":
+            found = sums["risen"]
+        case _:
+            found = sums[name]
     return np.asarray(found, np.float64)
 
 
