@@ -15,11 +15,7 @@ def turns(index: Index) -> list[Index | slice]:
     """
     if is_once(index):
         return [slice(None)]
-    order = np.argsort(index, kind="stable")
-    ordered = index[order]
-    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-    rank = np.empty(len(index), dtype=np.intp)
-    rank[order] = np.arange(len(ordered)) - np.repeat(starts, np.diff(starts, append=len(ordered)))
+    rank = _ranks(index)
     by_rank = np.argsort(rank, kind="stable")
     return list(np.split(by_rank, np.flatnonzero(np.diff(rank[by_rank])) + 1))
 
@@ -47,10 +43,12 @@ def wide_turns(index: Index) -> tuple[list[Index | slice], Index]:
     """
     if is_once(index):
         return [slice(None)], np.empty(0, np.intp)
-    parts = [part for part in turns(index) if not isinstance(part, slice)]
-    wide = [part for part in parts if len(part) >= WIDE]
-    rest = np.concatenate([np.empty(0, np.intp), *parts[len(wide) :]])
-    return list(wide), np.sort(rest)
+    rank = _ranks(index)
+    widths = np.bincount(rank)  # a turn is never wider than the one before
+    ends = np.cumsum(widths[widths >= WIDE])
+    by_rank = np.argsort(rank, kind="stable")
+    *wide, rest = np.split(by_rank, ends)
+    return wide, np.sort(rest)
 
 
 def by_row(index: Index) -> tuple[Index, list[tuple[int, int, int]]]:
@@ -60,3 +58,13 @@ def by_row(index: Index) -> tuple[Index, list[tuple[int, int, int]]]:
     starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
     ends = np.append(starts[1:], len(index))
     return order, list(zip(ordered[starts].tolist(), starts.tolist(), ends.tolist(), strict=True))
+
+
+def _ranks(index: Index) -> Index:
+    """How often each number was there before."""
+    order = np.argsort(index, kind="stable")
+    ordered = index[order]
+    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    rank = np.empty(len(index), dtype=np.intp)
+    rank[order] = np.arange(len(ordered)) - np.repeat(starts, np.diff(starts, append=len(ordered)))
+    return rank
