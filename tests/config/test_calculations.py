@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 
-from tieline.config import Finding, read_folder
+from tieline.config import Finding, calculation_sections, read_folder
 from tieline.config.calculation_units import factor, over_an_hour
 from tieline.config.calculations import Calculation
 from tieline.model import PointKind
@@ -273,3 +275,38 @@ def test_units_are_converted_where_they_measure_the_same() -> None:
     assert factor("kW", "kvar") is None
     assert factor("furlong", "V") is None
     assert [over_an_hour(unit) for unit in ("MW", "kvar", "A", "", "bar")] == ["MWh", "kvarh", "Ah", "", "bar·h"]
+
+
+def words_of(model: type[BaseModel], name: str) -> tuple[str, ...]:
+    """What a key may be."""
+    return get_args(model.model_fields[name].annotation) if name in model.model_fields else ()
+
+
+PAGE = (Path(__file__).parents[2] / "docs/reference/calculations.md").read_text()
+MODELS = get_args(calculation_sections.Settings)
+
+
+@pytest.mark.parametrize("key", sorted({name for model in MODELS for name in model.model_fields}))
+def test_every_key_of_a_calculation_is_documented(key: str) -> None:
+    assert f"`{key}`" in PAGE
+
+
+@pytest.mark.parametrize(
+    "word",
+    sorted({word for model in MODELS for name in ("function", "show", "aggregate") for word in words_of(model, name)}),
+)
+def test_every_function_is_documented(word: str) -> None:
+    assert f"`{word}`" in PAGE or f"`{word[-3:]}`" in PAGE
+
+
+def test_the_example_of_the_page_is_right(tmp_path: Path) -> None:
+    example = PAGE.partition("```toml\n")[2].partition("```")[0]
+    devices = "".join(
+        DEVICES.replace('"m"', f'"{name}"').replace("10.1.1.11", f"10.1.1.{20 + number}")
+        for number, name in enumerate(("meter-1", "meter-2", "feeder-1", "rtu-1"))
+    )
+    points = "name,kind,unit,table,address,type,poll\np,analog,MW,input_register,0,float32,normal\n"
+    points += "q,analog,Mvar,input_register,2,float32,normal\ncb,binary,,discrete_input,0,,normal\n"
+    lists = {f"sites/alpha/points/{name}.csv": points for name in ("meter-1", "meter-2", "feeder-1", "rtu-1")}
+    site = read_folder(write(tmp_path, {"utility.toml": UTILITY, SITE: devices + example, **lists})).site("alpha")
+    assert [len(calculation.inputs) for calculation in site.calculations] == [3, 1, 3]
