@@ -62,6 +62,20 @@ def _kill_bus(*names: str) -> Callable[[Rig, float], None]:
     return happen
 
 
+def _kill_leader(rig: Rig, _lasts_s: float) -> None:
+    os.kill(rig.leader_of_center(), signal.SIGKILL)
+
+
+def _end_certificates(rig: Rig, lasts_s: float) -> None:
+    """All connections of the WAN are made anew when no certificate of the beginning is valid any more."""
+    time.sleep(max(0.0, rig.certificate_wait_s()))
+    for wan in (rig.wan, rig.center_wan):
+        wan.set("cut")
+    time.sleep(lasts_s)
+    for wan in (rig.wan, rig.center_wan):
+        wan.set("up")
+
+
 def _kill_devices(rig: Rig, _lasts_s: float) -> None:
     line = rig.journal.read().lines
     time.sleep(_EXCUSED_S)
@@ -121,12 +135,13 @@ FAULTS: Sequence[Fault] = (
     Fault("edge's bus server killed", _kill_bus("site-north")),
     Fault("DMZ killed", _kill("dmz")),
     Fault("center killed (historian)", _kill("center")),
-    Fault("center's bus server killed", _kill_bus("center")),
+    Fault("leader of the center's bus killed", _kill_leader),
     Fault("devices frozen", _freeze_devices, 4.0),
     Fault("devices killed", _kill_devices),
     Fault("edge's disk full", _fill_disk, 4.0, _no_small_disk),
     Fault("edge's clock steps ahead", _step_clock(90), 3.0, _no_faketime),
     Fault("edge's clock steps back", _step_clock(0), 3.0, _no_faketime),
+    Fault("certificates ended and renewed", _end_certificates, 1.0),
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -9,17 +11,23 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Self
+
+from cryptography import x509
 
 from tests.resilience.truth import Journal
 from tests.resilience.utility import SITES, write_folder, write_recording
 from tests.resilience.wan import Relay
+from tieline.bus import connected, streams, subjects
 from tieline.cli.run import free_port, issue_all
 from tieline.config import read_folder
 from tieline.historian import query
 from tieline.model import UnavailableError
+from tieline.security.identity import Authority
 
 RESTART_S = 1.0
 _POLL_S = 0.1
@@ -93,8 +101,10 @@ class Rig:
         center: str = "",
         small_disk: Path | None = None,
         faketime: Path | None = None,
+        certificate_life_s: float | None = None,
     ) -> None:
         """`seconds` is how long the devices change at the most; north keeps its data on the small disk and has a clock that can be set."""
+        self._certificate_life_s = certificate_life_s
         self.place = place
         self.data = place / "data"
         self.folder = place / "utility"
@@ -132,7 +142,11 @@ class Rig:
 
     def __enter__(self) -> Self:
         self.data.mkdir(parents=True, exist_ok=True)
+        if self._certificate_life_s is not None:
+            (self.data / "authority").mkdir(mode=0o700)
+            (self.data / "authority" / "life").write_text(f"{self._certificate_life_s:g}\n")
         issue_all(read_folder(self.folder), self.data)
+        self.first_certificates_end = self._certificates_end()
         for role in self.roles.values():
             role.start()
         self._keeper.start()
@@ -173,6 +187,35 @@ class Rig:
                 found.append(pid)
         return found
 
+    def certificate_wait_s(self) -> float:
+        """How long until no certificate of the beginning is valid any more."""
+        return (self.first_certificates_end - datetime.now(UTC)).total_seconds()
+
+    def _certificates_end(self) -> datetime:
+        files = (self.data / "authority" / "roles").glob("*.crt")
+        return max(x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc for file in files)
+
+    def leader_of_center(self) -> int:
+        """The process id of the bus server that leads the center's stream."""
+        name = asyncio.run(self._leader())
+        folder = self.data / "center" / name.replace("center", "bus")
+        for pid in self.children("center", "nats-server"):
+            if str(folder / "nats-server.json").encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return pid
+        raise LookupError(f"{name} does not run")
+
+    async def _leader(self) -> str:
+        found = sorted((self.data / "center").glob("bus*/ports/*.ports"))
+        ports = [int(json.loads(file.read_text())["nats"][0].rsplit(":", 1)[1]) for file in found]
+        credentials = Authority.open(self.data / "authority").credentials("center", hosts=["127.0.0.1", "localhost"])
+        async with connected(ports, credentials) as client:
+            while True:
+                with suppress(UnavailableError):
+                    answer = await streams.api(client, f"$JS.API.STREAM.INFO.{subjects.CENTER_STREAM}", {})
+                    if leader := answer.get("cluster", {}).get("leader"):
+                        return str(leader)
+                await asyncio.sleep(0.1)
+
     def ask(self, statement: str) -> list[dict[str, object]] | None:
         """An answer of the historian; None while there is none."""
         try:
@@ -194,7 +237,7 @@ class Rig:
 
     def _simulate(self) -> list[str | Path]:
         recording = self.place / "recording.csv"
-        options = ["--replay", recording, "--rate", "5", "--journal", self.place / "journal.jsonl"]
+        options: list[str | Path] = ["--replay", recording, "--rate", "5", "--journal", self.place / "journal.jsonl"]
         return ["simulate", self.folder, "--data", self.data, *options]
 
     def _record(self) -> None:

@@ -22,11 +22,15 @@ from tests.resilience.rig import Rig
 from tests.resilience.truth import Found, Rows, judge, read_historian, strangers
 
 READY_S = 60.0
+CLUSTER = "[center]\nbus_servers = 3\nstream_mb = 64\n"
+CERTIFICATE_LIFE_S = 60.0
+"""All certificates are renewed every forty seconds, whatever else happens."""
+
 RECOVERY_S = 60.0
 LEAD_S = 1.5
 """What the devices do so shortly before a fault belongs to it: it is on its way then."""
 
-DISK_MB = 48
+DISK_MB = 128
 _POLL_S = 0.25
 
 
@@ -90,14 +94,21 @@ class _Window:
     first: int
 
 
-def run(place: Path, script: Iterable[tuple[Fault, float]], *, seconds: float, center: str = "", say: bool = False) -> Report:
+def run(place: Path, script: Iterable[tuple[Fault, float]], *, seconds: float, say: bool = False) -> Report:
     """Lets the script happen to a utility in this folder; `seconds` is more than it takes."""
     report = Report({}, [], [])
     windows: list[_Window] = []
     began = time.monotonic()
     with ExitStack() as stack:
         disk = stack.enter_context(small_disk(place / "data" / "site-north", DISK_MB))
-        rig = Rig(place, seconds=seconds, center=center, small_disk=disk, faketime=faketime_library())
+        rig = Rig(
+            place,
+            seconds=seconds,
+            center=CLUSTER,
+            small_disk=disk,
+            faketime=faketime_library(),
+            certificate_life_s=CERTIFICATE_LIFE_S,
+        )
         stack.enter_context(rig)
         assert _await(rig, 0, 10, timeout_s=READY_S), "the utility does not come up"
         windows.append(_Window("no fault", rig.journal.read().lines))

@@ -119,11 +119,13 @@ class Rows:
     @property
     def is_stamped(self) -> npt.NDArray[np.bool_]:
         """By the device."""
-        return (self.quality & Quality.DEVICE_TIME) != 0
+        stamped: npt.NDArray[np.bool_] = (self.quality & Quality.DEVICE_TIME) != 0
+        return stamped
 
     @property
     def is_good(self) -> npt.NDArray[np.bool_]:
-        return (self.quality & VALIDITY) == 0
+        good: npt.NDArray[np.bool_] = (self.quality & VALIDITY) == 0
+        return good
 
 
 def read_historian(folder: Path, *, since_us: int = 0) -> dict[str, Rows] | None:

@@ -34,7 +34,7 @@ REPORTING = frozenset({"south/bay"})
 
 POLLED: dict[str, tuple[str, ...]] = {"north/meter": ("level",)}
 
-_REPORTING = "[reporting]\nmax_silence_s = 86400\n[spool]\nmb = 16\n"
+_REPORTING = "[reporting]\nmax_silence_s = 86400\n[spool]\nmb = 16\nreserve_mb = 8\n"
 _RTU = """\
 [[devices]]
 name = "rtu"
