@@ -173,7 +173,7 @@ def test_an_expression_is_what_its_result_is(tmp_path: Path, expression: str, ki
         ({"function": "demand", "of": "m/i1"}, "of", "A cannot be converted into W"),
         ({"function": "energy", "of": "m/u1"}, "of", "is in V, which is no power"),
         ({"function": "energy", "of": "m/p1", "unit": "kW"}, "unit", "Wh cannot be converted into kW"),
-        ({"function": "duration", "of": "m/p1", "state": "closed"}, "of", "is a analog point and has no states"),
+        ({"function": "duration", "of": "m/p1", "state": "closed"}, "of", "is of kind analog and has no states"),
         ({"function": "duration", "of": "m/cb", "state": "bad"}, "state", "write on, off, closed or open"),
         ({"function": "duration", "of": "m/cb", "state": "on", "unit": "kW"}, "unit", "s cannot be converted into kW"),
         ({"function": "operations", "of": "m/p1"}, "of", "name a binary or double point"),

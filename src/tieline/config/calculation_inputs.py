@@ -281,7 +281,7 @@ class _Binder:
     def _needs_switch(self, state: str) -> None:
         (point,) = self._of["of"]
         if point.kind not in {PointKind.BINARY, PointKind.DOUBLE}:
-            self._report("of", f"is a {point.kind} point and has no states", "name a binary or double point", _named(point))
+            self._report("of", f"is of kind {point.kind} and has no states", "name a binary or double point", _named(point))
         elif state in {"intermediate", "bad"} and point.kind is PointKind.BINARY:
             self._report("state", "a binary point is never in it", "write on, off, closed or open", state)
 
