@@ -23,10 +23,13 @@ from nats.errors import Error
 
 from tieline.bus import DeviceHealth, Health, encode_health, subjects
 from tieline.config import Site
+from tieline.config.automation import AUTOMATION
+from tieline.edge.automation.automation import Automation
 from tieline.edge.driver import Driver, Settle
 from tieline.edge.forward import Forwarder, Restartable
 from tieline.edge.forward.forwarder import waiting
 from tieline.edge.gate import AuditReporting, Gate
+from tieline.edge.gate.gate import Operable
 from tieline.edge.health import GatewayState
 from tieline.edge.local import LocalStore
 from tieline.edge.memory import Memory, Remembering
@@ -126,11 +129,14 @@ class Gateway:
 
     async def _work(self, audit: AuditLog) -> None:
         site, forwarder = self._site.name, self._forwarder
-        drivers = {driver.device.name: driver for driver in self._drivers}
+        drivers: dict[str, Operable] = {driver.device.name: driver for driver in self._drivers}
         points = list(self._site.plant_points)
         gate = Gate(self._site.gate, points, self._pipeline.image, drivers, audit, on_event=self._note, clock=self._clock)
         parts: dict[str, Remembering] = {"pipeline": self._pipeline}
         parts |= {f"driver {name}": driver for name, driver in drivers.items() if isinstance(driver, Remembering)}
+        automation = self._make_automation(gate)
+        if automation is not None:
+            parts["automation"] = drivers[AUTOMATION] = automation
         memory = Memory(self._folder / "memory.bin", parts, forwarder.settle)
         memory.recall()
         reporting = AuditReporting(audit, forwarder.add_record, forwarder.settle, keep_bytes=AUDIT_BYTES)
@@ -145,6 +151,8 @@ class Gateway:
                     tasks.create_task(presenter.run(), name=f"present {site}")
                 if self._local is not None:
                     tasks.create_task(self._local.run(), name=f"keep the history of {site}")
+                if automation is not None:
+                    tasks.create_task(automation.run(), name=f"automation of {site}")
                 tasks.create_task(gate.run(), name=f"gate of {site}")
                 tasks.create_task(reporting.run(), name=f"send the audit of {site}")
                 tasks.create_task(memory.run(), name=f"memory of {site}")
@@ -154,6 +162,20 @@ class Gateway:
         finally:
             if not forwarder.counts.pending:
                 memory.write()
+
+    def _make_automation(self, gate: Gate) -> Automation | None:
+        if self._site.automation is None:
+            return None
+        return Automation(
+            self._site.automation,
+            self._pipeline.image,
+            gate,
+            site=self._site.name,
+            is_center_reachable=lambda: self._forwarder.link.is_up,
+            on_event=self._note,
+            on_samples=self._pipeline.add,
+            clock=self._clock,
+        )
 
     def _newest(self) -> Samples:
         return self._pipeline.image.newest()

@@ -36,7 +36,7 @@ class Pipeline:
         self._calculations = Calculations(site.calculations, points)
         self._detection = Detection(site.detection, self.image)
         self._reporting = Reporting(points, site.processing)
-        self._states = StateChanges(site.plant_points)
+        self._states = StateChanges([*site.measured_points, *(each.point for each in site.calculations)])
         self._forward = forward
         self._on_event = on_event
 
