@@ -435,6 +435,19 @@ async def test_a_gate_that_does_not_run_refuses(tmp_path: Path) -> None:
     assert "starting or ending" in (await gate.operate(command, "center")).reason
 
 
+async def test_what_automation_is_refused_in_every_scan_is_recorded_once_a_minute(tmp_path: Path) -> None:
+    async with running(tmp_path) as site:
+        for _ in range(120):
+            outcome = await site.operate(SETPOINT, 99, "automation/avr")
+            assert outcome.result is Result.REFUSED
+            site.clock.advance(1)
+        assert len(site.records) == len(site.events) == 2
+        for origin in ("center", "automation/other"):
+            await site.operate(SETPOINT, 99, origin)
+        await site.operate(SETPOINT, 98, "automation/avr")
+        assert len(site.records) == len(site.events) == 5
+
+
 async def test_submitting_answers_by_a_call(tmp_path: Path) -> None:
     async with running(tmp_path) as site:
         outcomes: list[Outcome] = []

@@ -52,6 +52,9 @@ LOCAL = "local"
 MOST_UNDER_WAY = 256
 """Commands at a time, of all points."""
 
+TOLD_AGAIN_S = 60.0
+"""A refusal that automation gets again and again is recorded and told so often."""
+
 RECALLED_RECORDS = 10_000
 """So many records of the audit are read at the start."""
 
@@ -105,6 +108,8 @@ class Gate:
         self._tasks: asyncio.TaskGroup | None = None
         self._under_way: dict[str, tuple[Command, asyncio.Future[Outcome]]] = {}
         self._busy: set[PointId] = set()
+        self._told: dict[tuple[str, PointId, float], float] = {}
+        """When automation was refused what, where that was recorded."""
         self._deadlines: dict[asyncio.Future[None], float] = {}
         self._followings: dict[asyncio.Future[None], Following] = {}
         self._recall()
@@ -184,7 +189,6 @@ class Gate:
         try:
             outcome = await self._decide(command, origin, reason)
             self._answers.add(command.point, command.value, outcome)
-            self._tell(command, origin, outcome)
             if not future.done():
                 future.set_result(outcome)
         finally:
@@ -199,13 +203,27 @@ class Gate:
             refusal = "another command for the point is under way"
         if refusal or point is None:
             outcome = self._outcome(command, Result.REFUSED, refusal)
-            await self._note(command, origin, reason, point, outcome)
+            if not self._is_told_already(command, origin):
+                await self._note(command, origin, reason, point, outcome)
+                self._tell(command, origin, outcome)
             return outcome
         self._busy.add(point.id)
         try:
-            return await self._release(command, origin, reason, point)
+            outcome = await self._release(command, origin, reason, point)
         finally:
             self._busy.discard(point.id)
+        self._tell(command, origin, outcome)
+        return outcome
+
+    def _is_told_already(self, command: Command, origin: str) -> bool:
+        """Whether automation was refused the same a moment ago: it may ask in every scan, and a disk is not endless."""
+        if not origin.startswith(AUTOMATION):
+            return False
+        key, now = (origin, command.point, command.value), self._clock.monotonic()
+        if now < self._told.get(key, -math.inf) + TOLD_AGAIN_S:
+            return True
+        self._told = {each: at for each, at in self._told.items() if now < at + TOLD_AGAIN_S} | {key: now}
+        return False
 
     def _refusal(self, command: Command, origin: str, point: Point | None) -> str:
         """Why the command is refused as things are; nothing where it is permitted."""
