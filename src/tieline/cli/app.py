@@ -106,6 +106,10 @@ def run(
     dmz_address: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="The DMZ's address, where not as in utility.toml.")
     ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, max=65535, help="Port on loopback for the DMZ's Prometheus metrics; none if left out."),
+    ] = None,
     bus_port: Annotated[list[int] | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run the folder: every role on this machine, or one role of it."""
@@ -124,6 +128,7 @@ def run(
         host=host,
         port=port,
         dmz_address=dmz_address,
+        metrics_port=metrics_port,
         bus_ports=bus_port or [0],
     )
 

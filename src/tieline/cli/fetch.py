@@ -7,10 +7,13 @@ import difflib
 import fnmatch
 import json
 import random
+import socket
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,17 +64,18 @@ def run(site: str, points: str, start: str, end: str, data: Path, output: str | 
     with asyncio.Runner() as runner:
         chunks = _chunks(data, wanted, progress, store=store)
         try:
+            pulled = _pull(runner, chunks)
+            first = next(pulled, None)
+            if first is None:
+                raise ConfigError(_nothing(wanted, progress))
             if output:
-                write_answer(_as_table(wanted, _pull(runner, chunks)), output, file)
+                write_answer(_as_table(wanted, chain([first], pulled)), output, file)
             else:
-                for _ in _pull(runner, chunks):
-                    pass
+                deque(pulled, maxlen=0)
         except UnavailableError as error:
             raise UnavailableError(_interrupted(str(error), progress, file, is_storing=store)) from error
         finally:
             runner.run(chunks.aclose())
-    if not progress.samples:
-        raise UnavailableError(_nothing(wanted, progress))
     if store:
         print(  # noqa: T201
             f"{progress.samples} samples fetched, {progress.stored} of them were not at the center and are stored there",
@@ -119,10 +123,10 @@ async def _chunks(data: Path, wanted: Wanted, progress: Progress, *, store: bool
     from tieline.bus import connected, subjects
     from tieline.cli.run import open_authority
 
-    port = _bus_port(data)
+    ports = _bus_ports(data)
     credentials = open_authority(data).credentials(subjects.FETCH_ROLE)
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(connected(port, credentials))
+        client = await stack.enter_async_context(connected(ports, credentials))
         storing = _Storing(client, data, wanted) if store else None
         after: Place | None = None
         while True:
@@ -211,14 +215,23 @@ def _places(samples: Samples) -> np.typing.NDArray[np.void]:
     return places
 
 
-def _bus_port(data: Path) -> int:
-    """The port of the center's bus server, as it has written it down itself."""
-    for file in sorted((data.absolute() / "center" / "bus" / "ports").glob("*.ports")):
-        try:
-            return int(json.loads(file.read_text())["nats"][0].rsplit(":", 1)[1])
-        except (OSError, ValueError, KeyError, IndexError):
-            continue
-    raise UnavailableError(f"no center runs with {data}; fetch where it runs, with its --data")
+def _bus_ports(data: Path) -> list[int]:
+    """The ports of the center's bus servers, as they have written them down themselves."""
+    found = []
+    for file in sorted((data.absolute() / "center").glob("bus*/ports/*.ports")):
+        with suppress(OSError, ValueError, KeyError, IndexError):  # it has just gone, or is being written
+            found.append(int(json.loads(file.read_text())["nats"][0].rsplit(":", 1)[1]))
+    if not any(map(_answers, found)):
+        raise UnavailableError(f"no center runs with {data}; fetch where it runs, with its --data")
+    return found
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=2).close()
+    except OSError:
+        return False
+    return True
 
 
 def _pull(runner: asyncio.Runner, chunks: AsyncIterator[Samples]) -> Iterator[Samples]:
@@ -233,7 +246,7 @@ async def _next(chunks: AsyncIterator[Samples]) -> Samples:
     return await anext(chunks)
 
 
-def _as_table(wanted: Wanted, chunks: Iterator[Samples]) -> pa.RecordBatchReader:
+def _as_table(wanted: Wanted, chunks: Iterable[Samples]) -> pa.RecordBatchReader:
     """The samples as rows: point by path, time, value, quality."""
     import pyarrow as pa
 

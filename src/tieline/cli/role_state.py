@@ -18,13 +18,14 @@ from nats.errors import Error
 
 from tieline.bus import Health, decode_health, encode_health, publish, streams, subjects
 from tieline.config import Utility
+from tieline.config.exposition import Exposition
 from tieline.config.own_points import CENTER, DMZ
 from tieline.edge.outbox import Outbox
 from tieline.edge.processing.reporting import Reporting
 from tieline.historian.ingest import IngestCounts
 from tieline.io import Clock
 from tieline.model import Batch, Point, Purpose, RemoteError, Samples, UnavailableError
-from tieline.observe import LoopLag, Rate, Sampler
+from tieline.observe import LoopLag, Rate, Sampler, serve_metrics
 from tieline.observe.sampler import PERIOD_S, Measure
 
 MB = 1_000_000
@@ -116,14 +117,19 @@ async def keep_center_state(utility: Utility, client: Client, clock: Clock, meas
             await subscription.unsubscribe()
 
 
-async def keep_dmz_state(utility: Utility, client: Client, clock: Clock, measures: Sequence[Measure]) -> None:
-    """Says how the DMZ is until cancelled."""
+async def keep_dmz_state(
+    utility: Utility, client: Client, clock: Clock, measures: Sequence[Measure], *, metrics_port: int | None
+) -> None:
+    """Says how the DMZ is until cancelled. Raises `UnavailableError` where the port for metrics cannot be had."""
     points = next(role.own_points for role in utility.roles if role.name == DMZ)
     state, lag = Sampler(points, clock.now_us, clock.monotonic), LoopLag()
     state.add(lag, *measures)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(lag.run(), name="watch the event loop")
         tasks.create_task(show_life(client, DMZ, clock, state.values), name="say that the DMZ is there")
+        if metrics_port is not None:
+            exposition = Exposition(points, [])
+            tasks.create_task(serve_metrics(metrics_port, lambda: exposition.text_of(state.known)), name="serve metrics")
 
 
 async def show_life(client: Client, role: str, clock: Clock, values: Callable[[], dict[str, float]]) -> None:

@@ -85,6 +85,7 @@ def run_role(
     port: int | None,
     dmz_address: str | None,
     bus_ports: Sequence[int],
+    metrics_port: int | None = None,
 ) -> None:
     """Runs the role until it is told to stop. Raises `TielineError` where it cannot."""
     utility = read_folder(folder)
@@ -108,7 +109,7 @@ def run_role(
             body = partial(run_local, utility, data, site, bus_ports[0], host, hmi_port)
             place = local_folder(data, site)
         case Role.DMZ:
-            body = partial(_dmz, utility, data, dmz)
+            body = partial(_dmz, utility, data, dmz, metrics_port)
             place = data / "dmz"
         case Role.CENTER:
             body = partial(_center, utility, data, dmz, host, hmi_port)
@@ -222,7 +223,7 @@ async def _keep_local(child: Child) -> None:
             await asyncio.sleep(LOCAL_RETRY_S)
 
 
-async def _dmz(utility: Utility, data: Path, address: str) -> None:
+async def _dmz(utility: Utility, data: Path, address: str, metrics_port: int | None) -> None:
     from tieline.bus import Server, connected, subjects
     from tieline.bus.configuration import for_dmz
     from tieline.cli.own_state import role_measures
@@ -237,7 +238,9 @@ async def _dmz(utility: Utility, data: Path, address: str) -> None:
     ):
         log.info("dmz runs", address=address)
         async with connected(server.port, credentials) as client:
-            await keep_dmz_state(utility, client, SystemClock(), role_measures(data / "dmz", credentials, server))
+            await keep_dmz_state(
+                utility, client, SystemClock(), role_measures(data / "dmz", credentials, server), metrics_port=metrics_port
+            )
 
 
 async def _center(utility: Utility, data: Path, dmz: str, host: str, hmi_port: int) -> None:

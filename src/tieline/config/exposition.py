@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from tieline.config.own_points import metrics_of
@@ -16,6 +16,10 @@ class Exposition:
     def __init__(self, points: Iterable[Point], devices: Iterable[tuple[str, str]]) -> None:
         self._metrics = sorted(metrics_of(points, devices), key=lambda pair: (pair[1].name, pair[0].site, pair[1].device))
         self.points = tuple(point for point, _ in self._metrics)
+
+    def text_of(self, values: Mapping[str, float]) -> bytes:
+        """The metrics of one role, with its values by the names of its own points."""
+        return self.text([values.get(point.name, math.nan) for point in self.points])
 
     def text(self, values: Sequence[float]) -> bytes:
         """The metrics with these values of `points`; what is not a finite number is left out."""

@@ -35,6 +35,8 @@ class Sampler:
         self._measures: list[Measure] = []
         self._put: dict[str, tuple[float, float]] = {}
         self._is_failing = False
+        self.known: dict[str, float] = {}
+        """The values that were known when it sampled last, by the names of the own points."""
 
     def add(self, *measures: Measure) -> None:
         """Asks these too whenever it samples."""
@@ -46,12 +48,13 @@ class Sampler:
         self._put.update({name: (value, until) for name, value in values.items()})
 
     def values(self) -> dict[str, float]:
-        """What is known now, by the names of the own points; what is not is left out."""
+        """Asks every measure; gives what is known now, by the names of the own points. What is not is left out."""
         now = self._monotonic()
         found = {name: value for name, (value, until) in self._put.items() if until >= now}
         for measure in self._measures:
             found.update(self._ask(measure))
-        return {name: found[name] for name in self._names if name in found and math.isfinite(found[name])}
+        self.known = {name: float(found[name]) for name in self._names if name in found and math.isfinite(found[name])}
+        return self.known
 
     def sample(self) -> Samples:
         """One sample of each own point; invalid where its value is not known."""

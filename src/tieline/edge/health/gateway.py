@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
+import structlog
+
 from tieline.bus import subjects
 from tieline.config import Site
+from tieline.config.exposition import Exposition
 from tieline.edge.driver import Driver
 from tieline.edge.forward import Forwarder
 from tieline.edge.link import Link
 from tieline.io import Clock
-from tieline.model import Samples
-from tieline.observe import LoopLag, Rate, Sampler
+from tieline.model import Samples, UnavailableError
+from tieline.observe import LoopLag, Rate, Sampler, serve_metrics
 from tieline.observe.sampler import Measure
 
 MB = 1_000_000
+log = structlog.get_logger()
 _STREAMS = {
     "events_batches": subjects.EVENTS_STREAM,
     "live_batches": subjects.SITE_STREAM,
@@ -53,6 +57,15 @@ class GatewayState:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._lag.run(), name="watch the event loop")
             tasks.create_task(self.sampler.run(on_samples), name="sample own state")
+            if self._site.local.metrics_port is not None:
+                tasks.create_task(self._serve(self._site.local.metrics_port), name="serve metrics")
+
+    async def _serve(self, port: int) -> None:
+        exposition = Exposition(self._site.own_points, [(self._site.name, device.name) for device in self._site.devices])
+        try:
+            await serve_metrics(port, lambda: exposition.text_of(self.sampler.known))
+        except UnavailableError as error:  # no reason to stop acquiring
+            log.error("metrics not served", site=self._site.name, reason=str(error))
 
 
 def device_state(drivers: Sequence[Driver]) -> Mapping[str, float]:

@@ -61,7 +61,8 @@ export function makeLinkDiagram(sites, live) {
   const update = () => {
     for (const [name, { group, flow, note }] of drawn) {
       const status = live.sites.get(name);
-      const link = live.state === "live" ? (status?.link ?? "waiting") : "lost";
+      const heard = live.state === "live" ? (status?.link ?? "waiting") : "lost";
+      const link = heard === "up" && live.reachesCenter === false ? "lost" : heard;
       group.dataset.link = link;
       if (link === "up" && status) {
         setText(flow, `${formatNumber(status.samples_per_s, 0)} samples/s`);
