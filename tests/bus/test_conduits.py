@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import nats
+import numpy as np
 import pytest
 from nats.aio.client import Client
+from nats.errors import Error
 
 from bench.topology import Topology, running
 from tieline.bus import Server, connected, decode_batch, publish, streams, subjects
 from tieline.bus.configuration import for_site
+from tieline.bus.envelope import LinkAnswer, LinkRequest, decode_link_answer, encode_link
+from tieline.bus.links import answer_links
 from tieline.bus.pull import Pull
-from tieline.model import Batch, Samples, UnavailableError
+from tieline.model import Batch, Purpose, Samples, UnavailableError
 from tieline.security.identity import Authority
 
 pytestmark = pytest.mark.system
@@ -101,12 +107,14 @@ async def test_a_gateway_can_publish_its_own_subjects_only(tmp_path: Path) -> No
     async with running(tmp_path) as topology:
         reasons: list[str] = []
         client = await open_client(topology.edge_server.port, topology.edge_credentials, reasons)
-        for subject in (subjects.batches("south"), subjects.health("south"), "cmd.north.x", "anything"):
+        theirs = [subjects.site_batches("south", stream) for stream in subjects.SITE_STREAMS]
+        theirs += [subjects.health("south"), subjects.link("south"), "cmd.north.x", "anything"]
+        for subject in theirs:
             await client.publish(subject, b"x")
 
         async def refused() -> bool:
             await client.flush()
-            return len(reasons) == 4
+            return len(reasons) == len(theirs)
 
         await eventually(refused)
         assert all("permissions violation" in reason for reason in reasons)
@@ -116,7 +124,8 @@ async def test_a_gateway_can_publish_its_own_subjects_only(tmp_path: Path) -> No
 async def test_nobody_outside_can_put_a_batch_into_a_site(tmp_path: Path) -> None:
     async with running(tmp_path) as topology:
         await join(topology)
-        await topology.center.publish(subjects.batches("north"), b"forged")
+        for stream in subjects.SITE_STREAMS:
+            await topology.center.publish(subjects.site_batches("north", stream), b"forged")
         await topology.center.flush()
         await publish(topology.edge, batch(1))
 
@@ -155,6 +164,95 @@ async def test_one_site_cannot_speak_for_another_through_the_dmz(tmp_path: Path)
 
             await eventually(north_is_heard)
         assert subjects.health("south") not in heard
+
+
+async def test_each_of_a_site_s_streams_reaches_the_center_under_its_own_subject(tmp_path: Path) -> None:
+    async with running(tmp_path) as topology:
+        await join(topology)
+        for number, purpose in enumerate((Purpose.EVENTS, Purpose.LIVE, Purpose.BACKFILL, Purpose.PICTURE), start=1):
+            await publish(topology.edge, replace(batch(number), purpose=purpose))
+
+        async def arrived() -> bool:
+            return await messages_at_center(topology.center) == 4 and await streams.held_at_site(topology.edge) == 0
+
+        await eventually(arrived)
+        found = {}
+        for number in range(1, 5):
+            answer = await streams.api(topology.center, f"$JS.API.STREAM.MSG.GET.{subjects.CENTER_STREAM}", {"seq": number})
+            found[decode_batch(base64.b64decode(answer["message"]["data"])).purpose] = answer["message"]["subject"]
+        assert found == {
+            Purpose.EVENTS: "site.north.events",
+            Purpose.LIVE: "site.north.batch",
+            Purpose.BACKFILL: "site.north.backfill",
+            Purpose.PICTURE: "site.north.batch",
+        }
+
+
+async def test_a_center_that_knew_a_site_of_an_older_release_takes_its_new_streams_too(tmp_path: Path) -> None:
+    async with running(tmp_path) as topology:
+        for stream in (subjects.EVENTS_STREAM, subjects.BACKFILL_STREAM):
+            await streams.api(topology.edge, f"$JS.API.STREAM.DELETE.{stream}", {})
+        await publish(topology.edge, batch(1))
+
+        async def arrived() -> bool:
+            assert await streams.join_sites(topology.center, ["north"]) == [], "it lacks two of its streams"
+            return await messages_at_center(topology.center) == 1
+
+        await eventually(arrived)
+        await streams.ensure_site_streams(topology.edge, "north", spool_mb=64)
+        await join(topology)
+        await publish(topology.edge, batch(2))
+        await publish(topology.edge, replace(batch(3), purpose=Purpose.BACKFILL))
+
+        async def all_arrived() -> bool:
+            return await messages_at_center(topology.center) == 3
+
+        await eventually(all_arrived)
+
+
+async def test_the_center_answers_a_site_that_asks_for_it_and_nothing_else(tmp_path: Path) -> None:
+    async with running(tmp_path) as topology:
+        answering = asyncio.create_task(answer_links(topology.center, ["north"], lambda: 77))
+        try:
+
+            async def answered() -> bool:
+                try:
+                    question = encode_link(LinkRequest(5, 1))
+                    message = await topology.edge.request(subjects.link("north"), question, timeout=1)
+                except Error:
+                    return False  # the subscription has not come through yet
+                return decode_link_answer(message.data) == LinkAnswer(5, 77, 77)
+
+            await eventually(answered)
+            with pytest.raises(Error):
+                await topology.edge.request(subjects.link("north"), b"no question", timeout=0.5)
+            await eventually(answered)
+        finally:
+            answering.cancel()
+            await asyncio.wait([answering])
+
+
+@pytest.mark.parametrize("kbps", [0, 500])
+async def test_backfill_takes_no_more_of_the_link_than_it_may(tmp_path: Path, kbps: int) -> None:
+    async with running(tmp_path) as topology:
+        numbers = np.arange(1_000)
+        for number in range(1, 21):
+            samples = Samples.of(numbers, numbers, numbers)
+            await publish(topology.edge, replace(batch(number), samples=samples, purpose=Purpose.BACKFILL))
+        held = (await streams.depth(topology.edge, subjects.BACKFILL_STREAM)).bytes
+
+        async def joined() -> bool:
+            return bool(await streams.join_sites(topology.center, ["north"], backfill_kbps={"north": kbps}))
+
+        async def arrived() -> bool:
+            return await messages_at_center(topology.center) == 20
+
+        await eventually(joined)
+        began = asyncio.get_running_loop().time()
+        await eventually(arrived)
+        least_s = (held - 64 * 1024) * 8 / (kbps * 1_000) if kbps else 0.0
+        assert asyncio.get_running_loop().time() - began > 0.7 * least_s
+        assert least_s > 4 or not kbps
 
 
 async def test_a_stranger_s_certificate_opens_no_connection(tmp_path: Path) -> None:

@@ -282,3 +282,12 @@ async def test_audit_records_go_with_the_events_in_their_order() -> None:
     await outbox.run(stream.publish)
     (batch,) = stream.batches
     assert (batch.purpose, batch.records, len(batch.events), batch.start) == (Purpose.EVENTS, tuple(records), 1, 7)
+
+
+async def test_backfill_goes_in_small_batches_that_a_live_one_need_not_wait_for() -> None:
+    outbox, stream = make(batch_samples=10_000, memory_samples=100_000), Stream()
+    outbox.is_live = False
+    outbox.add(burst(0, 5_000))
+    outbox.close()
+    await outbox.run(stream.publish)
+    assert [len(batch.samples) for batch in stream.batches] == [2_000, 2_000, 1_000]

@@ -83,7 +83,9 @@ async def site(
             await watching
 
 
-def batch(number: int, purpose: Purpose, *, samples: int = 10_000) -> Batch:
+def batch(number: int, purpose: Purpose) -> Batch:
+    """Some 110 KB of back-fill, or twice as much of something else."""
+    samples = 5_000 if purpose is Purpose.BACKFILL else 10_000
     at = np.arange(samples) + number * 1_000_000
     return Batch(site="north", incarnation=1, sequence=number, samples=Samples.of(at % 7, at, at), purpose=purpose)
 
@@ -101,13 +103,13 @@ async def eventually(check: Callable[[], Awaitable[bool]], *, within_s: float = 
 
 async def test_the_oldest_backfill_makes_room_and_every_lost_sample_is_counted(tmp_path: Path) -> None:
     async with site(tmp_path, SpoolSection(mb=16, events_percent=25)) as place:
-        for number in range(1, 101):
+        for number in range(1, 201):
             await place.spool.store(batch(number, Purpose.BACKFILL))
         kept = await place.held(BACKFILL)
-        lost = 100 - len(kept)
-        assert 40 < lost < 60
-        assert [one.sequence for one in kept] == list(range(lost + 1, 101))
-        assert place.spool.dropped_samples == {BACKFILL: 10_000 * lost}
+        lost = 200 - len(kept)
+        assert 80 < lost < 120
+        assert [one.sequence for one in kept] == list(range(lost + 1, 201))
+        assert place.spool.dropped_samples == {BACKFILL: 5_000 * lost}
         assert await place.bytes() <= 12 * MB
         assert place.kinds == ["spool_full"]
 
@@ -121,7 +123,7 @@ async def test_live_measurements_push_out_backfill_and_never_the_share_of_the_ev
         assert await place.held(BACKFILL) == []
         live = await place.held(SITE)
         assert live[-1].sequence == 150
-        assert place.spool.dropped_samples == {BACKFILL: 500_000, SITE: 1_000_000 - 10_000 * len(live)}
+        assert place.spool.dropped_samples == {BACKFILL: 250_000, SITE: 1_000_000 - 10_000 * len(live)}
         for number in range(151, 186):
             await place.spool.store(told(number))
         assert len(await place.held(EVENTS)) == 35
@@ -143,7 +145,7 @@ async def test_events_push_out_measurements_and_at_last_the_oldest_events(tmp_pa
 
 async def test_the_end_of_a_shortage_is_told_with_how_much_is_lost_and_from_when(tmp_path: Path) -> None:
     async with site(tmp_path, SpoolSection(mb=16)) as place:
-        for number in range(1, 81):
+        for number in range(1, 161):
             await place.spool.store(batch(number, Purpose.BACKFILL))
         lost = place.spool.dropped_samples[BACKFILL]
         await streams.api(place.client, f"$JS.API.STREAM.PURGE.{BACKFILL}", {"keep": 10})  # as if the center had taken them
@@ -184,12 +186,12 @@ async def test_what_the_center_was_sent_already_is_not_dropped(tmp_path: Path) -
             return len(taken) == 5
 
         await eventually(sent)
-        for number in range(31, 101):
+        for number in range(31, 201):
             await place.spool.store(batch(number, Purpose.BACKFILL))
         kept = [one.sequence for one in await place.held(BACKFILL)]
         assert kept[:5] == taken == [1, 2, 3, 4, 5]
-        assert kept[5:] == list(range(106 - len(kept), 101))
-        assert place.spool.dropped_samples[BACKFILL] == 10_000 * (100 - len(kept))
+        assert kept[5:] == list(range(206 - len(kept), 201))
+        assert place.spool.dropped_samples[BACKFILL] == 5_000 * (200 - len(kept))
 
 
 async def test_a_batch_is_stored_once_however_often_its_publisher_tries(tmp_path: Path) -> None:
@@ -223,7 +225,7 @@ def fill(disk: Path, *, leave: int) -> Path:
 
 async def test_a_disk_that_others_fill_costs_old_measurements_and_keeps_its_reserve(tmp_path: Path, small_disk: Path) -> None:
     async with site(tmp_path, SpoolSection(mb=32, reserve_mb=16), disk=small_disk) as place:
-        for number in range(1, 61):
+        for number in range(1, 121):
             await place.spool.store(batch(number, Purpose.BACKFILL))
         filler = fill(small_disk, leave=15 * MB)
         asked: list[bool] = []
@@ -233,7 +235,7 @@ async def test_a_disk_that_others_fill_costs_old_measurements_and_keeps_its_rese
             return False
 
         place.spool.make_room = make_room
-        for number in range(61, 121):
+        for number in range(121, 181):
             await place.spool.store(batch(number, Purpose.LIVE))
         assert asked, "who keeps less important things is asked first"
         lost = place.spool.dropped_samples[BACKFILL]
@@ -260,7 +262,7 @@ async def test_nothing_is_given_up_where_somebody_else_can_make_room(tmp_path: P
             return raw.stat().st_size > 0
 
         place.spool.make_room = make_room
-        for number in range(1, 31):
+        for number in range(1, 61):
             await place.spool.store(batch(number, Purpose.BACKFILL))
         assert await place.samples(BACKFILL) == 300_000
         assert (place.kinds, dict(place.spool.dropped_samples)) == ([], {})

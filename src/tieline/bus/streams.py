@@ -32,6 +32,12 @@ MOST_ON_THE_WAY = 500
 BACKFILL_ON_THE_WAY = 16
 """The same of back-fill, which must never stand in the way of what happens now. Measured: 90 % of the speed of 500 on the way."""
 
+MOST_BACKFILL_SAMPLES = 2_000
+"""In one batch of back-fill: what happens now waits for no larger one that is just being sent."""
+
+MOST_BACKFILL_BYTES = 128 * 1024
+"""In one message of back-fill. The server's limit on the rate also lets so much pass at once."""
+
 LOCAL_MB = 64
 LOCAL_AGE_S = 3_600
 """How much, and how old, waits for the site's own store at the most; it is there to be lost first."""
@@ -80,6 +86,8 @@ async def ensure_site_streams(client: Client, site: str, *, spool_mb: int, subje
         held = await _info(client, stream)
         if held is not None:  # a smaller limit than what is held would cost the oldest
             described["max_bytes"] = max(described["max_bytes"], held["state"]["bytes"])
+        if stream == subjects.BACKFILL_STREAM:
+            described["max_msg_size"] = MOST_BACKFILL_BYTES
         if stream == subjects.EVENTS_STREAM:
             start += _number((held or {}).get("config", {}).get("metadata", {}).get(_STARTS))
             described["metadata"] = {_STARTS: str(start)}

@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable
 import numpy as np
 import structlog
 
+from tieline.bus.streams import MOST_BACKFILL_SAMPLES
 from tieline.io.backoff import Backoff
 from tieline.model import AuditRecord, Batch, Event, Purpose, Samples, UnavailableError
 
@@ -71,7 +72,8 @@ class Outbox:
         self._progress = asyncio.Event()
         self._events = _EventLane(batch_age_s)
         self._live = _SampleLane(Purpose.LIVE, batch_age_s, batch_samples)
-        self._backfill = _SampleLane(Purpose.BACKFILL, max(batch_age_s, BACKFILL_AGE_S), batch_samples)
+        most_backfill = min(batch_samples, MOST_BACKFILL_SAMPLES)
+        self._backfill = _SampleLane(Purpose.BACKFILL, max(batch_age_s, BACKFILL_AGE_S), most_backfill)
         self._lanes: tuple[_Lane, ...] = (self._events, self._live, self._backfill)
 
     @property
