@@ -48,7 +48,7 @@ def wide_turns(index: Index) -> tuple[list[Index | slice], Index]:
     ends = np.cumsum(widths[widths >= WIDE])
     by_rank = np.argsort(rank, kind="stable")
     *wide, rest = np.split(by_rank, ends)
-    return wide, np.sort(rest)
+    return list(wide), np.sort(rest)
 
 
 def by_row(index: Index) -> tuple[Index, list[tuple[int, int, int]]]:
