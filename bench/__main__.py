@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import compression, dnp3, expressions, goose, historian, iec61850, latency, modbus, pipeline, processing, scl, web
+from bench import calculations, compression, dnp3, expressions, goose, historian, iec61850, latency, modbus, pipeline, processing, scl, web
 from bench.result import Result, show, write
 
 FILE = Path("bench-results") / "results.json"
@@ -17,7 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     letters = (
         "a Modbus, b pipeline, c latency, d historian, e web, f DNP3, g GOOSE and SV, h SCL, i IEC 61850 reports, "
-        "j processing, k compression, m expressions"
+        "j processing, k compression, l calculations, m expressions"
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{letters}; all if none is named")
     parser.add_argument("--rows", type=int, default=15_000_000, help="rows for the historian and its peers")
@@ -34,6 +34,7 @@ def main() -> None:
         "i": iec61850.run,
         "j": processing.run,
         "k": compression.run,
+        "l": calculations.run,
         "m": expressions.run,
     }
     unknown = set(asked.parts) - set(parts)

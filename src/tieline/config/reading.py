@@ -268,6 +268,8 @@ def _open(node: dict[str, Any], definitions: dict[str, Any]) -> list[dict[str, A
 
 
 def _follow(node: dict[str, Any], part: int | str, definitions: dict[str, Any]) -> list[dict[str, Any]]:
+    if "$ref" in node:
+        node = definitions[node["$ref"].rsplit("/", 1)[1]]
     chosen = node.get("discriminator", {}).get("mapping", {}).get(part)
     if chosen is not None:  # pydantic names the chosen alternative of a union in the location
         return _open({"$ref": chosen}, definitions)

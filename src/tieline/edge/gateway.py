@@ -139,6 +139,7 @@ class Gateway:
             parts["automation"] = drivers[AUTOMATION] = automation
         memory = Memory(self._folder / "memory.bin", parts, forwarder.settle)
         memory.recall()
+        self._pipeline.tick(self._now())
         reporting = AuditReporting(audit, forwarder.add_record, forwarder.settle, keep_bytes=AUDIT_BYTES)
         log.info("gateway runs", site=site, devices=len(drivers), points=len(points))
         try:
@@ -151,9 +152,9 @@ class Gateway:
                     tasks.create_task(presenter.run(), name=f"present {site}")
                 if self._local is not None:
                     tasks.create_task(self._local.run(), name=f"keep the history of {site}")
+                tasks.create_task(gate.run(), name=f"gate of {site}")
                 if automation is not None:
                     tasks.create_task(automation.run(), name=f"automation of {site}")
-                tasks.create_task(gate.run(), name=f"gate of {site}")
                 tasks.create_task(reporting.run(), name=f"send the audit of {site}")
                 tasks.create_task(memory.run(), name=f"memory of {site}")
                 tasks.create_task(self._tick(gate), name=f"clock of {site}")
@@ -177,6 +178,9 @@ class Gateway:
             clock=self._clock,
         )
 
+    def _now(self) -> Now:
+        return Now(self._clock.monotonic(), self._clock.now_us())
+
     def _newest(self) -> Samples:
         return self._pipeline.image.newest()
 
@@ -190,7 +194,7 @@ class Gateway:
         while True:
             due = ticker.next_tick(self._clock.monotonic())
             await asyncio.sleep(max(0.0, due - self._clock.monotonic()))
-            now = Now(self._clock.monotonic(), self._clock.now_us())
+            now = self._now()
             self._pipeline.tick(now)
             gate.tick(now)
 

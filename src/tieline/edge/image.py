@@ -14,6 +14,8 @@ Rows = npt.NDArray[np.intp]
 NEVER = int(Quality.INVALID | Quality.OLD_DATA)
 """Quality of a point of which nothing was ever heard."""
 
+_LATE_US = 3_600_000_000
+
 
 class ProcessImage:
     """Row `i` of each column belongs to the point with the `i`-th smallest id. Read the columns, change them with `update` only."""
@@ -45,10 +47,17 @@ class ProcessImage:
         return int(self.rows(np.array([point.id], np.uint32))[0])
 
     def update(self, samples: Samples) -> Rows:
-        """Takes samples, in the order in which they came; gives the row of each. An event that is older than what is there stays out."""
+        """Takes samples, in the order in which they came; gives the row of each.
+
+        What a device stamped itself, and less than an hour before what is there, is history and stays out. Anything else that is older
+        tells of a clock that was wrong or has stepped, and is what is known now.
+        """
         rows = self.rows(samples.point)
-        is_new = samples.time >= self.time[rows]
-        new, where = (samples, rows) if is_new.all() else (samples.take(is_new), rows[is_new])
+        behind_us = self.time[rows] - samples.time
+        is_late = behind_us > 0
+        if is_late.any():
+            is_late &= ((samples.quality & np.uint16(Quality.DEVICE_TIME)) != 0) & (behind_us <= _LATE_US)
+        new, where = (samples.take(~is_late), rows[~is_late]) if is_late.any() else (samples, rows)
         self.time[where] = new.time  # where a point is there twice, the last one stays
         self.value[where] = new.value
         self.quality[where] = new.quality
