@@ -20,6 +20,7 @@ GROWTH = 4
 TIME_LIMIT_S = 1.0
 """After so long an answer goes out with what was found until then."""
 MOST_POINT = 2**32 - 1
+MOST_AT_ONE_PLACE = 100_000
 
 log = structlog.get_logger()
 
@@ -65,7 +66,11 @@ def answer_one(historian: Historian, request: FetchRequest) -> FetchAnswer:
             until = min(start + window, end)
             found = reader.following(request.points, start, until, request.after, room + 1)
             if len(found) > room:
-                parts.append(_without_last_place(found))
+                whole = _without_last_place(found)
+                if not len(whole) and room == request.most:  # more at one place than asked for
+                    time_us, point = int(found.time[0]), int(found.point[0])
+                    whole = reader.following([point], time_us, time_us + 1, None, MOST_AT_ONE_PLACE)
+                parts.append(whole)
                 break
             parts.append(found)
             room -= len(found)
@@ -77,12 +82,8 @@ def answer_one(historian: Historian, request: FetchRequest) -> FetchAnswer:
 
 
 def _without_last_place(found: Samples) -> Samples:
-    """All but the last, and those with its time and point: samples that stand at one place go together or not at all.
-
-    Where all stand at one place, they go.
-    """
-    is_last = (found.time == found.time[-1]) & (found.point == found.point[-1])
-    return found if is_last.all() else found.take(~is_last)
+    """All but the last, and those with its time and point: samples that stand at one place go together or not at all."""
+    return found.take((found.time != found.time[-1]) | (found.point != found.point[-1]))
 
 
 def _next_place(samples: Samples, start: int, end: int) -> Place | None:
