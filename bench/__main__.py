@@ -6,7 +6,21 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import calculations, compression, dnp3, expressions, goose, historian, iec61850, latency, modbus, pipeline, processing, scl, web
+from bench import (
+    calculations,
+    compression,
+    dnp3,
+    expressions,
+    goose,
+    historian,
+    iec61850,
+    latency,
+    modbus,
+    pipeline,
+    processing,
+    scl,
+    web,
+)
 from bench.result import Result, show, write
 
 FILE = Path("bench-results") / "results.json"
