@@ -199,6 +199,7 @@ async def test_nothing_is_settled_before_it_is_acknowledged() -> None:
         settled = asyncio.create_task(outbox.settle())
         stream.held[Purpose.EVENTS].set()
         await until(lambda: len(stream.batches) == 1)
+        assert outbox.pending == 5, "a batch on its way is not safe"
         outbox.add(burst(5, 5))
         assert not settled.done()
         stream.held[Purpose.LIVE].set()

@@ -103,7 +103,9 @@ class Gateway:
         self._client = client
         self._folder = folder
         self._clock = clock
-        self._forwarder = Forwarder(site, client, self._newest, clock=clock, rng=rng, server=server, disk=folder)
+        self._forwarder = Forwarder(
+            site, client, self._newest, clock=clock, rng=rng, server=server, disk=folder, on_event=self._note
+        )
         self._local = LocalStore(site, client, rng=rng) if site.local.enabled else None
         self._state = GatewayState(site, clock, [*measures, *([self._local.measure] if self._local is not None else [])])
         self._pipeline = Pipeline(site, forward=self._forwarder.add, on_event=self._note)

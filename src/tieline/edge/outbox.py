@@ -78,8 +78,8 @@ class Outbox:
 
     @property
     def pending(self) -> int:
-        """Samples in memory that wait for a batch."""
-        return self._live.waiting + self._backfill.waiting
+        """Samples in memory that are not acknowledged: those that wait for a batch, and those of a batch on its way."""
+        return sum(lane.added - lane.safe for lane in (self._live, self._backfill))
 
     def add(self, samples: Samples) -> None:
         """Takes samples; never waits."""
@@ -88,7 +88,7 @@ class Outbox:
         self.samples_taken += len(samples)
         lane, other = (self._live, self._backfill) if self.is_live else (self._backfill, self._live)
         lane.add(samples)
-        if self.pending > self._memory_samples:
+        if lane.waiting + other.waiting > self._memory_samples:
             if lane.waiting < other.waiting:
                 lane, other = other, lane
             self._give_up(lane.conflate(self._memory_samples - other.waiting))

@@ -67,8 +67,12 @@ class Forwarder:
         rng: random.Random,
         server: Restartable | None = None,
         disk: Path | None = None,
+        on_event: Callable[[Event], None] | None = None,
     ) -> None:
-        """`newest` gives the newest sample of every point; `disk` is a folder on the disk with the streams of `server`."""
+        """`newest` gives the newest sample of every point; `disk` is a folder on the disk with the streams of `server`.
+
+        What happens to link and spool goes to `on_event`, which is to hand it back with the others; without it, it is simply sent.
+        """
         self._site = site
         self._client = client
         self._newest = newest
@@ -81,8 +85,9 @@ class Forwarder:
             rng=rng,
         )
         self._outbox.is_live = False
-        self._spool = Spool(site.name, client, site.spool, disk=disk, server=server, on_event=self._outbox.add_event, clock=clock)
-        self.link = Link(site.name, self._outbox.add_event)
+        tell = on_event or self._outbox.add_event
+        self._spool = Spool(site.name, client, site.spool, disk=disk, server=server, on_event=tell, clock=clock)
+        self.link = Link(site.name, tell)
         self.link.on_change = self._turn
 
     @property
