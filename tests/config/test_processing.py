@@ -247,3 +247,22 @@ def test_aggregates_imply_a_calculation_for_each_function_of_each_point(folder: 
         {"name": "rtu-1_p_mean", "function": "window", "of": "rtu-1/p", "aggregate": "mean", "window_s": 900},
     )
     assert not findings
+
+
+def test_a_site_has_the_calculated_points_that_its_aggregates_need(folder: Path) -> None:
+    add(folder, 'points = ["rtu-1/?"]\nreport = "aggregates"\naggregates = ["mean", "last"]\nwindow_s = 900')
+    (site,) = read_folder(folder).sites
+    assert sorted(calculation.point.path for calculation in site.calculations) == [
+        "alpha/calc/rtu-1_p_last",
+        "alpha/calc/rtu-1_p_mean",
+        "alpha/calc/rtu-1_q_last",
+        "alpha/calc/rtu-1_q_mean",
+    ]
+
+
+def test_a_name_of_an_aggregate_that_grows_too_long_is_found(folder: Path) -> None:
+    name = "p" * 60
+    with (folder / "sites/alpha/points/rtu-1.csv").open("a") as file:
+        file.write(f"{name},analog,MW,30,2,,,\n")
+    found = problems(folder, f'points = ["rtu-1/{name}"]\nreport = "aggregates"\naggregates = ["mean"]\nwindow_s = 900')
+    assert any("the name of its mean is longer than 64 characters" in text for text in found)
