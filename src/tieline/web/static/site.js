@@ -11,6 +11,7 @@ import { severityOf } from "./quality.js";
 import { ValueCell } from "./value-cell.js";
 
 const DEVICES_MS = 3_000;
+const OWN_DEVICE = "tieline";
 const DENSITIES = [
   { name: "airy", narrowest: 440 },
   { name: "dense", narrowest: 310 },
@@ -30,7 +31,10 @@ void startPage(async (live, sites, { roles }) => {
   if (!site) throw new Error(`there is no site ${JSON.stringify(name)}`);
   const [points, { devices }] = await Promise.all([getPointsOf(name), get("devices", { site: name })]);
   const groups = /** @type {import("./types.js").Device[]} */ (devices).map((device) =>
-    makeDevice(device, points.filter((point) => point.device === device.name)),
+    makeDevice(device, points.filter((point) => point.device === device.name), {
+      canFold: device.name === OWN_DEVICE && site.kind !== "role",
+      onFold: () => fit(),
+    }),
   );
   const rows = groups.flatMap((group) => group.rows);
   const link = make("span", { class: "link", "data-link": "waiting" }, "waiting");
@@ -54,6 +58,8 @@ void startPage(async (live, sites, { roles }) => {
       row.element.hidden = !words.every((word) => row.text.includes(word)) || (onlyBad.checked && !isBad);
       if (!row.element.hidden) shown += 1;
     }
+    const isSearching = words.length > 0 || onlyBad.checked;
+    for (const group of groups) group.search(isSearching);
     for (const group of groups) group.element.hidden = group.rows.every((row) => row.element.hidden);
     setText(found, shown === rows.length ? `${rows.length} values` : `${shown} of ${rows.length} values`);
     fit();
@@ -113,10 +119,12 @@ void startPage(async (live, sites, { roles }) => {
 });
 
 /**
+ * A device with its values. One that can fold shows its heading only, until somebody unfolds it or searches.
  * @param {import("./types.js").Device} device
  * @param {import("./types.js").Point[]} points
+ * @param {{canFold: boolean, onFold: () => void}} options
  */
-function makeDevice(device, points) {
+function makeDevice(device, points, { canFold, onFold }) {
   const state = make("span", { class: "device-state", "data-state": "unknown" }, "unknown");
   const words = make("span", { class: "device-words" });
   const rows = points.map(makeRow);
@@ -124,6 +132,22 @@ function makeDevice(device, points) {
   const list = make("ul", {}, ...rows.map((row) => row.element));
   list.style.setProperty("--name", `${Math.min(Math.max(...points.map((point) => point.name.length), 4), 22)}ch`);
   const element = make("section", { class: "device", "data-device": device.name }, heading, list);
+  let isFolded = canFold;
+  const unfold = make("button", { type: "button", class: "fold" });
+  const fold = (/** @type {boolean} */ isHidden) => {
+    list.hidden = isHidden;
+    unfold.setAttribute("aria-expanded", String(!isHidden));
+    setText(unfold, isHidden ? `show ${rows.length} values` : "hide");
+  };
+  if (canFold) {
+    heading.append(unfold);
+    unfold.addEventListener("click", () => {
+      isFolded = !isFolded;
+      fold(isFolded);
+      onFold();
+    });
+    fold(true);
+  }
   /** @param {import("./types.js").Device} now */
   const setDevice = (now) => {
     const trip = now.round_trip_ms === null ? "" : ` · ${formatNumber(now.round_trip_ms, 1)} ms`;
@@ -136,6 +160,10 @@ function makeDevice(device, points) {
     rows,
     element,
     setDevice,
+    /** @param {boolean} isOn */
+    search(isOn) {
+      if (canFold) fold(isFolded && !isOn);
+    },
     /** @param {"up" | "down" | "unknown"} next */
     setState(next) {
       state.dataset.state = next;
