@@ -123,8 +123,9 @@ class BatteryControl:
 
     def recall(self, state: Mapping[str, Any]) -> None:
         """Takes what `remember` gave."""
-        if state.get("recovery") in {-1, 0, 1}:
-            self._recovery = int(state["recovery"])
+        recovery = state.get("recovery")
+        if isinstance(recovery, int) and recovery in {-1, 0, 1}:
+            self._recovery = int(recovery)
 
     def _take(self, now: Now, answers: Sequence[Answer]) -> None:
         for answer in answers:

@@ -28,7 +28,9 @@ class CapacitorStep:
         self._closes = False
         self._since = 0.0
         self._went_on = Recent(_DAY_S)
+        self._known = Position.UNKNOWN
         self.position = Position.UNKNOWN
+        """As it is seen now."""
         self.changed_at = -math.inf
         """Monotonic time at which it was first seen where it is."""
         self.opened_at = math.inf
@@ -48,7 +50,8 @@ class CapacitorStep:
     def follow(self, now: Now, read: Read, answers: Sequence[Answer], *, is_acting: bool) -> Result | None:
         """Sees where it is and what became of a command; gives how that ended, in the scan in which it did."""
         seen = position(read, self.breaker.position)
-        before, was_asked = self.position, self._request is not None
+        before, was_asked = self._known, self._request is not None
+        self.position = seen
         ended = self._end_command(now, seen, answers) if was_asked else None
         if seen is Position.UNKNOWN:
             return ended
@@ -57,7 +60,7 @@ class CapacitorStep:
             self.opened_at = now.monotonic_s if seen is Position.OPEN else self.opened_at
             if before is Position.CLOSED and not was_asked and is_acting:
                 self.lock_out("opened by itself")
-        self.position = seen
+        self._known = seen
         return ended
 
     def ask(self, now: Now, reason: str, *, close: bool) -> Request:
