@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import (
+    backfill,
     calculations,
     compression,
     dnp3,
@@ -31,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     letters = (
         "a Modbus, b pipeline, c latency, d historian, e web, f DNP3, g GOOSE and SV, h SCL, i IEC 61850 reports, "
-        "j processing, k compression, l calculations, m expressions"
+        "j processing, k compression, l calculations, m expressions, n back-fill"
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{letters}; all if none is named")
     parser.add_argument("--rows", type=int, default=15_000_000, help="rows for the historian and its peers")
@@ -50,6 +51,7 @@ def main() -> None:
         "k": compression.run,
         "l": calculations.run,
         "m": expressions.run,
+        "n": backfill.run,
     }
     unknown = set(asked.parts) - set(parts)
     if unknown:
