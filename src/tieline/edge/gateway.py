@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from nats.aio.client import Client
@@ -145,26 +145,37 @@ class Gateway:
         reporting = AuditReporting(audit, forwarder.add_record, forwarder.settle, keep_bytes=AUDIT_BYTES)
         log.info("gateway runs", site=site, devices=len(drivers), points=len(points))
         try:
-            async with forwarder.running(), asyncio.TaskGroup() as tasks:
-                for driver in self._drivers:
-                    tasks.create_task(driver.run(), name=f"drive {driver.device.path}")
-                for monitor in self._monitors:
-                    tasks.create_task(monitor.run(), name=f"listen at {site}")
-                for presenter in self._presenters:
-                    tasks.create_task(presenter.run(), name=f"present {site}")
-                if self._local is not None:
-                    tasks.create_task(self._local.run(), name=f"keep the history of {site}")
-                tasks.create_task(gate.run(), name=f"gate of {site}")
-                if automation is not None:
-                    tasks.create_task(automation.run(), name=f"automation of {site}")
-                tasks.create_task(reporting.run(), name=f"send the audit of {site}")
-                tasks.create_task(memory.run(), name=f"memory of {site}")
-                tasks.create_task(self._tick(gate), name=f"clock of {site}")
-                tasks.create_task(self._state.run(self._pipeline.add), name=f"own state of {site}")
-                tasks.create_task(self._report_health(), name=f"health of {site}")
+            async with forwarder.running():
+                try:
+                    async with asyncio.TaskGroup() as tasks:
+                        for name, work in self._works(gate, automation, reporting, memory):
+                            tasks.create_task(work, name=f"{name} of {site}")
+                finally:
+                    self._pipeline.flush()
         finally:
             if not forwarder.counts.pending:
                 memory.write()
+
+    def _works(
+        self, gate: Gate, automation: Automation | None, reporting: AuditReporting, memory: Memory
+    ) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+        """What goes on until the gateway ends, by name; commands find the gate open before anybody gives one."""
+        yield "gate", gate.run()
+        for driver in self._drivers:
+            yield f"driver {driver.device.name}", driver.run()
+        for monitor in self._monitors:
+            yield "monitor", monitor.run()
+        for presenter in self._presenters:
+            yield "presenter", presenter.run()
+        if automation is not None:
+            yield "automation", automation.run()
+        if self._local is not None:
+            yield "own history", self._local.run()
+        yield "audit", reporting.run()
+        yield "memory", memory.run()
+        yield "clock", self._tick(gate)
+        yield "own state", self._state.run(self._pipeline.add)
+        yield "health", self._report_health()
 
     def _make_automation(self, gate: Gate) -> Automation | None:
         if self._site.automation is None:

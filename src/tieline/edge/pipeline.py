@@ -64,6 +64,10 @@ class Pipeline:
             self._on_event(event)
         self._send(self._reporting.tick(now))
 
+    def flush(self) -> None:
+        """Nothing more will come: what was held back until it is clear goes up now."""
+        self._send(self._reporting.flush())
+
     def remember(self) -> dict[str, Any]:
         """What has to outlive the process."""
         return {"chain": self._chain.remember(), "calculations": self._calculations.remember()}

@@ -79,8 +79,8 @@ class Automation:
             handback_delay_s=plan.handback_delay_s,
             most_per_hour=plan.most_handovers_per_hour,
         )
-        self._ids = np.array([point.id for point in plan.points if not point.kind.is_writable], np.uint32)
-        self._names = [point.name for point in plan.points if not point.kind.is_writable]
+        self._ids = np.array([point.id for point in plan.points], np.uint32)
+        self._names = [point.name for point in plan.points]
         self._controls = dict(_controls(plan.points, self._entries))
         self._started = f"{clock.now_us():x}"
         self._commands = 0
@@ -198,7 +198,14 @@ class Automation:
             "scan_overruns": self.overruns,
         }
         for name, entry in self._entries.items():
-            own = {"acting": entry.is_acting, "in_service": entry.in_service, "faults": entry.faults}
+            # A control shows what it stands at, as those of devices do.
+            own = {
+                "acting": entry.is_acting,
+                "in_service": entry.in_service,
+                "faults": entry.faults,
+                "service": entry.in_service,
+                "reset": 0,
+            }
             shown |= {f"{name}_{key}": float(value) for key, value in (own | dict(shown_by(entry))).items()}
         value = np.array([shown.get(name, math.nan) for name in self._names])
         quality = np.where(np.isnan(value), np.uint16(Quality.INVALID), np.uint16(Quality.GOOD)).astype(np.uint16)
