@@ -4,36 +4,67 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from pydantic import BaseModel
 from typer.main import get_command
 
 from tieline.cli.app import app
-from tieline.config import dnp3, dnp3_points, modbus, outstation, rows, site, transports, utility
+from tieline.config import (
+    automation,
+    automation_rules,
+    detection,
+    dnp3,
+    dnp3_points,
+    function_base,
+    gate,
+    local,
+    modbus,
+    outstation,
+    processing,
+    processing_steps,
+    processing_tables,
+    rows,
+    site,
+    spool,
+    transports,
+    utility,
+)
 from tieline.config.iec61850 import goose, section
-from tieline.config.iec61850 import rows as ied_rows
+from tieline.config.iec61850.rows import Iec61850Listed
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
-def keys() -> list[str]:
-    """Every key and column of a utility folder (those of `grid/` have their own page)."""
-    models = [
-        model
-        for module in (dnp3, dnp3_points, goose, modbus, outstation, rows, section, site, transports, utility)
-        for model in vars(module).values()
-        if isinstance(model, type) and issubclass(model, BaseModel) and model.__module__ == module.__name__
-    ]
-    models.append(ied_rows.Iec61850Listed)
-    return sorted({str(field.validation_alias or name) for model in models for name, field in model.model_fields.items()})
+FOLDER = (dnp3, dnp3_points, goose, local, modbus, outstation, rows, section, site, spool, transports, utility)
+OF_PAGES: dict[str, tuple[ModuleType, ...]] = {
+    "automation": (automation, automation_rules, function_base, gate),
+    "detection": (detection,),
+    "processing": (processing, processing_steps, processing_tables),
+    "utility-folder": FOLDER,
+}
+"""The modules whose keys are on a page of the reference; `grid/`, calculations and the functions of automation have tests of their own."""
 
 
-@pytest.mark.parametrize("key", keys())
-def test_every_key_of_the_utility_folder_is_documented(key: str) -> None:
-    page = (ROOT / "docs/reference/utility-folder.md").read_text()
-    assert f"`{key}`" in page or f"[{key}]" in page
+def keys() -> list[tuple[str, str]]:
+    """Every key and column of a utility folder, with its page."""
+    found = {("utility-folder", str(field.validation_alias or name)) for name, field in Iec61850Listed.model_fields.items()}
+    for page, modules in OF_PAGES.items():
+        for module in modules:
+            for model in vars(module).values():
+                if isinstance(model, type) and issubclass(model, BaseModel) and model.__module__ == module.__name__:
+                    found |= {
+                        (page, str(field.validation_alias or field.alias or name)) for name, field in model.model_fields.items()
+                    }
+    return sorted(found)
+
+
+@pytest.mark.parametrize(("page", "key"), keys())
+def test_every_key_of_the_utility_folder_is_documented(page: str, key: str) -> None:
+    text = (ROOT / f"docs/reference/{page}.md").read_text()
+    assert f"`{key}`" in text or f"[{key}]" in text
 
 
 def test_every_command_and_option_is_documented() -> None:
