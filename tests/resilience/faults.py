@@ -29,6 +29,8 @@ class Fault:
     """How long in a short run; a long one draws more."""
     needs: Callable[[Rig], str] = lambda _rig: ""
     """Why it cannot happen on this machine; empty where it can."""
+    is_alone: bool = False
+    """It does not strike before the utility has recovered from another, nor another before from it."""
 
 
 def _wan(state: str) -> Callable[[Rig, float], None]:
@@ -137,7 +139,7 @@ FAULTS: Sequence[Fault] = (
     Fault("center killed (historian)", _kill("center")),
     Fault("leader of the center's bus killed", _kill_leader),
     Fault("devices frozen", _freeze_devices, 4.0),
-    Fault("devices killed", _kill_devices),
+    Fault("devices killed", _kill_devices, is_alone=True),
     Fault("edge's disk full", _fill_disk, 4.0, _no_small_disk),
     Fault("edge's clock steps ahead", _step_clock(90), 3.0, _no_faketime),
     Fault("edge's clock steps back", _step_clock(0), 3.0, _no_faketime),

@@ -26,12 +26,16 @@ CLUSTER = "[center]\nbus_servers = 3\nstream_mb = 64\n"
 CERTIFICATE_LIFE_S = 60.0
 """All certificates are renewed every forty seconds, whatever else happens."""
 
-RECOVERY_S = 60.0
+RECOVERY_S = 120.0
 LEAD_S = 1.5
 """What the devices do so shortly before a fault belongs to it: it is on its way then."""
 
 DISK_MB = 128
 _POLL_S = 0.25
+
+
+Turn = Sequence[tuple[Fault, float]]
+"""Faults that strike one after another, with how long they last."""
 
 
 @dataclass(slots=True)
@@ -94,7 +98,7 @@ class _Window:
     first: int
 
 
-def run(place: Path, script: Iterable[tuple[Fault, float]], *, seconds: float, say: bool = False) -> Report:
+def run(place: Path, script: Iterable[Turn], *, seconds: float, say: bool = False) -> Report:
     """Lets the script happen to a utility in this folder; `seconds` is more than it takes."""
     report = Report({}, [], [])
     windows: list[_Window] = []
@@ -112,28 +116,8 @@ def run(place: Path, script: Iterable[tuple[Fault, float]], *, seconds: float, s
         stack.enter_context(rig)
         assert _await(rig, 0, 10, timeout_s=READY_S), "the utility does not come up"
         windows.append(_Window("no fault", rig.journal.read().lines))
-        for fault, lasts_s in script:
-            if reason := fault.needs(rig):
-                if (text := f"{fault.name}: {reason}") not in report.skipped:
-                    report.skipped.append(text)
-                continue
-            line = report.lines.setdefault(fault.name, Line(fault.name))
-            windows.append(_Window(fault.name, rig.journal.read().lines))
-            time.sleep(LEAD_S)
-            fault.happen(rig, lasts_s)
-            over = time.monotonic()
-            # What the devices do after the cause is over shows that everything goes on.
-            recovered = _await(rig, windows[-1].first, rig.journal.read().lines + 5, timeout_s=RECOVERY_S)
-            took_s = time.monotonic() - over
-            line.count += 1
-            line.longest_recovery_s = max(line.longest_recovery_s, took_s)
-            if not recovered:
-                line.note = f"not within {RECOVERY_S:.0f}"
-            if say:
-                print(
-                    f"{time.monotonic() - began:7.1f} s  {fault.name}: {took_s:.1f} s{'' if recovered else '  NOT RECOVERED'}",
-                    flush=True,
-                )
+        for turn in script:
+            _happen(rig, turn, report, windows, began=began, say=say)
         last = rig.journal.read().lines
         _await(rig, windows[0].first, last, timeout_s=RECOVERY_S)
         held = _held(rig)
@@ -145,6 +129,32 @@ def run(place: Path, script: Iterable[tuple[Fault, float]], *, seconds: float, s
         report.strangers = strangers(rig.journal, held)
     report.seconds = time.monotonic() - began
     return report
+
+
+def _happen(rig: Rig, turn: Turn, report: Report, windows: list[_Window], *, began: float, say: bool) -> None:
+    """Lets the faults of a turn happen, each before the utility has recovered from the one before, and waits until it has from all."""
+    first = rig.journal.read().lines
+    happened = []
+    for fault, lasts_s in turn:
+        if reason := fault.needs(rig):
+            if (text := f"{fault.name}: {reason}") not in report.skipped:
+                report.skipped.append(text)
+            continue
+        windows.append(_Window(fault.name, rig.journal.read().lines))
+        time.sleep(LEAD_S)
+        fault.happen(rig, lasts_s)
+        happened.append((report.lines.setdefault(fault.name, Line(fault.name)), time.monotonic()))
+    # What the devices do after the causes are over shows that everything goes on.
+    has_recovered = not happened or _await(rig, first, rig.journal.read().lines + 5, timeout_s=RECOVERY_S)
+    recovered = time.monotonic()
+    for line, over in happened:
+        line.count += 1
+        line.longest_recovery_s = max(line.longest_recovery_s, recovered - over)
+        if not has_recovered:
+            line.note = f"not within {RECOVERY_S:.0f}"
+        if say:
+            problem = "" if has_recovered else "  NOT RECOVERED"
+            print(f"{recovered - began:7.1f} s  {line.name}: {recovered - over:.1f} s{problem}", flush=True)
 
 
 def _held(rig: Rig) -> dict[str, Rows]:
@@ -169,22 +179,37 @@ def _await(rig: Rig, first: int, last: int, *, timeout_s: float) -> bool:
     return False
 
 
-def every_fault_once() -> list[tuple[Fault, float]]:
-    """The script of a short run."""
-    return [(fault, fault.lasts_s) for fault in FAULTS]
+def every_fault_once() -> list[Turn]:
+    """The script of a short run: what strikes different places strikes at the same time."""
+    named = {fault.name: fault for fault in FAULTS}
+    turns: list[Turn] = [[(named.pop(name), lasts_s) for name, lasts_s in turn] for turn in _SHORT]
+    return [*turns, *([(fault, fault.lasts_s)] for fault in named.values())]
 
 
-def random_faults(seed: int, minutes: float) -> Iterable[tuple[Fault, float]]:
-    """Faults by chance until the time is over, each of them once first."""
+_SHORT: Sequence[Sequence[tuple[str, float]]] = (
+    (("WAN of the sites cut", 2.0), ("edge gateway killed", 0.0)),
+    (("WAN of the sites a black hole", 3.0), ("edge gateway killed (IEC 61850)", 0.0)),
+    (("edge's disk full", 2.0), ("WAN of the sites slow", 2.0), ("center killed (historian)", 0.0)),
+    (("leader of the center's bus killed", 0.0), ("edge's bus server killed", 0.0)),
+    (("devices frozen", 2.0), ("WAN of the center cut", 2.0)),
+    (("edge's clock steps ahead", 2.0), ("DMZ killed", 0.0), ("edge's clock steps back", 2.0)),
+)
+
+
+def random_faults(seed: int, minutes: float) -> Iterable[Turn]:
+    """Faults by chance until the time is over, each of them once in every round; one in three strikes before the last is over."""
     draw = random.Random(seed)
     ends = time.monotonic() + minutes * 60
     while True:
-        turn = list(FAULTS)
-        draw.shuffle(turn)
-        for fault in turn:
+        rest = list(FAULTS)
+        draw.shuffle(rest)
+        while rest:
             if time.monotonic() >= ends:
                 return
-            yield fault, fault.lasts_s * draw.uniform(0.5, 4.0)
+            turn = [rest.pop()]
+            while rest and not any(fault.is_alone for fault in (*turn, rest[-1])) and draw.random() < 1 / 3:
+                turn.append(rest.pop())
+            yield [(fault, fault.lasts_s * draw.uniform(0.5, 4.0)) for fault in turn]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

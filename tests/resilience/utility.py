@@ -5,6 +5,7 @@
 | north | rtu | DNP3 over TCP, unsolicited | counter, analog and binary events with time |
 | north | meter | Modbus TCP, polled | a register that stays for `HOLD_S` |
 | south | rtu | DNP3 over TCP, polled for events | the same |
+| south | meter | Modbus TCP, polled | the same |
 | south | bay | IEC 61850, buffered reports | an operation counter and an indication, with their own time |
 """
 
@@ -32,7 +33,11 @@ EVENTS: dict[str, tuple[str, ...]] = {
 REPORTING = frozenset({"south/bay"})
 """Devices of IEC 61850."""
 
-POLLED: dict[str, tuple[str, ...]] = {"north/meter": ("level",)}
+POLLED: dict[str, tuple[str, ...]] = {"north/meter": ("level",), "south/meter": ("level",)}
+"""Points whose every value is to be found, with the gateway's time."""
+
+ORDERED = frozenset({"south/meter/level"})
+"""Polled points of a site whose clock never steps: later values have later times."""
 
 _REPORTING = "[reporting]\nmax_silence_s = 86400\n[spool]\nmb = 16\nreserve_mb = 8\n"
 _RTU = """\
@@ -83,7 +88,12 @@ def write_folder(folder: Path, *, center: str = "") -> None:
     unasked = "polls = { integrity_s = 3600.0 }"
     asked = "unsolicited = []\npolls = { events_s = 1.0 }"
     north = _REPORTING + _RTU.format(outstation=10, events=unasked, port=free_port()) + _METER.format(port=free_port())
-    south = _REPORTING + _RTU.format(outstation=11, events=asked, port=free_port()) + _BAY.format(port=free_port())
+    south = (
+        _REPORTING
+        + _RTU.format(outstation=11, events=asked, port=free_port())
+        + _METER.format(port=free_port())
+        + _BAY.format(port=free_port())
+    )
     files = {
         "utility.toml": utility_toml("Resilience", *SITES) + center,
         "sites/north/site.toml": north,
@@ -91,6 +101,7 @@ def write_folder(folder: Path, *, center: str = "") -> None:
         "sites/north/points/meter.csv": _METER_POINTS,
         "sites/south/site.toml": south,
         "sites/south/points/rtu.csv": _RTU_POINTS,
+        "sites/south/points/meter.csv": _METER_POINTS,
         "sites/south/scl/millbrook.scd": SCL.read_text(),
     }
     for name, text in files.items():
@@ -104,7 +115,7 @@ def write_recording(path: Path, *, first: int, seconds: float) -> None:
     toggling = ["north/rtu/door", "south/rtu/door", "south/bay/ctrl-ggio1-ind1"]
     hold = round(HOLD_S * ROWS_PER_S)
     with path.open("w", encoding="utf-8") as file:
-        file.write(",".join(["time", *counting, *toggling, "north/meter/level"]) + "\n")
+        file.write(",".join(["time", *counting, *toggling, "north/meter/level", "south/meter/level"]) + "\n")
         for row in range(first, first + round(seconds * ROWS_PER_S)):
-            cells = [row] * len(counting) + [row // 3 % 2, row // 4 % 2, row // 5 % 2] + [1 + row // hold]
+            cells = [row] * len(counting) + [row // 3 % 2, row // 4 % 2, row // 5 % 2] + [1 + row // hold] * 2
             file.write(",".join(map(str, [row, *cells])) + "\n")
