@@ -223,7 +223,11 @@ def fill(disk: Path, *, leave: int) -> Path:
     return filler
 
 
-async def test_a_disk_that_others_fill_costs_old_measurements_and_keeps_its_reserve(tmp_path: Path, small_disk: Path) -> None:
+@pytest.mark.parametrize("claims", [False, True])
+async def test_a_disk_that_others_fill_costs_old_measurements_and_keeps_its_reserve(
+    tmp_path: Path, small_disk: Path, claims: bool
+) -> None:
+    """Whoever is asked for room has none, or says that he made some and did not."""
     async with site(tmp_path, SpoolSection(mb=32, reserve_mb=16), disk=small_disk) as place:
         for number in range(1, 121):
             await place.spool.store(batch(number, Purpose.BACKFILL))
@@ -232,7 +236,7 @@ async def test_a_disk_that_others_fill_costs_old_measurements_and_keeps_its_rese
 
         def make_room() -> bool:
             asked.append(True)
-            return False
+            return claims
 
         place.spool.make_room = make_room
         for number in range(121, 181):
@@ -280,7 +284,9 @@ async def test_a_disk_filled_to_the_last_byte_holds_up_nobody_and_heals_by_itsel
         written = 0
 
         def measure() -> None:
+            """Events are small, and their stream goes on storing for a while in a block that it has already."""
             nonlocal slowest_s, written
+            outbox.add_event(Event(time=written, site="north", kind="k", text="t"))
             began = asyncio.get_running_loop().time()
             numbers = np.arange(written, written + 2_000)
             outbox.add(Samples.of(numbers % 50, numbers, numbers))

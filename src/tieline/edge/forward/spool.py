@@ -44,6 +44,8 @@ RESTART_PERIOD_S = 20.0
 OVERHEAD_BYTES = 256
 """A message on disk is longer than its payload by less than this: subject, message id, checksum."""
 MOST_TRIES = 4
+MOST_REQUESTS = 16
+"""So often whoever keeps less important things is asked for room at once."""
 _MB = 1024 * 1024
 _MEASUREMENTS = (subjects.BACKFILL_STREAM, subjects.SITE_STREAM)
 """In the order in which they are dropped."""
@@ -101,7 +103,8 @@ class Spool:
         """Bytes that were dropped while the disk was short, and that may be stored in their place."""
         self._dropping: Dropped | None = None
         self._making_room = asyncio.Lock()
-        self._failed_since_s: float | None = None
+        self._failed_since_s: dict[str, float] = {}
+        """By stream: since when it takes nothing although its server is connected."""
         self._restarted_s = float("-inf")
         self._is_closed = False
 
@@ -119,11 +122,11 @@ class Spool:
                 async with self._making_room:
                     await self._drop(size, for_events=batch.purpose is Purpose.EVENTS)
             except UnavailableError:
-                if self._client.is_connected and self._failed_since_s is None:
-                    self._failed_since_s = self._clock.monotonic()
+                if self._client.is_connected:
+                    self._failed_since_s.setdefault(stream, self._clock.monotonic())
                 raise
             else:
-                self._failed_since_s = None
+                self._failed_since_s.pop(stream, None)
                 return
         raise UnavailableError("the stream stays full")
 
@@ -154,7 +157,7 @@ class Spool:
         if self._disk is not None:
             found = os.statvfs(self._disk)
             self._free = found.f_bavail * found.f_frsize
-        if self.is_disk_full and self._failed_since_s is None and self._free > max(self._reserve, self._chunk):
+        if self.is_disk_full and not self._failed_since_s and self._free > max(self._reserve, self._chunk):
             self.is_disk_full = False
             self._tell("disk_restored", Severity.INFO, f"the disk has {self._free / _MB:,.0f} MB free again")
 
@@ -189,7 +192,9 @@ class Spool:
 
     async def _spare_the_disk(self, size: int, reserve: int, *, for_events: bool) -> None:
         self._look_at_disk()
-        while self._free - size < reserve and self.make_room():
+        for _ in range(MOST_REQUESTS):
+            if self._free - size >= reserve or not self.make_room():
+                break
             self._look_at_disk()
         if self._free - size >= reserve:
             return
@@ -254,8 +259,9 @@ class Spool:
         """Starts the server again when its streams have stopped, once there is space for what they will be given."""
         now_s = self._clock.monotonic()
         if not self._client.is_connected:
-            self._failed_since_s = None
-        if self._failed_since_s is None or now_s - self._failed_since_s < STUCK_S or self._server is None:
+            self._failed_since_s.clear()
+        longest_s = now_s - min(self._failed_since_s.values(), default=now_s)
+        if longest_s < STUCK_S or self._server is None:
             return
         self._look_at_disk()
         if self._free < max(self._reserve // 4, self._chunk):
@@ -267,7 +273,7 @@ class Spool:
         self.restarts += 1
         log.warning("bus server has stopped storing and is started again", site=self._site)
         await self._server.restart()
-        self._failed_since_s = None
+        self._failed_since_s.clear()
 
     def _tell(self, kind: str, severity: Severity, text: str) -> None:
         self._on_event(Event(time=self._clock.now_us(), site=self._site, kind=kind, severity=severity, text=text))
