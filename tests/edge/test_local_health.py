@@ -115,7 +115,7 @@ async def test_a_blocked_event_loop_shows_in_its_lag() -> None:
 
 
 def test_no_two_own_points_have_one_name_and_each_has_a_metric_with_a_right_name() -> None:
-    points = [*edge_points("x", []), *device_points("x", "rtu-1"), *role_points(CENTER), *role_points(DMZ)]
+    points = [*edge_points("x", []), *device_points("x", "rtu-1", is_polled=True), *role_points(CENTER), *role_points(DMZ)]
     assert len({point.path for point in points}) == len(points) == len({point.id for point in points})
     assert all(is_own(point) for point in points)
     metrics = metrics_of(points, [("x", "rtu-1")])
@@ -126,6 +126,14 @@ def test_no_two_own_points_have_one_name_and_each_has_a_metric_with_a_right_name
         assert not metric.name.endswith(("_ms", "_mb", "_percent", "_days")), point.path
         assert point.unit in {"", "s", "ms", "MB", "%", "d", "1/s"}
         assert metric.device == ("rtu-1" if point.name.startswith("rtu-1") else "")
+
+
+def test_every_own_point_and_its_metric_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/health.md").read_text()
+    points = [*edge_points("x", []), *device_points("x", "d", is_polled=True), *role_points(CENTER), *role_points(DMZ)]
+    for point, metric in metrics_of(points, [("x", "d")]):
+        assert f"| `{point.name.replace('d_', '<device>_', 1) if metric.device else point.name}` |" in page
+        assert f"| `{metric.name}` |" in page
 
 
 def test_metrics_are_in_base_units_with_labels_and_leave_out_what_is_not_known() -> None:

@@ -12,14 +12,14 @@ import sys
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tieline.model import Batch, ConfigError, Samples, UnavailableError
+from tieline.model import VALIDITY, Batch, ConfigError, Samples, UnavailableError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 REQUEST_TIMEOUT_S = 10.0
 ATTEMPTS = 3
 RETRY_S = 1.0
+ON_THE_WAY_US = 30_000_000
+"""What is younger may still be on its way to the center by itself."""
+FRESH_US = 95_000_000
+"""An own point is reported every minute; half as much again and five seconds later it is stale."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,8 @@ def run(site: str, points: str, start: str, end: str, data: Path, output: str | 
     if output:
         check_format(output, file)
     wanted = find(data, site, points, start, end)
+    if store:
+        wanted = settled(data, wanted)
     progress = Progress()
     with asyncio.Runner() as runner:
         chunks = _chunks(data, wanted, progress, store=store)
@@ -111,6 +117,28 @@ def find(data: Path, site: str, patterns: str, start: str, end: str) -> Wanted:
     if not names:
         raise ConfigError("name at least one point as device/name; * and ? stand for any characters")
     return Wanted(site=site, paths={number: f"{site}/{name}" for name, number in names.items()}, start_us=start_us, end_us=end_us)
+
+
+def settled(data: Path, wanted: Wanted) -> Wanted:
+    """The part of it that the site does not send by itself any more: what is on its way would be stored twice.
+
+    Raises `UnavailableError` where the site still sends a backlog, or it is not known whether it does.
+    """
+    from tieline.cli.run import historian_folder
+    from tieline.historian import query
+    from tieline.io import SystemClock
+
+    statement = (
+        "SELECT epoch_us(time) AS time, value, quality FROM newest "
+        "WHERE site = $1 AND device = 'tieline' AND point = 'backfill_batches'"
+    )
+    rows = query(historian_folder(data), statement, [wanted.site]).read_all().to_pylist()
+    now = SystemClock().now_us()
+    if not rows or rows[0]["quality"] & VALIDITY or now - rows[0]["time"] > FRESH_US:
+        raise UnavailableError(f"{wanted.site} has not said lately whether it still sends a backlog; --store waits for that")
+    if rows[0]["value"]:
+        raise UnavailableError(f"{wanted.site} still sends a backlog of {rows[0]['value']:g} batches; store when it is here")
+    return replace(wanted, end_us=min(wanted.end_us, now - ON_THE_WAY_US))
 
 
 def _close(name: str, names: Sequence[str]) -> str:

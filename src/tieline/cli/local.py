@@ -34,6 +34,8 @@ log = structlog.get_logger()
 NICENESS = 5
 SEAL_ROWS = 500_000
 RETRY_S = 1.0
+CATCH_UP_S = 5.0
+CATCH_UP_POLL_S = 0.1
 
 
 def local_folder(data: Path, site: str) -> Path:
@@ -79,21 +81,21 @@ async def run_local(utility: Utility, data: Path, site: str, bus_port: int, host
         asker = await stack.enter_async_context(AsyncClient(folder))
         await stack.enter_async_context(renewing(authority, {credentials: None}))
         client = await stack.enter_async_context(connected(bus_port, credentials))
-        feed = Feed(
-            client,
-            live,
-            clock,
-            stream=subjects.LOCAL_STREAM,
-            batches=(subjects.local_batches(site),),
-            found=subjects.local_found,
-            only_new=True,
-        )
         async with asyncio.TaskGroup() as tasks:
             app = create_app(own, live, asker, local_site=site)
             tasks.create_task(serve(app, listener=listener), name="serve")
             await _stream_exists(client)
             tasks.create_task(_ingest(client, historian), name="ingest")
             tasks.create_task(answer_questions(client, site, historian), name="answer questions")
+            feed = Feed(
+                client,
+                live,
+                clock,
+                stream=subjects.LOCAL_STREAM,
+                batches=(subjects.local_batches(site),),
+                found=subjects.local_found,
+                start_after=await _committed(client),
+            )
             tasks.create_task(feed.run(lambda: seed(live, asker, clock)), name="feed")
 
 
@@ -109,6 +111,26 @@ async def _stream_exists(client: Client) -> None:
             await asyncio.sleep(RETRY_S)
         else:
             return
+
+
+async def _committed(client: Client) -> int:
+    """The number of the last message of the stream that is in the historian, once that has caught up, or after five seconds."""
+    from tieline.bus import streams, subjects
+
+    subject = f"$JS.API.CONSUMER.INFO.{subjects.LOCAL_STREAM}.{subjects.HISTORIAN_CONSUMER}"
+    deadline = asyncio.get_running_loop().time() + CATCH_UP_S
+    last = 0
+    while asyncio.get_running_loop().time() < deadline:
+        try:
+            consumer = await streams.api(client, subject, {})
+        except UnavailableError as error:
+            log.debug("historian's place not known yet", reason=str(error))
+        else:
+            last = int(consumer["ack_floor"]["stream_seq"])
+            if not consumer["num_pending"] and not consumer["num_ack_pending"]:
+                break
+        await asyncio.sleep(CATCH_UP_POLL_S)
+    return last
 
 
 async def _ingest(client: Client, historian: Historian) -> None:

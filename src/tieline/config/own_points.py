@@ -66,9 +66,9 @@ GATEWAY = (
     _counter("samples_conflated", "Samples given up for newer ones because memory was full"),
     _counter("samples_dropped", "Samples given up because the spool was full"),
     _counter("events_dropped", "Events given up because memory was full"),
-    _analog("events_batches", 10, "Batches of events that the center does not have yet"),
-    _analog("live_batches", 10, "Batches of live measurements that the center does not have yet"),
-    _analog("backfill_batches", 10, "Batches of older measurements that the center does not have yet"),
+    _analog("events_batches", 0, "Batches of events that the center does not have yet"),
+    _analog("live_batches", 0, "Batches of live measurements that the center does not have yet"),
+    _analog("backfill_batches", 0, "Batches of older measurements that the center does not have yet"),
     _analog("spool_mb", 10, "The spool on disk"),
     _analog("spool_percent", 1, "The spool, of what it may take"),
 )
@@ -89,6 +89,8 @@ EACH_DEVICE = (
     _counter("errors", "requests that brought no values"),
     _counter("overruns", "poll cycles that did not happen because the one before took too long"),
 )
+
+EACH_POLLED_DEVICE = (_analog("cycle_percent", 5, "how long its poll cycle takes, of the period; of the worst poll group"),)
 
 AT_CENTER = (
     _analog("stream_batches", 10, "Batches in the center's stream that the historian has not committed yet"),
@@ -114,15 +116,16 @@ _UNITS = {
 def edge_points(site: str, devices: Sequence[Device], *, has_local_store: bool = True) -> tuple[Point, ...]:
     """The points of a site's gateway."""
     described = [*EVERY_ROLE, *GATEWAY, *LINK, *(LOCAL if has_local_store else ())]
-    of_devices = [point for device in devices for point in device_points(site, device.name)]
+    of_devices = [
+        point for device in devices for point in device_points(site, device.name, is_polled=device.protocol == "modbus")
+    ]
     return (*(_point(site, one) for one in described), *of_devices)
 
 
-def device_points(site: str, device: str) -> tuple[Point, ...]:
+def device_points(site: str, device: str, *, is_polled: bool = False) -> tuple[Point, ...]:
     """What the gateway says of one device."""
-    return tuple(
-        _point(site, one, name=f"{device}_{one.name}", description=f"{device}: {one.description}") for one in EACH_DEVICE
-    )
+    described = (*EACH_DEVICE, *(EACH_POLLED_DEVICE if is_polled else ()))
+    return tuple(_point(site, one, name=f"{device}_{one.name}", description=f"{device}: {one.description}") for one in described)
 
 
 def role_points(role: str) -> tuple[Point, ...]:
@@ -151,7 +154,9 @@ class Metric:
 def metrics_of(points: Iterable[Point], devices: Iterable[tuple[str, str]]) -> list[tuple[Point, Metric]]:
     """The metrics of those of the points that are a role's own; `devices` are the (site, name) of all devices."""
     described = {one.name: one for one in (*EVERY_ROLE, *GATEWAY, *LINK, *LOCAL, *AT_CENTER)}
-    of_device = {(site, f"{device}_{one.name}"): (device, one) for site, device in devices for one in EACH_DEVICE}
+    of_device = {
+        (site, f"{device}_{one.name}"): (device, one) for site, device in devices for one in (*EACH_DEVICE, *EACH_POLLED_DEVICE)
+    }
     found = []
     for point in points:
         if is_own(point):

@@ -36,6 +36,8 @@ class DriverHealth:
     """Answers that made no sense."""
     overruns: int = 0
     """Poll cycles that did not happen because the one before took too long."""
+    cycle_share: float | None = None
+    """How long a poll cycle takes of its period: the last one of the poll group that is worst; None where nothing was polled yet."""
 
     @property
     def errors(self) -> int:

@@ -44,13 +44,13 @@ class Feed:
         stream: str = subjects.CENTER_STREAM,
         batches: Sequence[str] = (subjects.EVERY_BATCH, subjects.EVERY_SITE_EVENT),
         found: Callable[[str], str] = subjects.center_batches,
-        only_new: bool = False,
+        start_after: int | None = None,
     ) -> None:
         """Follows the batches of these subjects in the stream; `found` gives, for a site, where its found events go.
 
-        With `only_new`, what the stream holds already is left to the seed of `run`: it keeps much that is committed for long.
+        With `start_after`, what the stream holds up to that number is left to the seed of `run`.
         """
-        self._policy = DeliverPolicy.NEW if only_new else DeliverPolicy.ALL
+        self._start_after = start_after
         self._client = client
         self._live = live
         self._clock = clock
@@ -80,11 +80,14 @@ class Feed:
                     await subscription.unsubscribe()
 
     async def _follow(self, subject: str) -> JetStreamContext.PushSubscription:
+        config = ConsumerConfig(inactive_threshold=10.0)
+        if self._start_after is not None:
+            config.deliver_policy, config.opt_start_seq = DeliverPolicy.BY_START_SEQUENCE, self._start_after + 1
         return await self._client.jetstream().subscribe(
             subject,
             stream=self._stream,
             ordered_consumer=True,
-            config=ConsumerConfig(inactive_threshold=10.0, deliver_policy=self._policy),
+            config=config,
             cb=self._on_batch,
             pending_bytes_limit=_PENDING_BYTES,
         )

@@ -242,6 +242,8 @@ class _Group:
     """Requests that it does not answer although it answers others, and when to try them again."""
     is_complete: bool = True
     """Whether every block was answered in the last cycle, be it by an exception."""
+    cycle_share: float | None = None
+    """How long the last cycle took, of the period."""
 
 
 class ModbusDriver:
@@ -294,6 +296,7 @@ class ModbusDriver:
             timeouts=self._timeouts,
             malformed=self._malformed,
             overruns=self._overruns,
+            cycle_share=max((group.cycle_share for group in self._groups if group.cycle_share is not None), default=None),
         )
 
     async def run(self) -> None:
@@ -343,7 +346,9 @@ class ModbusDriver:
         wake = ticker.next_tick(self._clock.monotonic())
         while True:
             await asyncio.sleep(wake - self._clock.monotonic())
+            began = self._clock.monotonic()
             await self._cycle(group)
+            group.cycle_share = (self._clock.monotonic() - began) / group.period_s
             wake = ticker.next_tick(self._clock.monotonic())
             self._overruns += ticker.missed
             ticker.missed = 0

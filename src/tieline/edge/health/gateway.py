@@ -76,6 +76,8 @@ def device_state(drivers: Sequence[Driver]) -> Mapping[str, float]:
         values[f"{name}_up"] = float(health.is_up)
         values[f"{name}_errors"] = health.errors
         values[f"{name}_overruns"] = health.overruns
+        if health.cycle_share is not None:
+            values[f"{name}_cycle_percent"] = 100 * health.cycle_share
     return values
 
 
