@@ -84,7 +84,7 @@ class TapChanger:
         if moved >= 1:
             self._request = None
             self._arrive(now)
-            for _ in range(int(moved) - 1):
+            for _ in range(min(int(moved) - 1, self._runaway_taps)):
                 self._stray.add(now)
             self._check_runaway(now)
             return Result.DONE
