@@ -18,13 +18,14 @@ from bench.topology import Topology, running, utility_of
 from tieline.bus import publish, streams, subjects
 from tieline.bus.links import answer_links
 from tieline.config.site import ReportingSection
-from tieline.edge.forward import Forwarder
+from tieline.config.spool import SpoolSection
+from tieline.edge.forward import Forwarder, Spool
 from tieline.edge.image import ProcessImage
 from tieline.edge.outbox import Outbox
 from tieline.historian import FILE_NAME, Historian, query
 from tieline.historian.ingest import IngestCounts, ingest
 from tieline.io import Backoff, SystemClock
-from tieline.model import Event, Point, PointId, PointKind, Quality, Samples, UnavailableError
+from tieline.model import Batch, Event, Point, PointId, PointKind, Purpose, Quality, Samples, UnavailableError
 from tieline.scada import LiveState
 from tieline.scada.feed import Feed
 
@@ -174,3 +175,29 @@ async def test_a_device_that_repeats_to_the_successor_what_was_not_confirmed_is_
                 await until(lambda: here.counts.samples >= 700)
             assert here.counts.repeated_samples >= 120
     assert np.array_equal(values(tmp_path), np.arange(700))
+
+
+async def test_what_is_given_up_while_the_rest_is_on_its_way_is_counted_to_the_sample(tmp_path: Path) -> None:
+    async with running(tmp_path) as topology, center(tmp_path, topology, backfill_kbps=20_000) as here:
+        spool = Spool(
+            "north",
+            topology.edge,
+            SpoolSection(mb=16),
+            disk=None,
+            server=None,
+            on_event=lambda _: None,
+            clock=SystemClock(),
+        )
+        for number in range(1, 401):
+            numbers = np.arange((number - 1) * 5_000, number * 5_000)
+            samples = Samples.of(numbers % 8 + 1, 1_700_000_000_000_000 + numbers, numbers)
+            await spool.store(Batch(site="north", incarnation=1, sequence=number, samples=samples, purpose=Purpose.BACKFILL))
+        dropped = spool.dropped_samples[subjects.BACKFILL_STREAM]
+        assert dropped > 0
+        await until(lambda: here.counts.samples >= 2_000_000 - dropped, within_s=60)
+        async with asyncio.timeout(20):
+            while await streams.held_at_site(topology.edge):
+                await asyncio.sleep(0.05)
+        assert here.counts.samples > 725_000, "the center took some while others were given up"
+    found = values(tmp_path)
+    assert len(found) == len(np.unique(found)) == 2_000_000 - dropped

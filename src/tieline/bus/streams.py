@@ -250,8 +250,12 @@ async def held_at_site(client: Client) -> int:
 
 
 @asynccontextmanager
-async def paused(client: Client, stream: str) -> AsyncIterator[None]:
-    """While the block lasts, `PAUSE_S` at the most, the center is sent nothing of one of the streams of the client's own site."""
+async def unsent(client: Client, stream: str) -> AsyncIterator[int]:
+    """Gives the number from which on the center was sent nothing of a stream of the client's own site.
+
+    It is sent nothing more while the block lasts, for `PAUSE_S` at the most. A server that is told to pause may still send the one message that it
+    has in hand, for example because the rate is limited; that counts as sent.
+    """
     subject = f"$JS.API.CONSUMER.PAUSE.{stream}.{subjects.CENTER_CONSUMER}"
     try:
         until = datetime.now(UTC) + timedelta(seconds=PAUSE_S)
@@ -259,10 +263,11 @@ async def paused(client: Client, stream: str) -> AsyncIterator[None]:
     except ApiError as error:
         if error.code not in _NOT_FOUND:
             raise
-        yield  # the center has not joined this site yet
+        yield 1  # the center has not joined this site yet
         return
     try:
-        yield
+        in_hand = await read_next(client, stream, (await depth(client, stream)).delivered + 1)
+        yield 1 if in_hand is None else in_hand[0] + 1
     finally:
         await api(client, subject, {})
 

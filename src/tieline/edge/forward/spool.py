@@ -216,8 +216,8 @@ class Spool:
 
     async def _drop_from(self, stream: str, wanted: int) -> int:
         freed = 0
-        async with streams.paused(self._client, stream):
-            place = (await streams.depth(self._client, stream)).delivered + 1
+        async with streams.unsent(self._client, stream) as first:
+            place = first
             while freed < wanted:
                 found = await streams.read_next(self._client, stream, place)
                 if found is None:
