@@ -64,6 +64,18 @@ def test_a_day_too_large_by_itself_loses_its_oldest_hours(tmp_path: Path) -> Non
         assert sum(trend["count"].to_pylist()) > 50_000
 
 
+def test_the_oldest_goes_too_where_the_disk_itself_is_short(tmp_path: Path) -> None:
+    clock = [NOON]
+    retention = Retention(lake_after_days=0, most_mb=1_000, reserve_mb=10**9)  # no disk has so much free
+    with Historian.open(tmp_path / FILE_NAME, lake=tmp_path / "lake", retention=retention, clock=lambda: clock[0]) as historian:
+        for day in range(3):
+            clock[0] = NOON + day * DAY_US
+            samples = noise(clock[0] - DAY_US // 4, clock[0], 50_000, day)
+            historian.commit([Batch(site="x", incarnation=1, sequence=day + 1, samples=samples)])
+            historian.maintain(fully=True)
+        assert oldest(historian) > NOON + 2 * DAY_US - DAY_US // 4  # of the newest day, something
+
+
 def test_whole_days_are_kept_as_many_as_asked_for(tmp_path: Path) -> None:
     clock = [NOON]
     with opened(tmp_path, clock, mb=1_000, days=3) as historian:

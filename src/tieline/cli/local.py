@@ -61,7 +61,9 @@ async def run_local(utility: Utility, data: Path, site: str, bus_port: int, host
     log.info("local screen", site=site, address=f"http://{host}:{listener.getsockname()[1]}")
     folder = local_folder(data, site)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    retention = Retention(lake_after_days=0, delete_after_days=section.keep_days, most_mb=section.mb)
+    retention = Retention(
+        lake_after_days=0, delete_after_days=section.keep_days, most_mb=section.mb, reserve_mb=own.site(site).spool.reserve_mb
+    )
     open_historian = partial(
         Historian.open,
         folder / FILE_NAME,

@@ -17,6 +17,7 @@ Commits take `_commit_lock`, everything else `_care_lock`; only the moment of se
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections import defaultdict
@@ -494,7 +495,8 @@ class Historian:
         """Deletes the oldest until file and lake fit into what they may take: days of the lake, and what today has too much."""
         if self._retention.most_mb is None:
             return 0
-        most = self._retention.most_mb * MB
+        spare = shutil.disk_usage(self._path.parent).free - self._retention.reserve_mb * MB
+        most = min(self._retention.most_mb * MB, max(self.size() + spare, 0))
         trimmed = self._trim_bodies(round(most * TODAYS_SHARE))
         while self._catalog.files and self.size() > most:
             oldest = self._catalog.files[0].day

@@ -28,6 +28,8 @@ class Retention:
     """Samples, rollups and events of days longer ago than this are deleted; `None` keeps them for ever."""
     most_mb: int | None = None
     """Disk (in units of 1,000,000 bytes) for file and lake together; where it is short, the oldest is deleted early."""
+    reserve_mb: int = 0
+    """Of the disk itself, what stays free: with `most_mb`, the oldest is deleted early for that too."""
 
     def __post_init__(self) -> None:
         if self.lake_after_days < 0:
