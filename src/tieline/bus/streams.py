@@ -253,8 +253,8 @@ async def held_at_site(client: Client) -> int:
 async def unsent(client: Client, stream: str) -> AsyncIterator[int]:
     """Gives the number from which on the center was sent nothing of a stream of the client's own site.
 
-    It is sent nothing more while the block lasts, for `PAUSE_S` at the most. A server that is told to pause may still send the one message that it
-    has in hand, for example because the rate is limited; that counts as sent.
+    It is sent nothing more while the block lasts, for `PAUSE_S` at the most. A server that is told to pause may still send the one
+    message that it has in hand, for example because the rate is limited; that counts as sent.
     """
     subject = f"$JS.API.CONSUMER.PAUSE.{stream}.{subjects.CENTER_CONSUMER}"
     try:
