@@ -444,8 +444,53 @@ async def test_what_automation_is_refused_in_every_scan_is_recorded_once_a_minut
         assert len(site.records) == len(site.events) == 2
         for origin in ("center", "automation/other"):
             await site.operate(SETPOINT, 99, origin)
-        await site.operate(SETPOINT, 98, "automation/avr")
+        await site.operate(SETPOINT, -99, "automation/avr")
         assert len(site.records) == len(site.events) == 5
+
+
+async def test_refusals_of_a_setpoint_that_changes_in_every_scan_are_no_flood(tmp_path: Path) -> None:
+    async with running(tmp_path, Plan(local_switch=LOCAL)) as site:
+        site.show(LOCAL, 1)
+        for number in range(120):
+            assert (await site.operate(SETPOINT, number / 100, "automation/battery")).reason == "the site is in local"
+            site.clock.advance(1)
+        assert len(site.records) == len(site.events) == 2
+
+
+async def test_refusals_of_automation_do_not_make_an_id_forgotten(tmp_path: Path) -> None:
+    async with running(tmp_path) as site:
+        command = site.command(SETPOINT, 1, expires=site.clock.us + 3_600_000_000)
+        await site.at_once(site.gate.operate(command, "center"))
+        for _ in range(5_000):
+            await site.gate.operate(site.command(SETPOINT, 99), "automation/avr")
+        await site.at_once(site.gate.operate(command, "center"))
+        assert site.driver.written == [(SETPOINT.id, 1.0)]
+
+
+async def test_a_write_that_its_driver_gives_up_is_unknown_and_is_not_repeated(tmp_path: Path) -> None:
+    async with running(tmp_path) as site:
+        writes: list[int] = []
+
+        def lose_the_connection() -> None:
+            writes.append(1)
+            raise asyncio.CancelledError
+
+        site.driver.on_write = lose_the_connection
+        command = site.command(SETPOINT, 1)
+        outcome = await site.at_once(site.gate.operate(command, "center"))
+        assert (outcome.result, outcome.reason) == (Result.UNKNOWN, "the driver gave up before the device confirmed")
+        assert [record.outcome for record in site.records] == ["released", "unknown"]
+        assert await site.at_once(site.gate.operate(command, "center")) == outcome
+        assert len(writes) == 1
+
+
+@pytest.mark.parametrize("position", [0.0, 3.0, math.nan])
+async def test_a_local_switch_between_its_positions_permits_nothing_from_afar(tmp_path: Path, position: float) -> None:
+    async with running(tmp_path, Plan(local_switch=POSITION, local_when=2.0)) as site:
+        site.show(POSITION, position)
+        assert (await site.operate(SETPOINT, 1)).reason == "whether the site is in local is not known"
+        site.show(POSITION, 1)
+        assert (await site.operate(SETPOINT, 1)).result is Result.DONE
 
 
 async def test_submitting_answers_by_a_call(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
@@ -67,6 +68,8 @@ _KINDS = {
     Result.UNKNOWN: ("command_unknown", Severity.ERROR),
 }
 
+_NUMBER = re.compile(r"[-+]?[0-9.]+(?:e[-+]?[0-9]+)?")
+
 log = structlog.get_logger()
 
 
@@ -108,8 +111,8 @@ class Gate:
         self._tasks: asyncio.TaskGroup | None = None
         self._under_way: dict[str, tuple[Command, asyncio.Future[Outcome]]] = {}
         self._busy: set[PointId] = set()
-        self._told: dict[tuple[str, PointId, float], float] = {}
-        """When automation was refused what, where that was recorded."""
+        self._told: dict[tuple[str, PointId, float | None, str], float] = {}
+        """When automation was refused what and why, where that was recorded."""
         self._deadlines: dict[asyncio.Future[None], float] = {}
         self._followings: dict[asyncio.Future[None], Following] = {}
         self._recall()
@@ -188,7 +191,8 @@ class Gate:
     async def _answer(self, command: Command, origin: str, reason: str, future: asyncio.Future[Outcome]) -> None:
         try:
             outcome = await self._decide(command, origin, reason)
-            self._answers.add(command.point, command.value, outcome)
+            if not origin.startswith(AUTOMATION):  # it uses no id twice, and would crowd out those of others
+                self._answers.add(command.point, command.value, outcome)
             if not future.done():
                 future.set_result(outcome)
         finally:
@@ -203,7 +207,7 @@ class Gate:
             refusal = "another command for the point is under way"
         if refusal or point is None:
             outcome = self._outcome(command, Result.REFUSED, refusal)
-            if not self._is_told_already(command, origin):
+            if not self._is_told_already(command, origin, point, refusal):
                 await self._note(command, origin, reason, point, outcome)
                 self._tell(command, origin, outcome)
             return outcome
@@ -215,11 +219,15 @@ class Gate:
         self._tell(command, origin, outcome)
         return outcome
 
-    def _is_told_already(self, command: Command, origin: str) -> bool:
-        """Whether automation was refused the same a moment ago: it may ask in every scan, and a disk is not endless."""
+    def _is_told_already(self, command: Command, origin: str, point: Point | None, refusal: str) -> bool:
+        """Whether automation was refused the same a moment ago: it may ask in every scan, and a disk is not endless.
+
+        A setpoint is the same whatever its value, and a reason whatever the numbers in it.
+        """
         if not origin.startswith(AUTOMATION):
             return False
-        key, now = (origin, command.point, command.value), self._clock.monotonic()
+        value = command.value if point is not None and point.kind is PointKind.CONTROL else None
+        key, now = (origin, command.point, value, _NUMBER.sub("", refusal)), self._clock.monotonic()
         if now < self._told.get(key, -math.inf) + TOLD_AGAIN_S:
             return True
         self._told = {each: at for each, at in self._told.items() if now < at + TOLD_AGAIN_S} | {key: now}
@@ -249,9 +257,11 @@ class Gate:
             return ""
         if plan.automation_when_local and origin.startswith(AUTOMATION):
             return ""
-        if int(self._image.quality[self._switch]) & VALIDITY:
+        position, kind = float(self._image.value[self._switch]), self._image.points[self._switch].kind
+        is_between = kind is PointKind.DOUBLE and position not in {1, 2} and position != plan.local_when
+        if int(self._image.quality[self._switch]) & VALIDITY or not math.isfinite(position) or is_between:
             return "whether the site is in local is not known"
-        return "the site is in local" if float(self._image.value[self._switch]) == plan.local_when else ""
+        return "the site is in local" if position == plan.local_when else ""
 
     async def _release(self, command: Command, origin: str, reason: str, point: Point) -> Outcome:
         try:
@@ -278,6 +288,8 @@ class Gate:
         if not await self._done_within(writing, self._plan.write_timeout_s):
             writing.cancel()
             return Result.UNKNOWN, f"the device has not confirmed within {self._plan.write_timeout_s:g} s"
+        if writing.cancelled():
+            return Result.UNKNOWN, "the driver gave up before the device confirmed"
         result, why = writing.result()
         if following is None or result not in {Result.DONE, Result.UNKNOWN}:
             return result, why
