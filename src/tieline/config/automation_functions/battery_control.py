@@ -58,7 +58,7 @@ SHOWN = (
         description="0 observing, 1 blocked, 2 idle, 3 limiting import, 4 limiting export, 5 smoothing, 6 recovering, 7 exhausted",
     ),
     Shown(name="target", unit="MW", description="what is asked for, before the ramp"),
-    Shown(name="setpoint", unit="MW", description="as it was written last"),
+    Shown(name="setpoint", unit="MW", description="as it was written last; what the battery does while nothing is written"),
     Shown(name="others", unit="MW", description="export of the connection without the battery, filtered"),
     Shown(name="missing", unit="MW", description="by which the limits cannot be held"),
     Shown(name="blocked", kind=PointKind.BINARY, description="something keeps it from working"),

@@ -66,6 +66,7 @@ class BatteryControl:
         self._asked_at = -math.inf
         self._not_before = -math.inf
         self._written = math.nan
+        self._battery = math.nan
         self._target = math.nan
         self._missing = 0.0
         self._state = BatteryState.OBSERVING
@@ -85,7 +86,7 @@ class BatteryControl:
         bad_s = self._bad.held_s(now, holds=bool(bad))
         elapsed_s = 0.0 if math.isnan(self._at) else max(0.0, now.monotonic_s - self._at)
         self._at = now.monotonic_s
-        battery = quantity(read, plan.battery_power) / _MEGA
+        self._battery = battery = quantity(read, plan.battery_power) / _MEGA
         request = None
         if bad:
             self._others = self._reference = math.nan
@@ -108,7 +109,7 @@ class BatteryControl:
         return {
             "state": float(self._state),
             "target": self._target,
-            "setpoint": self._written,
+            "setpoint": self._battery if math.isnan(self._written) else self._written,
             "others": self._others,
             "missing": self._missing,
             "blocked": float(bool(self._standing.blocked)),

@@ -54,7 +54,7 @@ class CapacitorSwitching:
         self._not_before = -math.inf
         self._state = CapacitorState.OBSERVING
         self._deviation = math.nan
-        self._remaining_s = math.nan
+        self._remaining_s = 0.0
         self._drawn_mvar = math.nan
         self._off_mvar = math.nan
 
@@ -118,7 +118,7 @@ class CapacitorSwitching:
         return "the busbar is dead" if is_dead else ""
 
     def _decide(self, now: Now, read: Read, voltage_kv: float, *, may_act: bool) -> Request | None:
-        self._remaining_s = math.nan
+        self._remaining_s = 0.0
         wish = self._wish(read, voltage_kv)
         can_act = may_act and not self._standing.blocked and not any(step.is_moving for step in self._steps)
         held = {key: timer.held_s(now, holds=can_act and key == wish) for key, timer in self._timers.items()}

@@ -95,7 +95,7 @@ class SourceTransfer:
         self._is_transferred = False
         self._count = 0
         self._state = TransferState.OBSERVING
-        self._remaining_s = math.nan
+        self._remaining_s = 0.0
 
     @property
     def name(self) -> str:
@@ -108,7 +108,7 @@ class SourceTransfer:
         self._see(now, read, may_act=may_act)
         self._standing.set_block(now, reason or self._find_block(read))
         self._see_trips(read)
-        self._remaining_s = math.nan
+        self._remaining_s = 0.0
         request = self._proceed(now, read, answers, may_act=may_act)
         notices = self._standing.take_notices()
         return Action(requests=(request,) if request else (), notices=notices) if request or notices else NOTHING

@@ -82,7 +82,7 @@ class VoltageRegulator:
         self._is_subsequent = False
         self._hold_until = -math.inf
         self._at = math.nan
-        self._remaining_s = math.nan
+        self._remaining_s = 0.0
         self._reversal = Delay()
         self._is_reverse = False
         self._voltage_v = math.nan
