@@ -106,6 +106,8 @@ def test_an_ied_is_not_expected_to_keep_what_happened_before_anybody_enabled_its
     journal = Journal(path).read()
     assert judged(journal, {BAY: rows(ALL[1], ALL[2])}) == (2, 2, 0, 0, 1)
     assert judged(journal, {BAY: rows(ALL[0], ALL[2])}) == (3, 2, 0, 0, 0)
+    write(path, "south/bay", (60, {"ctrl-xcbr1-opcnt": 4.0}), first=False)
+    assert judged(journal.read(), {}) == (1, 0, 0, 0, 3)
 
 
 def test_a_line_that_is_not_whole_yet_is_read_later(tmp_path: Path) -> None:

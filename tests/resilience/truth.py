@@ -21,6 +21,9 @@ MATCH_US = 1_500
 BOOT_US = 30_000_000
 """A device has stamped what it stands at when it starts a little before its journal begins."""
 
+ENABLED_US = 30_000_000
+"""By then the reports of an IED that has started are enabled again, or what it shows counts as lost."""
+
 Times = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
 
@@ -175,7 +178,7 @@ def _before_enabling(changes: Changes, count: npt.NDArray[np.intp]) -> npt.NDArr
         of_run = np.flatnonzero(changes.run == run)
         arrived = np.flatnonzero(count[of_run])
         is_before[of_run[: arrived[0] if len(arrived) else len(of_run)]] = True
-    return is_before
+    return is_before & (changes.time < changes.started[changes.run] + ENABLED_US)
 
 
 _NOTHING = Rows(np.empty(0, np.int64), np.empty(0), np.empty(0, np.uint16))
