@@ -8,11 +8,12 @@ from tieline.config.findings import Finding, FolderError
 from tieline.config.folder import Site, Utility, inspect_folder, read_folder
 from tieline.config.grid import Grid
 from tieline.config.iec61850 import GooseMonitoring, GooseSection, Iec61850Connection, Iec61850Device, Iec61850Row
+from tieline.config.login import LoginSection, OidcSection
 from tieline.config.modbus import Connection, ModbusDevice, ModbusRow, RtuConnection, TcpConnection, TlsConnection
 from tieline.config.outstation import Outstation, OutstationRow
 from tieline.config.site import ReportingSection
 from tieline.config.transports import TlsFiles
-from tieline.config.utility import ConduitSection, DmzSection, RetentionSection, ZoneSection
+from tieline.config.utility import ConduitSection, DmzSection, PersonSection, RetentionSection, ZoneSection
 
 __all__ = [
     "ConduitSection",
@@ -30,10 +31,13 @@ __all__ = [
     "Iec61850Connection",
     "Iec61850Device",
     "Iec61850Row",
+    "LoginSection",
     "ModbusDevice",
     "ModbusRow",
+    "OidcSection",
     "Outstation",
     "OutstationRow",
+    "PersonSection",
     "PointDetection",
     "ReportingSection",
     "RetentionSection",

@@ -34,6 +34,7 @@ from tieline.config.iec61850.rows import Iec61850Listed
 from tieline.config.iec61850.section import Iec61850Section
 from tieline.config.lines import KeyPath
 from tieline.config.local import LocalSection
+from tieline.config.login import LoginSection, check_people
 from tieline.config.modbus import ModbusRow, ModbusSection
 from tieline.config.modbus_checks import check_modbus_lines, check_modbus_points, modbus_uses
 from tieline.config.outline import DeviceOutline, Dnp3Outline, ModbusOutline, OutstationOutline, devices_of, outstations_of
@@ -144,6 +145,7 @@ class Utility:
     zones: tuple[ZoneSection, ...]
     conduits: tuple[ConduitSection, ...]
     people: tuple[PersonSection, ...]
+    login: LoginSection = field(default_factory=LoginSection)
     sites: tuple[Site, ...] = field(default=())
     grid: Grid | None = None
     """The electrical model; None where the folder has none."""
@@ -200,6 +202,7 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
     sites = tuple(_read_sites(folder, electrical, plant, findings))
     electrical.check_scl(plant)
     check_zones(source, [path.name for path in _site_folders(folder)])
+    check_people(source, [path.name for path in _site_folders(folder)])
     _check_ids(folder, (*sites, *_roles()), findings)
     if findings or top is None:
         return None, sorted(set(findings))
@@ -212,6 +215,7 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
         zones=tuple(top.zones),
         conduits=tuple(top.conduits),
         people=tuple(top.people),
+        login=top.login,
         sites=sites,
         grid=electrical.grid,
         roles=_roles(),

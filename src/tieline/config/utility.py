@@ -1,4 +1,4 @@
-"""`utility.toml`: the utility as a whole, its zones and conduits, its center."""
+"""`utility.toml`: the utility as a whole, its zones and conduits, its center, its people."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from tieline.config.fields import Host, Name, Port, Strict
+from tieline.config.login import LoginSection
 
 ZoneKind = Literal["substation", "plant", "dmz", "control_center", "enterprise"]
 
@@ -23,7 +24,9 @@ class CenterSection(Strict):
 
     hmi_port: Port = 8400
     stream_mb: int = Field(default=4_096, ge=64, description="disk for batches that the historian has not committed yet")
-    bus_servers: Literal[1, 3] = Field(default=1, description="one bus server, or a cluster of three that outlives the end of any")
+    bus_servers: Literal[1, 3] = Field(
+        default=1, description="one bus server, or a cluster of three that outlives the end of any"
+    )
 
 
 class RetentionSection(Strict):
@@ -54,13 +57,16 @@ class ConduitSection(Strict):
     reason: str = Field(min_length=1)
 
 
+Role = Literal["viewer", "operator", "engineer", "installer", "security_administrator", "security_auditor"]
+"""A role of IEC 62351-8."""
+
+
 class PersonSection(Strict):
     """Somebody with a role (IEC 62351-8)."""
 
     name: Name
-    roles: list[Literal["viewer", "operator", "engineer", "installer", "security_administrator", "security_auditor"]] = Field(
-        default_factory=list
-    )
+    roles: list[Role] = Field(default_factory=list)
+    areas: list[Name] = Field(default_factory=list, description="sites in which the roles hold; all where left out")
 
 
 class UtilityFile(Strict):
@@ -73,3 +79,4 @@ class UtilityFile(Strict):
     zones: list[ZoneSection] = Field(min_length=1)
     conduits: list[ConduitSection] = Field(default_factory=list)
     people: list[PersonSection] = Field(default_factory=list)
+    login: LoginSection = LoginSection()
