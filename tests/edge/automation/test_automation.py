@@ -106,6 +106,15 @@ def test_a_restart_does_not_forget_how_often_it_was_handed_over() -> None:
     assert after.told == ["automation_handback_delayed"]
 
 
+def test_what_is_remembered_before_the_first_scan_is_what_was_recalled() -> None:
+    before = Link()
+    before.be(False, 11)
+    kept = before.handover.remember(before.now())
+    after = Link()
+    after.handover.recall(kept)
+    assert after.handover.remember(after.now()) == kept
+
+
 def test_a_damaged_memory_is_ignored() -> None:
     link = Link()
     link.handover.recall({"mode": 7, "ages": ["x", None, -1, 1e9]})

@@ -143,6 +143,13 @@ class TestArithmetic:
             assert plant.device.written == [("p_set", 2)]
             assert plant.own("rule_setpoint") == (2, 0)
 
+    async def test_a_division_by_zero_that_comes_and_goes_is_no_flood(self, tmp_path: Path) -> None:
+        async with running(tmp_path, [ratio()]) as plant:
+            plant.show(LOAD, 40)
+            for number in range(250):
+                await show_and_scan(plant, VOLTAGE, number % 2)
+            assert len(plant.told) <= 2 * 10
+
 
 class TestTakingOver:
     async def test_timers_run_while_the_rule_does_not_act(self, tmp_path: Path) -> None:
@@ -174,6 +181,19 @@ class TestTakingOver:
             assert max(after - before for before, after in zip([20, *values], values, strict=False)) <= 20.0001, (
                 "two scans a command"
             )
+
+    async def test_a_ramp_does_not_make_up_for_time_in_which_nothing_was_wanted(self, tmp_path: Path) -> None:
+        plan = rule("setpoint := p;", {"p": LOAD}, {"setpoint": SETPOINT}, ramp_per_s={"setpoint": 1.0})
+        async with running(tmp_path, [plan]) as plant:
+            plant.show(SETPOINT, 0)
+            await show_and_scan(plant, LOAD, 0)
+            plant.show(LOAD, 0, OLD)
+            await plant.scan(60)
+            plant.show(LOAD, 50)
+            await plant.scan(4)
+            values = [value for _, value in plant.device.written]
+            assert values
+            assert max(after - before for before, after in zip([0, *values], values, strict=False)) <= 2.0001
 
     async def test_after_others_have_commanded_it_asks_what_is_there(self, tmp_path: Path) -> None:
         async with running(tmp_path, [shed(acts="isolated")], handover_delay_s=1.0, handback_delay_s=1.0) as plant:

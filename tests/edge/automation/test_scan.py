@@ -114,6 +114,30 @@ class TestFaults:
             assert plant.own("b_scans") == (1, 0)
             assert plant.own("scan_time")[0] == pytest.approx(600)
 
+    async def test_what_a_scan_that_took_too_long_wanted_is_answered_as_refused(self, tmp_path: Path) -> None:
+        function = Scripted("slow")
+
+        def slow_at_first(*_: object) -> Action:
+            if len(function.seen) > 1:
+                return Action()
+            plant.clock.advance(0.6)
+            return request()
+
+        function.act = slow_at_first
+        async with running(tmp_path, [plan_of("slow")], [function]) as plant:
+            await plant.scan(3)
+            assert [(each.request.value, each.outcome.result) for each in function.answers] == [(1, Result.REFUSED)]
+            assert "600 ms" in function.answers[0].outcome.reason
+
+    async def test_a_fault_that_comes_and_goes_is_no_flood(self, tmp_path: Path) -> None:
+        function = Scripted("bad")
+        function.act = lambda *_: fails() if len(function.seen) % 2 else Action()
+        async with running(tmp_path, [plan_of("bad")], [function]) as plant:
+            await plant.scan(800)
+            assert len(plant.told) <= 2 * 10 * 2
+            assert plant.own("bad_faults") == (400, 0)
+            assert any("such events were left out" in event.text for event in plant.events)
+
     async def test_somebody_puts_it_in_service_again_through_the_gate(self, tmp_path: Path) -> None:
         function = Scripted("bad", fails)
         async with running(tmp_path, [plan_of("bad")], [function], most_faults=1) as plant:
@@ -160,6 +184,16 @@ class TestService:
             await plant.scan()
             assert function.seen == []
 
+    async def test_a_function_that_is_put_in_service_looks_before_it_acts(self, tmp_path: Path) -> None:
+        function = Scripted("a")
+        async with running(tmp_path, [plan_of("a")], [function]) as plant:
+            await plant.scan()
+            assert await operate(plant, "a_service", 0) is Result.DONE
+            await plant.scan(5)
+            assert await operate(plant, "a_service", 1) is Result.DONE
+            await plant.scan(2)
+            assert function.seen == [True, False, True]
+
     async def test_a_reset_reaches_its_function(self, tmp_path: Path) -> None:
         function = Scripted("a")
         async with running(tmp_path, [plan_of("a")], [function]) as plant:
@@ -168,7 +202,9 @@ class TestService:
             assert await operate(plant, "a_reset", 1) is Result.DONE
             assert function.resets == 1
 
-    @pytest.mark.parametrize("state", [{}, {"functions": 7, "handover": [], "taken_out": {"a": 1}}, {"taken_out": ["nobody", 3]}])
+    @pytest.mark.parametrize(
+        "state", [{}, {"functions": 7, "handover": [], "taken_out": {"a": 1}}, {"taken_out": ["nobody", 3, ["a"], {"a": 1}]}]
+    )
     async def test_a_damaged_memory_is_ignored(self, tmp_path: Path, state: dict[str, object]) -> None:
         function = Scripted("a")
         async with running(tmp_path, [plan_of("a")], [function]) as plant:

@@ -22,6 +22,7 @@ from tieline.config.function_base import FunctionPlan
 from tieline.edge.automation.function import Answer, Function, Notice, Request
 from tieline.edge.automation.functions import make_function
 from tieline.edge.automation.handover import Handover, Mode
+from tieline.edge.automation.restraint import Restraint
 from tieline.edge.automation.rule import Rule
 from tieline.edge.automation.scan import Entry, Scan, memory_of, remind, shown_by
 from tieline.edge.automation.snapshot import Snapshot
@@ -84,6 +85,7 @@ class Automation:
         self._controls = dict(_controls(plan.points, self._entries))
         self._started = f"{clock.now_us():x}"
         self._commands = 0
+        self._restraint = Restraint()
         self._time, self._lateness = _Peak(), _Peak()
 
     @property
@@ -113,7 +115,7 @@ class Automation:
             )
         snapshot = Snapshot(self._image, now, max_age_s=self._plan.max_age_s)
         for wanted in self._scan.run(now, snapshot.read, self._handover.may_act):
-            for each in wanted.action.notices:
+            for each in self._restraint.admitted(wanted.entry.name, wanted.action.notices, now.monotonic_s):
                 self._tell(each, now)
             for request in wanted.action.requests:
                 self._ask(wanted.entry, request, now)
@@ -149,7 +151,7 @@ class Automation:
             if name in self._entries and isinstance(memory, Mapping):
                 remind(self._entries[name], memory)
         for name in taken_out if isinstance(taken_out, list | tuple) else ():
-            if name in self._entries:
+            if isinstance(name, str) and name in self._entries:
                 self._taken_out.add(name)
                 self._entries[name].in_service = False
 
@@ -159,6 +161,7 @@ class Automation:
             entry.faults_in_a_row = 0
         else:
             self._taken_out.add(entry.name)
+        entry.is_new = is_in and not entry.in_service
         entry.in_service = is_in
         entry.is_acting &= is_in
         kind = "function_in_service" if is_in else "function_out_of_service"

@@ -90,7 +90,7 @@ class Handover:
 
     def remember(self, now: Now) -> dict[str, Any]:
         """The mode, and how long ago the hand-overs were."""
-        return {"mode": self.mode.value, "ages": [now.monotonic_s - at for at in self._handovers]}
+        return {"mode": self.mode.value, "ages": [*self._ages, *(now.monotonic_s - at for at in self._handovers)]}
 
     def recall(self, state: Mapping[str, Any]) -> None:
         """A site that was alone is alone until the center has been there for long enough again."""

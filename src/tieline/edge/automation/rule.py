@@ -144,7 +144,11 @@ class _Output:
             self._under_way, self._pause_s, self._not_before_s = None, 0.0, -math.inf
             self._follow(now, present)
             return None
-        if self._under_way is not None or wanted is None or int(wanted.quality) & VALIDITY:
+        if wanted is None or int(wanted.quality) & VALIDITY:
+            if self._ramp is not None:
+                self._ramp.follow(math.nan, now.monotonic_s)  # it stays where it is: time is not saved up
+            return None
+        if self._under_way is not None:
             return None
         target = float(wanted.value)
         there = self._there(present)

@@ -15,7 +15,7 @@ import structlog
 
 from tieline.config.function_base import Acts
 from tieline.edge.automation.function import NOTHING, Action, Answer, Function, Notice, Read
-from tieline.model import Now, Severity
+from tieline.model import Now, Outcome, Result, Severity
 
 log = structlog.get_logger()
 
@@ -33,6 +33,8 @@ class Entry:
     faults_in_a_row: int = 0
     in_service: bool = True
     is_acting: bool = False
+    is_new: bool = False
+    """Put in service since its last scan: it looks at what others have done meanwhile before it acts."""
 
     @property
     def name(self) -> str:
@@ -61,7 +63,8 @@ class Scan:
     def run(self, now: Now, read: Read, may_act: Callable[[Acts], bool]) -> Iterator[Wanted]:
         """Scans one function after another; what each wants done comes out, unless it may not act, and what it has to say."""
         for entry in self.entries:
-            entry.is_acting = entry.in_service and may_act(entry.acts)
+            entry.is_acting = entry.in_service and not entry.is_new and may_act(entry.acts)
+            entry.is_new = False
             if entry.in_service:
                 yield Wanted(entry, self._scan(entry, now, read))
 
@@ -75,7 +78,11 @@ class Scan:
             return self._fault(entry, f"{type(error).__name__}: {error}")
         took_s = self._elapsed() - begun
         if took_s > self._watchdog_s:
-            return self._fault(entry, f"its scan took {took_s * 1000:.0f} ms, {self._watchdog_s * 1000:.0f} ms are permitted")
+            why = f"its scan took {took_s * 1000:.0f} ms, {self._watchdog_s * 1000:.0f} ms are permitted"
+            if entry.is_acting:
+                refused = Outcome(command="", time=now.utc_us, result=Result.REFUSED, reason=why)
+                entry.answers += [Answer(request=request, outcome=refused) for request in action.requests]
+            return self._fault(entry, why)
         if entry.faults_in_a_row:
             entry.faults_in_a_row = 0
             notice = Notice(kind="function_recovered", text=f"{entry.name} works again")
