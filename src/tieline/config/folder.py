@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from tieline.config.alarms import AlarmPlan, read_alarms
 from tieline.config.automation import Automation, read_automation
 from tieline.config.calculations import Calculation, CalculationSection, read_calculations
 from tieline.config.checks import check_uses, check_zones, find_duplicates
@@ -84,6 +85,7 @@ class Site:
     calculations: tuple[Calculation, ...] = ()
     detection: tuple[PointDetection, ...] = ()
     automation: Automation | None = None
+    alarms: tuple[AlarmPlan, ...] = ()
     gate: Gate = field(default_factory=Gate)
     """What a command has to pass."""
     own_points: tuple[Point, ...] = ()
@@ -306,7 +308,18 @@ class _SiteReader:
         gate = read_gate(known, self._source.document, self._points.values())
         processing = read_processing(known, processed)
         detection = read_detection(known, sections_of(self._source, "detection", DetectionSection))
+        own_points = edge_points(self._name, devices)
         points = self._points | references(calculation.point for calculation in calculations)
+        alarms = read_alarms(
+            known,
+            self._folder,
+            self._site,
+            self._findings,
+            own_points=own_points,
+            devices=[outline.name for outline in outlines if outline.name],
+            detection=detection,
+            plant_points=points.values(),
+        )
         upward = described.outstations if described else [None] * len(outstations)
         presented = [
             self._read_outstation(outline, section, points) for outline, section in zip(outstations, upward, strict=True)
@@ -330,8 +343,9 @@ class _SiteReader:
             calculations=calculations,
             detection=detection,
             automation=automation,
+            alarms=alarms,
             gate=gate,
-            own_points=edge_points(self._name, devices),
+            own_points=own_points,
             local=described.local,
             spool=described.spool,
         )

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from tieline.config.alarm_rows import AlarmsSection
 from tieline.config.automation import AutomationSection
 from tieline.config.calculations import CalculationSection
 from tieline.config.detection import DetectionSection
@@ -57,3 +58,4 @@ class SiteFile(Strict):
     automation: AutomationSection | None = None
     gate: GateSection = GateSection()
     local: LocalSection = LocalSection()
+    alarms: AlarmsSection = AlarmsSection()
