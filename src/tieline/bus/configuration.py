@@ -31,7 +31,7 @@ def for_site(site: str, credentials: Credentials, store: Path, dmz: str, *, spoo
     """The server at a site: takes batches from the gateway on loopback, keeps them on disk, dials the DMZ."""
     own = [subjects.site_batches(site, stream) for stream in subjects.SITE_STREAMS]
     own += [subjects.local_batches(site), subjects.health(site), subjects.link(site), "$JS.API.>", "$JS.ACK.>"]
-    gateway = _user(subjects.edge_role(site), publish=[*own, *_REPLIES], subscribe=["_INBOX.>"])
+    gateway = _user(subjects.edge_role(site), publish=[*own, *_REPLIES], subscribe=["_INBOX.>", subjects.command(site)])
     local = _user(
         subjects.local_role(site),
         publish=[*_committing(subjects.LOCAL_STREAM), *_watching(subjects.LOCAL_STREAM), subjects.local_found(site), *_REPLIES],
@@ -71,7 +71,14 @@ def for_dmz(utility: Utility, credentials: Credentials, host: str, port: int) ->
                 *_STREAM_TRAFFIC,
                 *_REPLIES,
             ],
-            subscribe=[f"$JS.{site.name}.API.>", subjects.fetch(site.name), "$JS.FC.>", "$JS.ACK.>", *_REPLIES],
+            subscribe=[
+                f"$JS.{site.name}.API.>",
+                subjects.fetch(site.name),
+                subjects.command(site.name),
+                "$JS.FC.>",
+                "$JS.ACK.>",
+                *_REPLIES,
+            ],
         )
         for site in utility.sites
         if utility.may_send(utility.zone_of(site.name).name, dmz.name)
@@ -81,7 +88,13 @@ def for_dmz(utility: Utility, credentials: Credentials, host: str, port: int) ->
         users.append(
             _user(
                 subjects.CENTER_ROLE,
-                publish=[*(f"$JS.{site}.API.>" for site in sites), *map(subjects.fetch, sites), *_STREAM_TRAFFIC, *_REPLIES],
+                publish=[
+                    *(f"$JS.{site}.API.>" for site in sites),
+                    *map(subjects.fetch, sites),
+                    *map(subjects.command, sites),
+                    *_STREAM_TRAFFIC,
+                    *_REPLIES,
+                ],
                 subscribe=[
                     *map(subjects.health, [*sites, DMZ]),
                     *map(subjects.link, sites),
@@ -104,7 +117,8 @@ def for_center(credentials: Credentials, store: Path, dmz: str | None, *, stream
     Without a `dmz` it only serves what it holds.
     """
     users = [
-        _user(subjects.CENTER_ROLE, publish=[">"], subscribe=[">"]),
+        _user(subjects.CENTER_ROLE, publish=[">"], subscribe=[">"], never_publish=[subjects.EVERY_COMMAND]),
+        _user(subjects.SCADA_ROLE, publish=[subjects.EVERY_COMMAND], subscribe=["_INBOX.>"]),
         _user(subjects.HISTORIAN_ROLE, publish=_committing(subjects.CENTER_STREAM), subscribe=["_INBOX.>"]),
         _user(
             subjects.WEB_ROLE,
@@ -191,5 +205,6 @@ def _stream_store(store: Path, *, domain: str, most_mb: int) -> Configuration:
     }
 
 
-def _user(role: str, *, publish: list[str], subscribe: list[str]) -> Configuration:
-    return {"user": f"CN={role}", "permissions": {"publish": {"allow": publish}, "subscribe": {"allow": subscribe}}}
+def _user(role: str, *, publish: list[str], subscribe: list[str], never_publish: Sequence[str] = ()) -> Configuration:
+    publishing = {"allow": publish, **({"deny": list(never_publish)} if never_publish else {})}
+    return {"user": f"CN={role}", "permissions": {"publish": publishing, "subscribe": {"allow": subscribe}}}

@@ -30,6 +30,7 @@ EVERY_SITE_EVENT = "site.*.events"
 EVERY_CENTER_BATCH = "center.*.batch"
 EVERY_HEALTH = "health.*"
 EVERY_FETCH = "fetch.*"
+EVERY_COMMAND = "command.*"
 
 _WORDS = {EVENTS_STREAM: "events", SITE_STREAM: "batch", BACKFILL_STREAM: "backfill"}
 
@@ -69,6 +70,11 @@ def fetch(site: str) -> str:
     return f"fetch.{site}"
 
 
+def command(site: str) -> str:
+    """Where a site is given commands."""
+    return f"command.{site}"
+
+
 def delivery(site: str, stream: str = SITE_STREAM) -> str:
     """Where the center's stream receives the batches of one of a site's streams."""
     return f"deliver.{site}" if stream == SITE_STREAM else f"deliver.{site}.{_WORDS[stream]}"
@@ -104,3 +110,5 @@ CENTER_ROLE = "center"
 HISTORIAN_ROLE = "historian"
 FETCH_ROLE = "fetch"
 WEB_ROLE = "web"
+SCADA_ROLE = "scada"
+"""Alarms and control: the only role whose signature a site takes for a command."""

@@ -175,6 +175,7 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str, host: str, hm
     from tieline.edge.drivers import make_drivers
     from tieline.edge.gateway import Gateway
     from tieline.edge.goose.configured import make_monitors
+    from tieline.security.identity.signing import Verifier
 
     site = utility.site(name)
     authority = open_authority(data)
@@ -201,6 +202,7 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str, host: str, hm
             folder=place,
             measures=role_measures(place, credentials, server),
             server=server,
+            verifier=Verifier(credentials.authority, subjects.SCADA_ROLE),
             clock=clock,
             rng=random.SystemRandom(),
         )
@@ -417,7 +419,7 @@ def issue_all(utility: Utility, data: Path) -> None:
     authority = open_authority(data)
     for role in (subjects.DMZ_ROLE, subjects.CENTER_ROLE, *(subjects.edge_role(site.name) for site in utility.sites)):
         authority.credentials(role, hosts=LOOPBACK)
-    for role in (subjects.HISTORIAN_ROLE, subjects.WEB_ROLE, subjects.FETCH_ROLE):
+    for role in (subjects.HISTORIAN_ROLE, subjects.WEB_ROLE, subjects.FETCH_ROLE, subjects.SCADA_ROLE):
         authority.credentials(role)
     for site in utility.sites:
         authority.credentials(subjects.local_role(site.name))

@@ -25,6 +25,8 @@ from tieline.bus import DeviceHealth, Health, encode_health, subjects
 from tieline.config import Site
 from tieline.config.automation import AUTOMATION
 from tieline.edge.automation.automation import Automation
+from tieline.edge.command_book import CommandBook
+from tieline.edge.commands import Commands
 from tieline.edge.driver import Driver, Settle
 from tieline.edge.forward import Forwarder, Restartable
 from tieline.edge.forward.forwarder import waiting
@@ -35,9 +37,10 @@ from tieline.edge.local import LocalStore
 from tieline.edge.memory import Memory, Remembering
 from tieline.edge.pipeline import Pipeline
 from tieline.io import Clock, Ticker
-from tieline.model import Event, Now, Samples
+from tieline.model import Event, Now, Point, Samples
 from tieline.observe.sampler import Measure
 from tieline.security.audit import AuditLog
+from tieline.security.identity.signing import Verifier
 
 HEALTH_PERIOD_S = 1.0
 TICK_S = 0.1
@@ -92,13 +95,15 @@ class Gateway:
         make_presenters: MakePresenters = lambda _event: (),
         measures: Sequence[Measure] = (),
         server: Restartable | None = None,
+        verifier: Verifier | None = None,
         clock: Clock,
         rng: random.Random,
     ) -> None:
         """`folder` is the site's own: its audit and its memory are kept there, on the disk that holds the streams of `server`.
 
-        `measures` give what every role says of itself.
+        `measures` give what every role says of itself. Commands of the center are taken where there is a `verifier` of their signatures.
         """
+        self._verifier = verifier
         self._site = site
         self._client = client
         self._folder = folder
@@ -125,11 +130,15 @@ class Gateway:
         """
         audit = AuditLog.open(self._folder / "audit", self._site.name, self._clock)
         try:
-            await self._work(audit)
+            book = CommandBook.open(self._folder / "commands.db", self._clock.now_us())
+            try:
+                await self._work(audit, book)
+            finally:
+                book.close()
         finally:
             audit.close()
 
-    async def _work(self, audit: AuditLog) -> None:
+    async def _work(self, audit: AuditLog, book: CommandBook) -> None:
         site, forwarder = self._site.name, self._forwarder
         drivers: dict[str, Operable] = {driver.device.name: driver for driver in self._drivers}
         points = list(self._site.plant_points)
@@ -143,12 +152,13 @@ class Gateway:
         memory.recall()
         self._pipeline.tick(self._now())
         reporting = AuditReporting(audit, forwarder.add_record, forwarder.settle, keep_bytes=AUDIT_BYTES)
+        commands = self._take_commands(points, gate, book, audit)
         log.info("gateway runs", site=site, devices=len(drivers), points=len(points))
         try:
             async with forwarder.running():
                 try:
                     async with asyncio.TaskGroup() as tasks:
-                        for name, work in self._works(gate, automation, reporting, memory):
+                        for name, work in self._works(gate, commands, automation, reporting, memory):
                             tasks.create_task(work, name=f"{name} of {site}")
                 finally:
                     self._pipeline.flush()
@@ -157,10 +167,17 @@ class Gateway:
                 memory.write()
 
     def _works(
-        self, gate: Gate, automation: Automation | None, reporting: AuditReporting, memory: Memory
+        self,
+        gate: Gate,
+        commands: Commands | None,
+        automation: Automation | None,
+        reporting: AuditReporting,
+        memory: Memory,
     ) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """What goes on until the gateway ends, by name; commands find the gate open before anybody gives one."""
         yield "gate", gate.run()
+        if commands is not None:
+            yield "commands", commands.run(self._client)
         for driver in self._drivers:
             yield f"driver {driver.device.name}", driver.run()
         for monitor in self._monitors:
@@ -176,6 +193,21 @@ class Gateway:
         yield "clock", self._tick(gate)
         yield "own state", self._state.run(self._pipeline.add)
         yield "health", self._report_health()
+
+    def _take_commands(self, points: Sequence[Point], gate: Gate, book: CommandBook, audit: AuditLog) -> Commands | None:
+        if self._verifier is None:
+            return None
+        return Commands(
+            self._site.name,
+            points,
+            gate,
+            book,
+            audit,
+            self._verifier,
+            offset_s=lambda: self._forwarder.link.offset_s,
+            on_event=self._note,
+            clock=self._clock,
+        )
 
     def _make_automation(self, gate: Gate) -> Automation | None:
         if self._site.automation is None:

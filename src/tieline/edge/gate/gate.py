@@ -137,7 +137,7 @@ class Gate:
     async def operate(self, command: Command, origin: str, *, reason: str = "") -> Outcome:
         """What became of the command. Never raises for anything that a command, a device or a disk does.
 
-        `origin` is `center`, `automation/<function>`, or `local/<who>`. A caller that is cancelled stops nothing.
+        `origin` is `center/<person>`, `automation/<function>`, or `local/<who>`. A caller that is cancelled stops nothing.
         """
         outcome = self._begin(command, origin, reason)
         return outcome if isinstance(outcome, Outcome) else await asyncio.shield(outcome)
@@ -149,6 +149,11 @@ class Gate:
             on_outcome(outcome)
         else:
             outcome.add_done_callback(lambda future: None if future.cancelled() else on_outcome(future.result()))
+
+    def outcome_of(self, command: str) -> Outcome | None:
+        """What became of the command of that id, where it has an outcome that is remembered."""
+        answered = self._answers.of(command)
+        return None if answered is None else answered.outcome
 
     def record(self, *, actor: str, action: str, target: str, detail: Mapping[str, object]) -> None:
         """Something else for the audit, which is no command; stored soon after this returns."""

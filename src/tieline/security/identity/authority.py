@@ -102,7 +102,7 @@ class Authority:
 
     def _is_due(self, held: Credentials, hosts: Sequence[str]) -> bool:
         """Whether the certificate has a third of its life or less left, or lacks a host."""
-        certificate = _read_certificate(held.certificate)
+        certificate = read_certificate(held.certificate)
         if certificate.not_valid_after_utc - self._now() <= life_of(certificate) / 3:
             return True
         try:
@@ -133,9 +133,9 @@ class Authority:
         _write(self._certificate, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
 
     def _issue(self, held: Credentials, hosts: Sequence[str]) -> None:
-        authority = _read_certificate(self._certificate)
-        authority_key = _read_key(self._key)
-        key = _read_key(held.key) if held.key.exists() else ec.generate_private_key(ec.SECP256R1())
+        authority = read_certificate(self._certificate)
+        authority_key = read_key(self._key)
+        key = read_key(held.key) if held.key.exists() else ec.generate_private_key(ec.SECP256R1())
         now = self._now()
         builder = (
             x509.CertificateBuilder()
@@ -178,7 +178,7 @@ def _read_life_file(path: Path) -> timedelta:
 
 def read_life(held: Credentials) -> tuple[datetime, timedelta]:
     """When the certificate ends, and for how long it was issued. Raises `ConfigError` where it cannot be read."""
-    certificate = _read_certificate(held.certificate)
+    certificate = read_certificate(held.certificate)
     return certificate.not_valid_after_utc, life_of(certificate)
 
 
@@ -208,14 +208,14 @@ def _key_usage(*, is_authority: bool) -> x509.KeyUsage:
     )
 
 
-def _read_certificate(path: Path) -> x509.Certificate:
+def read_certificate(path: Path) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} is not a readable certificate; restore it from a backup") from error
 
 
-def _read_key(path: Path) -> ec.EllipticCurvePrivateKey:
+def read_key(path: Path) -> ec.EllipticCurvePrivateKey:
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), None)
     except (OSError, ValueError) as error:
