@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tieline.model import ConfigError
@@ -131,6 +133,20 @@ def told_of_program(text: str) -> list[str]:
     with pytest.raises(RuleError) as caught:
         Program.parse(text, INPUTS, OUTPUTS)
     return [str(one) for one in caught.value.mistakes]
+
+
+def test_what_follows_a_flood_of_mistakes_costs_nothing() -> None:
+    known = {f"point_{number}": Type.REAL for number in range(500)}
+    variables = "VAR " + " ".join(f"v{number} : REAL;" for number in range(1_000)) + " END_VAR "
+    begun = time.process_time()
+    for parse in (
+        lambda: Expression.parse("+".join(["pont_x"] * 7_000), known),
+        lambda: Program.parse(variables + "w1 := 1; " * 2_500, known, {}),
+    ):
+        with pytest.raises(RuleError) as caught:
+            parse()
+        assert len(caught.value.mistakes) == 50
+    assert time.process_time() - begun < 15
 
 
 def test_every_mistake_of_a_program_is_told_at_once() -> None:

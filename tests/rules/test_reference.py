@@ -20,7 +20,7 @@ ROWS = 7
 FAULT_DETAILS = 0x4
 DEVICE, CLOCKS = 0x2000, 0xC000
 ROUNDED = {"SIN", "COS", "TAN", "EXP", "LN", "LOG", "ASIN", "ACOS", "ATAN", "ATAN2", "HYPOT", "**"}
-"""What the C library and numpy may round differently in the last digit."""
+"""What the C library and numpy, for a column and for a number, may round differently in the last digit."""
 
 
 @dataclass(frozen=True)
@@ -281,7 +281,7 @@ def test_every_evaluation_is_what_the_language_says(typed: tuple[Type, Case], gi
     for row in range(ROWS):
         known = case.of(row_of(given, row))
         quality = quality_of(known, given, case.used, row)
-        if case.used:
+        if case.used and case.is_exact:
             assert np.asarray(result.quality)[row] == quality, case.text
             np.testing.assert_equal(np.asarray(result.value)[row], known.value)
         scalar = expression.evaluate(

@@ -43,6 +43,8 @@ class Checker:
 
     def type_of(self, node: Node) -> Type | None:
         """Checks the tree and gives its type; None if a mistake leaves that open."""
+        if self._findings.is_full:
+            return None
         match node:
             case Literal():
                 return node.type

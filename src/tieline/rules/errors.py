@@ -55,9 +55,14 @@ class Findings:
 
     def add(self, offset: int, problem: str, remedy: str = "") -> None:
         """Notes a mistake at the character `offset` of the text."""
-        if len(self._found) < self.MOST:
+        if not self.is_full:
             line, column = place(self._text, offset)
             self._found.add(Mistake(line, column, problem, remedy))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more are taken: what looks for them may stop."""
+        return len(self._found) >= self.MOST
 
     @property
     def any(self) -> bool:

@@ -67,6 +67,8 @@ def _declared(
     variables: dict[str, Type] = {}
     blocks: dict[str, BlockKind] = {}
     for one in declarations:
+        if findings.is_full:
+            break
         name = one.type.upper()
         if one.name in taken:
             findings.add(one.start, f"{one.name} is an input or output already", "take another name")
@@ -119,6 +121,8 @@ class _Statements:
     def all(self, statements: Sequence[Statement]) -> None:
         """Checks them and what they hold."""
         for statement in statements:
+            if self._findings.is_full:
+                return
             match statement:
                 case Assignment():
                     self._assignment(statement)
