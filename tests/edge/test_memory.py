@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,53 @@ def test_a_damaged_file_costs_only_what_it_held(tmp_path: Path, damage: bytes | 
     again = Counter()
     Memory(file, {"a": again}).recall()
     assert again.count == 7
+
+
+def test_a_single_wrong_bit_anywhere_costs_what_was_held(tmp_path: Path) -> None:
+    file = tmp_path / "memory.bin"
+    Memory(file, {"a": Counter(3)}).write()
+    whole = file.read_bytes()
+    for place in range(len(whole)):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        part = Counter(7)
+        Memory(file, {"a": part}).recall()
+        assert part.count == 7
+
+
+class Broken(Counter):
+    """A part that fails at whatever it is asked."""
+
+    def remember(self) -> dict[str, Any]:
+        if self.count:
+            return {"count": object()}
+        raise KeyError("remember")
+
+    def recall(self, state: Mapping[str, Any]) -> None:
+        raise KeyError("recall")
+
+
+def test_a_part_that_fails_costs_the_others_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "memory.bin"
+    Memory(file, {"bad": Broken(), "strange": Broken(1), "good": Counter(3)}).write()
+    good = Counter()
+    Memory(file, {"good": good}).recall()
+    assert good.count == 3
+    Memory(file, {"bad": Counter(3), "good": Counter(4)}).write()
+    Memory(file, {"bad": Broken(), "good": good}).recall()
+    assert good.count == 4
+
+
+async def test_a_disk_that_hangs_holds_up_nothing(tmp_path: Path) -> None:
+    """A named pipe in the place of the file beside it: opening it waits until somebody reads."""
+    os.mkfifo(tmp_path / "memory.new")
+    task = asyncio.create_task(Memory(tmp_path / "memory.bin", {"a": Counter(3)}, period_s=0.001).run())
+    async with asyncio.timeout(5):
+        for _ in range(20):
+            await asyncio.sleep(0.002)
+    with (tmp_path / "memory.new").open("rb") as reader:
+        task.cancel()
+        await asyncio.wait([task])
+        await asyncio.to_thread(reader.read)
 
 
 def test_a_file_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
