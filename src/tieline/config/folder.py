@@ -11,6 +11,7 @@ from tieline.config.alarms import AlarmPlan, read_alarms
 from tieline.config.automation import Automation, read_automation
 from tieline.config.calculations import Calculation, CalculationSection, read_calculations
 from tieline.config.checks import check_uses, check_zones, find_duplicates
+from tieline.config.control import Control, read_control
 from tieline.config.detection import DetectionSection, PointDetection, read_detection
 from tieline.config.device import Device
 from tieline.config.dnp3 import Dnp3Section
@@ -42,6 +43,7 @@ from tieline.config.outline import DeviceOutline, Dnp3Outline, ModbusOutline, Ou
 from tieline.config.outstation import Outstation, OutstationRow, OutstationSection
 from tieline.config.own_points import OWN_DEVICE, ROLES, edge_points, is_own, role_points
 from tieline.config.processing import PointProcessing, ProcessingSection, implied_calculations, read_processing
+from tieline.config.programs import Program, read_programs
 from tieline.config.reading import Source
 from tieline.config.rows import PointRow
 from tieline.config.single_line import single_line_of
@@ -58,7 +60,8 @@ from tieline.config.utility import (
     UtilityFile,
     ZoneSection,
 )
-from tieline.model import ConfigError, Point, PointId, Reporting
+from tieline.config.utility_points import UtilityPoints
+from tieline.model import ConfigError, EquipmentType, Point, PointId, Reporting
 from tieline.model.single_line import SingleLine
 
 _GROUPS = {CALCULATED: "Calculated at the site", "automation": "Local automation", OWN_DEVICE: "Tieline itself"}
@@ -151,6 +154,10 @@ class Utility:
     sites: tuple[Site, ...] = field(default=())
     grid: Grid | None = None
     """The electrical model; None where the folder has none."""
+    control: Control = field(default_factory=Control)
+    """What a command from the center has to pass."""
+    programs: tuple[Program, ...] = ()
+    """Switching programs."""
     roles: tuple[Site, ...] = ()
     """The center and the DMZ, which have points of their own and nothing else, as if they were sites."""
 
@@ -206,6 +213,11 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
     check_zones(source, [path.name for path in _site_folders(folder)])
     check_people(source, [path.name for path in _site_folders(folder)])
     _check_ids(folder, (*sites, *_roles()), findings)
+    named = [path.name for path in _site_folders(folder)]
+    known = UtilityPoints(_by_path(sites), set(named) - {site.name for site in sites})
+    needs_factor = top is None or top.login.second_factor != "never"
+    control = read_control(source, known, named, _equipment_classes(sites), second_factor=needs_factor)
+    programs = read_programs(folder, known, findings)
     if findings or top is None:
         return None, sorted(set(findings))
     utility = Utility(
@@ -220,9 +232,26 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
         login=top.login,
         sites=sites,
         grid=electrical.grid,
+        control=control,
+        programs=programs,
         roles=_roles(),
     )
     return utility, []
+
+
+def _by_path(sites: Iterable[Site]) -> dict[str, Point]:
+    return {point.path: point for site in sites for point in site.plant_points}
+
+
+def _equipment_classes(sites: Iterable[Site]) -> dict[tuple[str, str], EquipmentType]:
+    """What each piece of equipment is, by its site and by the names under which points may know it."""
+    return {
+        (site.name, name): piece.type
+        for site in sites
+        if site.single_line is not None
+        for piece in site.single_line.equipment()
+        for name in (piece.path, piece.name)
+    }
 
 
 def _roles() -> tuple[Site, ...]:

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from tieline.config.fields import Host, Name, Port, Strict
+from tieline.config.control import ControlSection
+from tieline.config.fields import Host, Name, Port, Role, Strict
 from tieline.config.login import LoginSection
 
 ZoneKind = Literal["substation", "plant", "dmz", "control_center", "enterprise"]
@@ -57,10 +58,6 @@ class ConduitSection(Strict):
     reason: str = Field(min_length=1)
 
 
-Role = Literal["viewer", "operator", "engineer", "installer", "security_administrator", "security_auditor"]
-"""A role of IEC 62351-8."""
-
-
 class PersonSection(Strict):
     """Somebody with a role (IEC 62351-8)."""
 
@@ -76,6 +73,7 @@ class UtilityFile(Strict):
     dmz: DmzSection = DmzSection()
     center: CenterSection = CenterSection()
     retention: RetentionSection = RetentionSection()
+    control: ControlSection = ControlSection()
     zones: list[ZoneSection] = Field(min_length=1)
     conduits: list[ConduitSection] = Field(default_factory=list)
     people: list[PersonSection] = Field(default_factory=list)

@@ -16,6 +16,8 @@ class Person:
     name: str
     roles: frozenset[str]
     """Roles of IEC 62351-8: `operator`, `engineer` ..."""
+    areas: frozenset[str] = frozenset()
+    """Sites in which the roles hold; all where it is empty."""
     has_second_factor: bool = False
     """Whether this session was opened with a second factor."""
 

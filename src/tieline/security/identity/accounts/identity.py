@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tieline.config.utility import Role
+from tieline.config.fields import Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
