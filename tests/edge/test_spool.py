@@ -165,7 +165,7 @@ async def test_what_the_center_was_sent_already_is_not_dropped(tmp_path: Path) -
         async def take(message: object) -> None:
             taken.append(decode_batch(message.data).sequence)  # type: ignore[attr-defined]
 
-        await place.client.subscribe("_INBOX.center", cb=take)
+        await place.client.subscribe("_INBOX.edge-north.center", cb=take)
         for number in range(1, 31):
             await place.spool.store(batch(number, Purpose.BACKFILL))
         await streams.api(
@@ -175,7 +175,7 @@ async def test_what_the_center_was_sent_already_is_not_dropped(tmp_path: Path) -
                 "stream_name": BACKFILL,
                 "config": {
                     "durable_name": subjects.CENTER_CONSUMER,
-                    "deliver_subject": "_INBOX.center",
+                    "deliver_subject": "_INBOX.edge-north.center",
                     "ack_policy": "explicit",
                     "max_ack_pending": 5,
                 },

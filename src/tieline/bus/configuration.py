@@ -22,20 +22,32 @@ Configuration = dict[str, Any]
 ACCOUNT = "OT"
 ROUTE_USER = "route"
 MAX_PAYLOAD = 4 * 1024 * 1024
-_REPLIES = ["_INBOX.>", "_R_.>", "_GR_.>"]
-_STREAM_TRAFFIC = ["$JS.ACK.>", "$JS.FC.>", "$JSC.R.>"]
-"""Acknowledgements, flow control and consumer resets of a stream that sources another."""
+_TAKING = ["$JS.ACK.>", "$JS.FC.>"]
+"""Acknowledgements and flow control, which only a stream that sources another may give."""
+_GIVING = ["$JSC.R.>"]
+"""What the server whose stream is sourced answers to the one that sources it."""
+_ASKING = (subjects.CENTER_ROLE, subjects.FETCH_ROLE, subjects.SCADA_ROLE)
+"""The roles of the center that ask sites."""
 
 
 def for_site(site: str, credentials: Credentials, store: Path, dmz: str, *, spool_mb: int) -> Configuration:
     """The server at a site: takes batches from the gateway on loopback, keeps them on disk, dials the DMZ."""
     own = [subjects.site_batches(site, stream) for stream in subjects.SITE_STREAMS]
     own += [subjects.local_batches(site), subjects.health(site), subjects.link(site), "$JS.API.>", "$JS.ACK.>"]
-    gateway = _user(subjects.edge_role(site), publish=[*own, *_REPLIES], subscribe=["_INBOX.>", subjects.command(site)])
+    gateway = _user(
+        subjects.edge_role(site),
+        publish=[*own, *_answers(subjects.SCADA_ROLE)],
+        subscribe=[*_answers(subjects.edge_role(site)), subjects.command(site)],
+    )
     local = _user(
         subjects.local_role(site),
-        publish=[*_committing(subjects.LOCAL_STREAM), *_watching(subjects.LOCAL_STREAM), subjects.local_found(site), *_REPLIES],
-        subscribe=["_INBOX.>", subjects.health(site), subjects.fetch(site)],
+        publish=[
+            *_committing(subjects.LOCAL_STREAM),
+            *_watching(subjects.LOCAL_STREAM),
+            subjects.local_found(site),
+            *_answers(subjects.FETCH_ROLE),
+        ],
+        subscribe=[*_answers(subjects.local_role(site)), subjects.health(site), subjects.fetch(site)],
     )
     return {
         **_server(f"edge-{site}", credentials),
@@ -60,7 +72,7 @@ def for_dmz(utility: Utility, credentials: Credentials, host: str, port: int) ->
     """The server in the DMZ: a hub that stores nothing; a site speaks for itself only, and only where a conduit leads here."""
     dmz = next(zone for zone in utility.zones if zone.kind == "dmz")
     center = next(zone for zone in utility.zones if zone.kind == "control_center")
-    users = [_user(subjects.DMZ_ROLE, publish=[subjects.health(DMZ)], subscribe=["_INBOX.>"])]
+    users = [_user(subjects.DMZ_ROLE, publish=[subjects.health(DMZ)], subscribe=_answers(subjects.DMZ_ROLE))]
     users += [
         _user(
             subjects.edge_role(site.name),
@@ -68,16 +80,15 @@ def for_dmz(utility: Utility, credentials: Credentials, host: str, port: int) ->
                 subjects.health(site.name),
                 subjects.link(site.name),
                 *subjects.deliveries(site.name),
-                *_STREAM_TRAFFIC,
-                *_REPLIES,
+                *_GIVING,
+                *_answers(*_ASKING),
             ],
             subscribe=[
                 f"$JS.{site.name}.API.>",
                 subjects.fetch(site.name),
                 subjects.command(site.name),
-                "$JS.FC.>",
-                "$JS.ACK.>",
-                *_REPLIES,
+                *_TAKING,
+                *_answers(subjects.edge_role(site.name)),
             ],
         )
         for site in utility.sites
@@ -92,15 +103,15 @@ def for_dmz(utility: Utility, credentials: Credentials, host: str, port: int) ->
                     *(f"$JS.{site}.API.>" for site in sites),
                     *map(subjects.fetch, sites),
                     *map(subjects.command, sites),
-                    *_STREAM_TRAFFIC,
-                    *_REPLIES,
+                    *_TAKING,
+                    *_answers(*map(subjects.edge_role, sites)),
                 ],
                 subscribe=[
                     *map(subjects.health, [*sites, DMZ]),
                     *map(subjects.link, sites),
                     *(delivery for site in sites for delivery in subjects.deliveries(site)),
-                    *_STREAM_TRAFFIC,
-                    *_REPLIES,
+                    *_GIVING,
+                    *_answers(*_ASKING),
                 ],
             )
         )
@@ -118,14 +129,18 @@ def for_center(credentials: Credentials, store: Path, dmz: str | None, *, stream
     """
     users = [
         _user(subjects.CENTER_ROLE, publish=[">"], subscribe=[">"], never_publish=[subjects.EVERY_COMMAND]),
-        _user(subjects.SCADA_ROLE, publish=[subjects.EVERY_COMMAND], subscribe=["_INBOX.>"]),
-        _user(subjects.HISTORIAN_ROLE, publish=_committing(subjects.CENTER_STREAM), subscribe=["_INBOX.>"]),
+        _user(subjects.SCADA_ROLE, publish=[subjects.EVERY_COMMAND], subscribe=_answers(subjects.SCADA_ROLE)),
+        _user(subjects.HISTORIAN_ROLE, publish=_committing(subjects.CENTER_STREAM), subscribe=_answers(subjects.HISTORIAN_ROLE)),
         _user(
             subjects.WEB_ROLE,
             publish=[*_watching(subjects.CENTER_STREAM), subjects.EVERY_CENTER_BATCH],
-            subscribe=["_INBOX.>", subjects.EVERY_HEALTH],
+            subscribe=[*_answers(subjects.WEB_ROLE), subjects.EVERY_HEALTH],
         ),
-        _user(subjects.FETCH_ROLE, publish=[subjects.EVERY_FETCH, subjects.EVERY_CENTER_BATCH], subscribe=["_INBOX.>"]),
+        _user(
+            subjects.FETCH_ROLE,
+            publish=[subjects.EVERY_FETCH, subjects.EVERY_CENTER_BATCH],
+            subscribe=_answers(subjects.FETCH_ROLE),
+        ),
     ]
     return {
         **_server("center", credentials),
@@ -157,6 +172,11 @@ def in_cluster(
 
 def _leaf_towards(dmz: str, credentials: Credentials) -> Configuration:
     return {"reconnect": "1s", "remotes": [{"urls": [f"tls://{dmz}"], "account": ACCOUNT, "tls": _tls(credentials)}]}
+
+
+def _answers(*roles: str) -> list[str]:
+    """Where these roles are answered."""
+    return [f"{subjects.inbox(role)}.>" for role in roles]
 
 
 def _committing(stream: str) -> list[str]:

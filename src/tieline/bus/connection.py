@@ -12,6 +12,7 @@ import structlog
 from nats.aio.client import Client
 from nats.errors import Error
 
+from tieline.bus import subjects
 from tieline.model import UnavailableError
 from tieline.security.identity import Credentials
 
@@ -84,6 +85,7 @@ async def _open(ports: Sequence[int], credentials: Credentials, callbacks: dict[
                 await client.connect(
                     [f"tls://127.0.0.1:{port}" for port in ports],
                     name=credentials.name,
+                    inbox_prefix=subjects.inbox(credentials.name),
                     tls=credentials.client_context(),
                     **options,
                 )

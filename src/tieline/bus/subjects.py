@@ -95,6 +95,11 @@ def site_of(subject: str) -> str:
     return subject.split(".", 2)[1]
 
 
+def inbox(role: str) -> str:
+    """What the subjects begin with on which a role is answered; nobody else may listen there."""
+    return f"_INBOX.{role}"
+
+
 def edge_role(site: str) -> str:
     """The name in the certificate of a site's gateway and of its server."""
     return f"edge-{site}"

@@ -1,0 +1,146 @@
+"""Who hears an answer, and who can give one: tried with a site whose server is in somebody else's hands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from bench.topology import utility_of
+from tieline.bus import Server, connected, publish, streams, subjects
+from tieline.bus.configuration import for_center, for_dmz, for_site
+from tieline.bus.envelope import LinkRequest, encode_link
+from tieline.bus.links import answer_links
+from tieline.cli.run import free_port
+from tieline.model import Batch, Samples
+from tieline.security.identity import Authority
+
+pytestmark = pytest.mark.system
+
+SITES = ["north", "south"]
+SECRET = b"what north measures"
+
+
+@dataclass(frozen=True, slots=True)
+class Bus:
+    """A center, a site, and a neighbor of it whose server obeys no configuration of ours."""
+
+    center: Client
+    fetch: Client
+    gateway: Client
+    local: Client
+    rogue: Client
+
+
+@asynccontextmanager
+async def bus_with_a_rogue(folder: Path) -> AsyncIterator[Bus]:
+    authority, hosts = Authority.open(folder / "authority"), ["127.0.0.1", "localhost"]
+    dmz, center = (authority.credentials(role, hosts=hosts) for role in (subjects.DMZ_ROLE, subjects.CENTER_ROLE))
+    north, south = (authority.credentials(subjects.edge_role(site), hosts=hosts) for site in SITES)
+    local, fetch = (authority.credentials(role) for role in (subjects.local_role("north"), subjects.FETCH_ROLE))
+    port = free_port()
+    address = f"127.0.0.1:{port}"
+    loose = for_site("south", south, folder / "south-streams", address, spool_mb=16)
+    loose["accounts"]["OT"]["users"] = [{"user": "CN=edge-south"}]
+    for key in ("deny_exports", "deny_imports"):
+        del loose["leafnodes"]["remotes"][0][key]
+    described = [
+        ("dmz", for_dmz(utility_of(folder, SITES), dmz, "127.0.0.1", port)),
+        ("center", for_center(center, folder / "center-streams", address, stream_mb=64)),
+        ("north", for_site("north", north, folder / "north-streams", address, spool_mb=16)),
+        ("south", loose),
+    ]
+    async with AsyncExitStack() as stack:
+        servers = {name: await stack.enter_async_context(Server.running(name, folder / name, what)) for name, what in described}
+        clients = [
+            await stack.enter_async_context(connected(servers[place].port, credentials))
+            for place, credentials in (
+                ("center", center),
+                ("center", fetch),
+                ("north", north),
+                ("north", local),
+                ("south", south),
+            )
+        ]
+        bus = Bus(*clients)
+        await streams.ensure_site_streams(bus.gateway, "north", spool_mb=8)
+        await streams.ensure_center_stream(bus.center, stream_mb=48)
+        async with asyncio.timeout(20):
+            while await streams.join_sites(bus.center, ["north"]) != ["north"]:
+                await asyncio.sleep(0.05)
+        yield bus
+
+
+async def fetched(bus: Bus) -> bytes:
+    """What north answers to a question of the center, asked until the way there is open."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return (await bus.fetch.request(subjects.fetch("north"), b"?", timeout=1)).data
+            except Exception:  # noqa: BLE001  # nobody is there yet
+                await asyncio.sleep(0.05)
+
+
+async def answer_fetches(bus: Bus) -> None:
+    async def answer(message: Msg) -> None:
+        await message.respond(SECRET)
+
+    await bus.local.subscribe(subjects.fetch("north"), cb=answer)
+    await bus.local.flush()
+
+
+async def test_a_site_hears_no_answer_that_is_not_for_it(tmp_path: Path) -> None:
+    async with bus_with_a_rogue(tmp_path) as bus:
+        heard: list[str] = []
+
+        async def hear(message: Msg) -> None:
+            heard.append(message.subject)
+
+        for subject in ("_INBOX.>", "_R_.>", "_GR_.>", "$JSC.R.>", "$JS.ACK.>", "deliver.>", "fetch.>", "command.>", "link.>"):
+            await bus.rogue.subscribe(subject, cb=hear)
+        await bus.rogue.flush()
+        await answer_fetches(bus)
+        assert await fetched(bus) == SECRET
+        await publish(bus.gateway, Batch(site="north", incarnation=1, sequence=1, samples=Samples.of(1, 1, 1)))
+        asked = asyncio.create_task(answer_links(bus.center, SITES, lambda: 0))
+        try:
+            own = bus.rogue.new_inbox()
+            answers = await bus.rogue.subscribe(own)
+            async with asyncio.timeout(
+                20
+            ):  # the way to this site is open as well: what it hears of others would have come by now
+                while not answers.pending_msgs:
+                    await bus.rogue.publish(subjects.link("south"), encode_link(LinkRequest(1, 0)), reply=own)
+                    await asyncio.sleep(0.05)
+        finally:
+            asked.cancel()
+        foreign = [subject for subject in heard if not subject.startswith((f"{subjects.inbox('edge-south')}.", "link.south"))]
+        assert foreign == []
+
+
+async def test_a_site_cannot_answer_in_the_place_of_the_bus_of_another(tmp_path: Path) -> None:
+    """A forged acknowledgement would have a gateway forget what is on no disk."""
+    async with bus_with_a_rogue(tmp_path) as bus:
+        heard: list[bytes] = []
+
+        async def hear(message: Msg) -> None:
+            heard.append(message.data)
+
+        gateway, center = bus.gateway.new_inbox(), bus.fetch.new_inbox()
+        await bus.gateway.subscribe(gateway, cb=hear)
+        await bus.fetch.subscribe(center, cb=hear)
+        await bus.gateway.subscribe("_INBOX.edge-north.stolen", cb=hear)
+        await asyncio.gather(bus.gateway.flush(), bus.fetch.flush())
+        async with asyncio.timeout(20):
+            while b"open" not in heard:  # what the center may be answered shows that the way is open
+                for subject in (gateway, "_INBOX.edge-north.stolen", "$JS.FC.SITE.center.x", "$JS.ACK.SITE.center.1"):
+                    await bus.rogue.publish(subject, b"forged")
+                await bus.rogue.publish(center, b"open")
+                await asyncio.sleep(0.05)
+        assert b"forged" not in heard
