@@ -1,0 +1,1 @@
+"""What is computed from the electrical model: the switching state of the network."""
