@@ -79,7 +79,7 @@ async def running(folder: Path, *, site: str = "north", subject: str | None = No
     historian = authority.credentials(subjects.HISTORIAN_ROLE)
     port = free_port()
     address = f"127.0.0.1:{port}"
-    at_site = for_site(site, edge, folder / "edge-streams", address, spool_mb=4096)
+    at_site = for_site(site, edge, folder / "edge-streams", address)
     if subject is not None:
         at_site["accounts"]["OT"]["users"][0]["permissions"]["publish"]["allow"].append(subject)
     async with AsyncExitStack() as stack:
@@ -87,7 +87,7 @@ async def running(folder: Path, *, site: str = "north", subject: str | None = No
             Server.running("dmz", folder / "dmz", for_dmz(utility_of(folder, [site]), dmz, "127.0.0.1", port))
         )
         center_server = await stack.enter_async_context(
-            Server.running("center", folder / "center", for_center(center, folder / "center-streams", address, stream_mb=4096))
+            Server.running("center", folder / "center", for_center(center, folder / "center-streams", address))
         )
         edge_server = await stack.enter_async_context(Server.running("edge", folder / "edge", at_site))
         edge_client = await stack.enter_async_context(connected(edge_server.port, edge))

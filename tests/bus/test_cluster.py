@@ -60,9 +60,9 @@ async def running(folder: Path) -> AsyncIterator[Bus]:
     at_dmz = for_dmz(utility_of(folder, ["north"]), dmz, *address.split(":")[:1], int(address.split(":")[1]))
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(Server.running("dmz", folder / "dmz", at_dmz))
-        at_site = for_site("north", edge, folder / "site", address, spool_mb=64)
+        at_site = for_site("north", edge, folder / "site", address)
         site = await stack.enter_async_context(Server.running("edge", folder / "edge", at_site))
-        bus = await stack.enter_async_context(center_bus(folder / "center", center, address, servers=3, stream_mb=STREAM_MB))
+        bus = await stack.enter_async_context(center_bus(folder / "center", center, address, servers=3))
         edge_client = await stack.enter_async_context(connected(site.port, edge))
         client = await stack.enter_async_context(connected(bus.ports, center))
         await streams.ensure_site_streams(edge_client, "north", spool_mb=60)
@@ -180,3 +180,25 @@ async def test_a_certificate_alone_makes_nobody_a_server_of_the_cluster(tmp_path
 def test_one_server_and_three_keep_their_streams_in_different_folders(tmp_path: Path) -> None:
     assert not set(stores(tmp_path, 1)) & set(stores(tmp_path, 3))
     assert len(set(stores(tmp_path, 3))) == 3
+
+
+async def test_a_center_s_stream_that_may_hold_less_from_now_on_gives_up_nothing(tmp_path: Path) -> None:
+    """Its sites have forgotten what it holds."""
+    credentials = Authority.open(tmp_path / "authority").credentials(subjects.CENTER_ROLE, hosts=HOSTS)
+
+    async def held(client: Client) -> tuple[int, int]:
+        answer = await streams.api(client, f"$JS.API.STREAM.INFO.{subjects.CENTER_STREAM}", {})
+        return int(answer["state"]["messages"]), int(answer["config"]["max_bytes"])
+
+    for stream_mb in (2_000, 1):
+        async with (
+            center_bus(tmp_path / "center", credentials, None, servers=1) as bus,
+            connected(bus.ports, credentials) as client,
+        ):
+            await ensure_center_stream(client, bus, stream_mb=stream_mb)
+            if stream_mb > 1:
+                for number in range(1, 21):
+                    batch = Batch(site="north", incarnation=1, sequence=number, samples=Samples.of(*(np.arange(10_000),) * 3))
+                    await publish(client, batch, subject=subjects.center_batches("north"))
+            else:
+                assert (await held(client))[0] == 20

@@ -152,7 +152,7 @@ async def test_one_site_cannot_speak_for_another_through_the_dmz(tmp_path: Path)
         authority = Authority.open(tmp_path / "authority")
         rogue = authority.credentials("edge-north", hosts=["127.0.0.1", "localhost"])
         dmz = json.loads((tmp_path / "edge" / "nats-server.json").read_text())["leafnodes"]["remotes"][0]["urls"][0]
-        configuration = for_site("south", rogue, tmp_path / "rogue-streams", dmz.removeprefix("tls://"), spool_mb=16)
+        configuration = for_site("south", rogue, tmp_path / "rogue-streams", dmz.removeprefix("tls://"))
         configuration["accounts"]["OT"]["users"] = [{"user": "CN=edge-north"}]
         async with Server.running("rogue", tmp_path / "rogue", configuration) as server, connected(server.port, rogue) as client:
 

@@ -23,7 +23,7 @@ def credentials(tmp_path: Path) -> Credentials:
 
 @asynccontextmanager
 async def running(folder: Path, credentials: Credentials) -> AsyncIterator[Server]:
-    configuration = for_center(credentials, folder / "streams", "127.0.0.1:1", stream_mb=16)
+    configuration = for_center(credentials, folder / "streams", "127.0.0.1:1")
     async with Server.running("center", folder / "center", configuration) as server:
         yield server
 

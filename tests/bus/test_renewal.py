@@ -71,8 +71,8 @@ async def test_servers_leaf_connections_and_clients_go_on_with_renewed_certifica
     address = f"127.0.0.1:{port}"
     async with (
         Server.running("dmz", tmp_path / "dmz", for_dmz(utility_of(tmp_path, ["north"]), dmz, "127.0.0.1", port)) as dmz_server,
-        Server.running("edge", tmp_path / "edge", for_site("north", edge, tmp_path / "s", address, spool_mb=64)) as edge_server,
-        Server.running("center", tmp_path / "center", for_center(center, tmp_path / "c", address, stream_mb=64)) as center_server,
+        Server.running("edge", tmp_path / "edge", for_site("north", edge, tmp_path / "s", address)) as edge_server,
+        Server.running("center", tmp_path / "center", for_center(center, tmp_path / "c", address)) as center_server,
         renewing(authority, {edge: edge_server.reload, dmz: dmz_server.reload, center: center_server.reload}),
         connected(edge_server.port, edge) as edge_client,
         connected(center_server.port, center) as center_client,
@@ -102,7 +102,7 @@ async def test_a_server_whose_certificate_has_ended_is_refused(tmp_path: Path) -
     """So the test above would fail if nothing were renewed."""
     past = datetime.now(UTC) - timedelta(days=2)
     credentials = Authority.open(tmp_path, now=lambda: past, life=timedelta(days=1)).credentials("center", hosts=HOSTS)
-    configuration = for_center(credentials, tmp_path / "streams", None, stream_mb=64)
+    configuration = for_center(credentials, tmp_path / "streams", None)
     async with Server.running("center", tmp_path / "center", configuration) as server:
         with pytest.raises(OSError, match="certificate has expired"):
             await shown_by(server, credentials)

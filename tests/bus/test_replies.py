@@ -46,14 +46,14 @@ async def bus_with_a_rogue(folder: Path) -> AsyncIterator[Bus]:
     local, fetch = (authority.credentials(role) for role in (subjects.local_role("north"), subjects.FETCH_ROLE))
     port = free_port()
     address = f"127.0.0.1:{port}"
-    loose = for_site("south", south, folder / "south-streams", address, spool_mb=16)
+    loose = for_site("south", south, folder / "south-streams", address)
     loose["accounts"]["OT"]["users"] = [{"user": "CN=edge-south"}]
     for key in ("deny_exports", "deny_imports"):
         del loose["leafnodes"]["remotes"][0][key]
     described = [
         ("dmz", for_dmz(utility_of(folder, SITES), dmz, "127.0.0.1", port)),
-        ("center", for_center(center, folder / "center-streams", address, stream_mb=64)),
-        ("north", for_site("north", north, folder / "north-streams", address, spool_mb=16)),
+        ("center", for_center(center, folder / "center-streams", address)),
+        ("north", for_site("north", north, folder / "north-streams", address)),
         ("south", loose),
     ]
     async with AsyncExitStack() as stack:

@@ -27,7 +27,7 @@ async def test_what_waits_is_committed_before_another_number_of_servers_begins(t
     committing = authority.credentials(subjects.HISTORIAN_ROLE)
     place = tmp_path / "center"
     async with (
-        center_bus(place, center, None, servers=before, stream_mb=STREAM_MB) as bus,
+        center_bus(place, center, None, servers=before) as bus,
         connected(bus.ports, center) as client,
     ):
         await ensure_center_stream(client, bus, stream_mb=STREAM_MB)

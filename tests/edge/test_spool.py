@@ -67,7 +67,7 @@ async def site(
     store = (disk or folder) / "streams"
     async with AsyncExitStack() as stack:
         credentials = Authority.open(folder / "authority").credentials("edge-north", hosts=["127.0.0.1", "localhost"])
-        configuration = for_site("north", credentials, store, "127.0.0.1:1", spool_mb=section.mb)
+        configuration = for_site("north", credentials, store, "127.0.0.1:1")
         server = await stack.enter_async_context(Server.running("edge", folder / "edge", configuration))
         client = await stack.enter_async_context(connected(server.port, credentials))
         await streams.ensure_site_streams(client, "north", spool_mb=section.mb)
@@ -344,6 +344,18 @@ async def test_a_site_s_stream_of_an_older_release_keeps_what_it_holds(tmp_path:
         assert [one.sequence for one in await place.held(SITE)] == list(range(1, 61))
         await place.spool.store(told(61))
         assert len(await place.held(EVENTS)) == 1
+
+
+async def test_a_spool_that_is_made_much_smaller_still_starts_with_all_that_it_holds(tmp_path: Path) -> None:
+    async with site(tmp_path, SpoolSection(mb=2_000)) as place:
+        for number in range(1, 122):
+            await place.spool.store(batch(number, Purpose.LIVE))
+    async with site(tmp_path, SpoolSection(mb=16)) as place:
+        assert [one.sequence for one in await place.held(SITE)] == list(range(1, 122))
+        await place.spool.store(told(122))
+        assert len(await place.held(EVENTS)) == 1
+        await place.spool.store(batch(123, Purpose.LIVE))
+        assert await place.bytes() < 16 * MB
 
 
 async def test_a_stream_that_cannot_be_reached_is_an_error_that_may_be_tried_again(tmp_path: Path) -> None:

@@ -61,14 +61,12 @@ def stores(place: Path, servers: int) -> list[Path]:
 
 
 @asynccontextmanager
-async def center_bus(
-    place: Path, credentials: Credentials, dmz: str | None, *, servers: int, stream_mb: int
-) -> AsyncIterator[CenterBus]:
+async def center_bus(place: Path, credentials: Credentials, dmz: str | None, *, servers: int) -> AsyncIterator[CenterBus]:
     """The center's servers, ready for clients, until the block is left; without a `dmz` nothing new comes from the sites.
 
     Raises `UnavailableError` where one does not start.
     """
-    configurations = [for_center(credentials, store, dmz, stream_mb=stream_mb) for store in stores(place, servers)]
+    configurations = [for_center(credentials, store, dmz) for store in stores(place, servers)]
     names = [("center", place / "bus")]
     if servers > 1:
         names = [(f"center-{number + 1}", place / f"bus-{number + 1}") for number in range(servers)]

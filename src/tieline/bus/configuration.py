@@ -12,10 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tieline.bus import streams, subjects
+from tieline.bus import subjects
 from tieline.config import Utility
 from tieline.config.own_points import DMZ
 from tieline.security.identity import Credentials
+
+_MOST_STORED = 2**50
+"""No limit: each stream has one of its own. One for all would refuse every change of a stream that was made with a larger limit."""
 
 Configuration = dict[str, Any]
 
@@ -30,7 +33,7 @@ _ASKING = (subjects.CENTER_ROLE, subjects.FETCH_ROLE, subjects.SCADA_ROLE)
 """The roles of the center that ask sites."""
 
 
-def for_site(site: str, credentials: Credentials, store: Path, dmz: str, *, spool_mb: int) -> Configuration:
+def for_site(site: str, credentials: Credentials, store: Path, dmz: str) -> Configuration:
     """The server at a site: takes batches from the gateway on loopback, keeps them on disk, dials the DMZ."""
     own = [subjects.site_batches(site, stream) for stream in subjects.SITE_STREAMS]
     own += [subjects.local_batches(site), subjects.health(site), subjects.link(site), "$JS.API.>", "$JS.ACK.>"]
@@ -51,7 +54,7 @@ def for_site(site: str, credentials: Credentials, store: Path, dmz: str, *, spoo
     )
     return {
         **_server(f"edge-{site}", credentials),
-        "jetstream": _stream_store(store, domain=site, most_mb=len(subjects.SITE_STREAMS) * spool_mb + streams.LOCAL_MB + 64),
+        "jetstream": _stream_store(store, domain=site),
         "accounts": {ACCOUNT: {"jetstream": "enabled", "users": [gateway, local]}},
         "leafnodes": {
             "reconnect": "1s",
@@ -122,19 +125,29 @@ def for_dmz(utility: Utility, credentials: Credentials, host: str, port: int) ->
     }
 
 
-def for_center(credentials: Credentials, store: Path, dmz: str | None, *, stream_mb: int) -> Configuration:
+def for_center(credentials: Credentials, store: Path, dmz: str | None) -> Configuration:
     """A server at the center: takes the sites' streams through the DMZ, serves the historian and the live state.
 
     Without a `dmz` it only serves what it holds.
     """
     users = [
-        _user(subjects.CENTER_ROLE, publish=[">"], subscribe=[">"], never_publish=[subjects.EVERY_COMMAND]),
-        _user(subjects.SCADA_ROLE, publish=[subjects.EVERY_COMMAND], subscribe=_answers(subjects.SCADA_ROLE)),
+        _user(subjects.CENTER_ROLE, publish=[">"], subscribe=[">"], never_publish=[subjects.EVERY_COMMAND, "scada.>"]),
+        _user(
+            subjects.SCADA_ROLE,
+            publish=[
+                subjects.EVERY_COMMAND,
+                *_committing(subjects.CENTER_STREAM, subjects.ALARMS_CONSUMER),
+                *_watching(subjects.CENTER_STREAM),
+                *subjects.SCADA_CHANGES,
+                *_answers(subjects.WEB_ROLE),
+            ],
+            subscribe=[*_answers(subjects.SCADA_ROLE), subjects.EVERY_HEALTH, subjects.SCADA_ASK],
+        ),
         _user(subjects.HISTORIAN_ROLE, publish=_committing(subjects.CENTER_STREAM), subscribe=_answers(subjects.HISTORIAN_ROLE)),
         _user(
             subjects.WEB_ROLE,
-            publish=[*_watching(subjects.CENTER_STREAM), subjects.EVERY_CENTER_BATCH],
-            subscribe=[*_answers(subjects.WEB_ROLE), subjects.EVERY_HEALTH],
+            publish=[*_watching(subjects.CENTER_STREAM), subjects.EVERY_CENTER_BATCH, subjects.SCADA_ASK],
+            subscribe=[*_answers(subjects.WEB_ROLE), subjects.EVERY_HEALTH, *subjects.SCADA_CHANGES],
         ),
         _user(
             subjects.FETCH_ROLE,
@@ -144,7 +157,7 @@ def for_center(credentials: Credentials, store: Path, dmz: str | None, *, stream
     ]
     return {
         **_server("center", credentials),
-        "jetstream": _stream_store(store, domain="center", most_mb=stream_mb + 64),
+        "jetstream": _stream_store(store, domain="center"),
         "accounts": {ACCOUNT: {"jetstream": "enabled", "users": users}},
         **({} if dmz is None else {"leafnodes": _leaf_towards(dmz, credentials)}),
     }
@@ -179,10 +192,10 @@ def _answers(*roles: str) -> list[str]:
     return [f"{subjects.inbox(role)}.>" for role in roles]
 
 
-def _committing(stream: str) -> list[str]:
-    """What a historian says to the stream whose batches it commits."""
-    consumer = f"{stream}.{subjects.HISTORIAN_CONSUMER}"
-    return [*(f"$JS.API.CONSUMER.{call}.{consumer}" for call in ("MSG.NEXT", "RESET")), "$JS.ACK.>"]
+def _committing(stream: str, consumer: str = subjects.HISTORIAN_CONSUMER) -> list[str]:
+    """What a historian, or the alarms, say to the stream whose batches they commit, of their own place in it."""
+    place = f"{stream}.{consumer}"
+    return [*(f"$JS.API.CONSUMER.{call}.{place}" for call in ("MSG.NEXT", "RESET")), f"$JS.ACK.{place}.>"]
 
 
 def _watching(stream: str) -> list[str]:
@@ -215,13 +228,13 @@ def _tls(credentials: Credentials) -> Configuration:
     }
 
 
-def _stream_store(store: Path, *, domain: str, most_mb: int) -> Configuration:
+def _stream_store(store: Path, *, domain: str) -> Configuration:
     return {
         "store_dir": str(store),
         "domain": domain,
         "sync_interval": "always",
         "max_memory_store": 0,
-        "max_file_store": most_mb * 1024 * 1024,
+        "max_file_store": _MOST_STORED,
     }
 
 

@@ -84,8 +84,7 @@ async def ensure_site_streams(client: Client, site: str, *, spool_mb: int, subje
         if subject is not None and stream == subjects.SITE_STREAM:
             described["subjects"] = [subject]
         held = await _info(client, stream)
-        if held is not None:  # a smaller limit than what is held would cost the oldest
-            described["max_bytes"] = max(described["max_bytes"], held["state"]["bytes"])
+        described["max_bytes"] = _at_least(described["max_bytes"], held)
         if stream == subjects.BACKFILL_STREAM:
             described["max_msg_size"] = MOST_BACKFILL_BYTES
         if stream == subjects.EVENTS_STREAM:
@@ -93,6 +92,13 @@ async def ensure_site_streams(client: Client, site: str, *, spool_mb: int, subje
             described["metadata"] = {_STARTS: str(start)}
         await _ensure_stream(client, described)
     return start
+
+
+def _at_least(most_bytes: int, held: Mapping[str, Any] | None) -> int:
+    """The limit of a stream: one below what it holds would cost the oldest of it, so that stays as it was until the stream has emptied."""
+    if held is None or held["state"]["bytes"] < most_bytes:
+        return most_bytes
+    return max(most_bytes, int(held["config"]["max_bytes"]))
 
 
 def _number(text: object) -> int:
@@ -115,37 +121,37 @@ async def ensure_local_stream(client: Client, site: str) -> None:
             "num_replicas": 1,
         },
     )
-    await _ensure_historian(client, subjects.LOCAL_STREAM)
+    await ensure_place(client, subjects.LOCAL_STREAM, subjects.HISTORIAN_CONSUMER)
 
 
 async def ensure_center_stream(client: Client, *, stream_mb: int, replicas: int = 1) -> None:
     """The center's stream and the historian's place in it, on so many servers; sites are joined to it one by one."""
-    described = {
+    described: dict[str, Any] = {
         "name": subjects.CENTER_STREAM,
         "subjects": [subjects.EVERY_CENTER_BATCH, *map(subjects.batches, ROLES)],
         "retention": "interest",
         "storage": "file",
         "discard": "new",
-        "max_bytes": stream_mb * 1024 * 1024,
         "duplicate_window": DUPLICATE_WINDOW_S * _S,
         "num_replicas": replicas,
     }
     held = await _info(client, subjects.CENTER_STREAM)
+    described["max_bytes"] = _at_least(stream_mb * 1024 * 1024, held)
     if held is not None:
         described["sources"] = held["config"].get("sources", [])
     await _ensure_stream(client, described)
-    await _ensure_historian(client, subjects.CENTER_STREAM)
+    await ensure_place(client, subjects.CENTER_STREAM, subjects.HISTORIAN_CONSUMER)
 
 
-async def _ensure_historian(client: Client, stream: str) -> None:
-    """The place of a historian in the stream that it follows."""
+async def ensure_place(client: Client, stream: str, consumer: str) -> None:
+    """The place in the stream of one who commits what it holds: from now on the stream keeps what comes until that is done."""
     await api(
         client,
-        f"$JS.API.CONSUMER.DURABLE.CREATE.{stream}.{subjects.HISTORIAN_CONSUMER}",
+        f"$JS.API.CONSUMER.DURABLE.CREATE.{stream}.{consumer}",
         {
             "stream_name": stream,
             "config": {
-                "durable_name": subjects.HISTORIAN_CONSUMER,
+                "durable_name": consumer,
                 "ack_policy": "explicit",
                 "deliver_policy": "all",
                 "ack_wait": HISTORIAN_ACK_WAIT_S * _S,

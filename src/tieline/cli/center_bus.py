@@ -38,7 +38,7 @@ async def take_rest(
     if 2 * len(left) > others:  # a majority: fewer are what was not removed when all was committed
         log.info("streams of the former bus are taken", servers=others)
         async with (
-            center_bus(place, credentials, None, servers=others, stream_mb=stream_mb) as bus,
+            center_bus(place, credentials, None, servers=others) as bus,
             connected(bus.ports, credentials) as client,
             connected(bus.ports, committing) as taker,
         ):

@@ -181,7 +181,7 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str, host: str, hm
     authority = open_authority(data)
     credentials = authority.credentials(subjects.edge_role(name), hosts=LOOPBACK)
     place = data / f"site-{name}"
-    configuration = for_site(name, credentials, place / "streams", dmz, spool_mb=site.spool.mb)
+    configuration = for_site(name, credentials, place / "streams", dmz)
 
     def tls(connection: TlsFiles) -> ssl.SSLContext:
         return device_context(utility.folder, connection, credentials)
@@ -275,7 +275,7 @@ async def _center(utility: Utility, data: Path, dmz: str, host: str, hmi_port: i
         historian.start_care()
         stack.enter_context(HistorianServer(historian))
         await take_rest(place, credentials, historian_credentials, historian, servers=servers, stream_mb=stream_mb)
-        bus = await stack.enter_async_context(center_bus(place, credentials, dmz, servers=servers, stream_mb=stream_mb))
+        bus = await stack.enter_async_context(center_bus(place, credentials, dmz, servers=servers))
         await stack.enter_async_context(renewing(authority, {credentials: bus.reload, historian_credentials: None}))
         client = await stack.enter_async_context(connected(bus.ports, credentials))
         await ensure_center_stream(client, bus, stream_mb=stream_mb)
