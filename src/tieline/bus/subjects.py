@@ -24,6 +24,8 @@ CENTER_CONSUMER = "center"
 """The durable consumer at each site through which the center's stream takes the site's."""
 
 HISTORIAN_CONSUMER = "historian"
+ALARMS_CONSUMER = "alarms"
+"""The place of the alarms in the center's stream, which therefore keeps every batch until both have it."""
 
 EVERY_BATCH = "site.*.batch"
 EVERY_SITE_EVENT = "site.*.events"
@@ -31,6 +33,12 @@ EVERY_CENTER_BATCH = "center.*.batch"
 EVERY_HEALTH = "health.*"
 EVERY_FETCH = "fetch.*"
 EVERY_COMMAND = "command.*"
+
+SCADA_ASK = "scada.ask"
+"""Where screens ask alarms and control."""
+ALARMS_CHANGED = "scada.alarms.changed"
+CONTROL_CHANGED = "scada.control.changed"
+SCADA_CHANGES = (ALARMS_CHANGED, CONTROL_CHANGED)
 
 _WORDS = {EVENTS_STREAM: "events", SITE_STREAM: "batch", BACKFILL_STREAM: "backfill"}
 
