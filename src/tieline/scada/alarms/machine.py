@@ -1,13 +1,14 @@
 """The states of an alarm and every way from one to another (ISA-18.2-2016 figure 3, IEC 62682 figure 3).
 
-How it works. An alarm has a *condition*, which comes and goes after its delays, and a *state*, which also says what people have done. Six
-states are those of an alarm that is told to people. Three hold it back: a person has shelved it, its design suppresses it, or it is
-out of service. More than one may hold it back at a time; the strongest is its state (out of service, then suppressed, then shelved). While
-it is held back its condition is followed, but changes nothing. When nothing holds it back any more it `RESUME`s: it is unacknowledged where
-its condition holds, as if it came now, and normal otherwise; a latch does not outlast being held back.
+How it works. An alarm has a *condition*, which comes and goes after its delays, and a *state*, which also says what people
+have done. Six states are those of an alarm that is told to people. Three hold it back: a person has shelved it, its design
+suppresses it, or it is out of service. More than one may hold it back at a time; the strongest is its state (out of service,
+then suppressed, then shelved). While it is held back its condition is followed, but changes nothing. When nothing holds it
+back any more it `RESUME`s: it is unacknowledged where its condition holds, as if it came now, and normal otherwise; a latch
+does not outlast being held back.
 
-`TABLE` is all of it: for every state and trigger the state that follows, `STAYS` where nothing changes, `RESUME`, or why it is refused.
-A refusal changes nothing.
+`TABLE` is all of it: for every state and trigger the state that follows, `STAYS` where nothing changes, `RESUME`, or why it
+is refused. A refusal changes nothing.
 """
 
 from __future__ import annotations
