@@ -274,3 +274,21 @@ def test_it_sheds_nothing_while_it_may_not_act_and_counts_anew_when_it_may() -> 
     assert one.requests == []
     one.run(0.25)
     assert one.commands == [("a_cmd", 0.0)]
+
+
+@pytest.mark.parametrize("closes", [True, False])
+def test_a_load_that_is_being_restored_while_frequency_falls_again_is_shed_as_soon_as_it_is_back(closes: bool) -> None:
+    one = bench()
+    one.run(2, f1=48.9)
+    one.run(29.5, f1=50.0)
+    one.result = None  # the breaker takes its time
+    one.run(1)
+    assert one.commands[1:] == [("a_cmd", 1.0)]
+    one.run(0.5, f1=48.9)
+    one.result = Result.DONE
+    one.run(0.5, **({"a_pos": 2.0} if closes else {}))
+    assert one.commands[2:] == ([("a_cmd", 0.0)] if closes else [])
+    one.run(3)
+    assert one.values["a_pos"] == 1.0
+    assert one.kinds.count("load_shed") == (2 if closes else 1)
+    assert "function_locked_out" in one.kinds  # it was restored in vain

@@ -186,7 +186,7 @@ class LoadShedding:
                 reason = f"stage {number + 1}: {self._describe(section, is_fast=is_fast and not is_low)}"
                 self._standing.say("load_shedding_stage", reason)
                 requests += [load.open(now, reason) for load in self._loads[number]]
-        if any(request is not None for request in requests):
+        if any(request is not None for request in requests) or any(load.is_to_reopen for load in self._every):
             self._note_vain_restoration(now)
         return requests
 

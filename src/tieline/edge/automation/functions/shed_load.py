@@ -36,6 +36,8 @@ class ShedLoad:
         self._reason = ""
         self.position = Position.UNKNOWN
         self.phase = Phase.IDLE
+        self.is_to_reopen = False
+        """It was shed again while a command to close it was under way."""
         self.is_ours = False
         """It was seen closed, opened by this function, and not closed since."""
 
@@ -45,7 +47,10 @@ class ShedLoad:
         return f"{self.breaker.control.device}/{self.breaker.control.name}"
 
     def open(self, now: Now, reason: str) -> Request | None:
-        """Asks it to open; nothing where it is seen open."""
+        """Asks it to open; nothing where it is seen open. One that is being closed is opened as soon as that has ended."""
+        if self.phase is Phase.CLOSING:
+            self.is_to_reopen, self._reason = True, reason
+            return None
         if self.position is Position.OPEN or self.phase is Phase.OPENING:
             return None
         self._was_closed = self.position is Position.CLOSED
@@ -75,15 +80,21 @@ class ShedLoad:
                 self._end()
                 self.is_ours = False
                 self._standing.say("load_restored", f"closed {self.breaker.title}")
+                return self._reopen(now, may_act=may_act)
             case Phase.CLOSING if has_failed:
                 self._end()
                 self.is_ours = False
                 text = f"{self.breaker.title} was not seen to close; it is left to people"
                 self._standing.say("breaker_failed_to_close", text, Severity.ERROR)
+                return self._reopen(now, may_act=may_act)
             case Phase.IDLE if self.is_ours and self.position is Position.CLOSED:
                 self.is_ours = False
                 self._standing.say("load_restored", f"{self.breaker.title} was closed by somebody else")
         return None
+
+    def _reopen(self, now: Now, *, may_act: bool) -> Request | None:
+        wanted, self.is_to_reopen = self.is_to_reopen and may_act, False
+        return self.open(now, self._reason) if wanted else None
 
     def _open_again(self, now: Now, *, may_act: bool) -> Request | None:
         if self._tries < _MOST_TRIES and may_act:
