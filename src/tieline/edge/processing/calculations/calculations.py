@@ -139,7 +139,7 @@ class Calculations:
         for name, kept in state.items():
             for parts in self._levels:
                 for kind, part in parts:  # a calculation may stand at another level now
-                    if name.partition(" ")[0] == kind and isinstance(kept, Mapping):
+                    if str(name).partition(" ")[0] == kind and isinstance(kept, Mapping):
                         part.recall(kept)
 
 

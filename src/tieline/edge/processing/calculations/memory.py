@@ -13,6 +13,9 @@ from tieline.edge.processing.calculations.fanout import Index
 RESTART_US = 60_000_000
 """A stop that lasted longer is a time of which nothing is known, whatever was measured before it."""
 
+LATEST_US = 4_000_000_000_000_000_000
+"""Times beyond are not believed; sums and differences of two that are stay within 64 bits."""
+
 Columns = Mapping[str, npt.NDArray[Any]]
 
 
@@ -39,6 +42,11 @@ def recall(keys: Sequence[str], columns: Columns, state: object) -> Index:
         assert column is not None
         columns[name][rows[is_own]] = column[is_own]
     return rows
+
+
+def time_of(given: object) -> int | None:
+    """A remembered time in microseconds, if it is one."""
+    return given if isinstance(given, int) and abs(given) <= LATEST_US else None
 
 
 def column_of(given: object, dtype: npt.DTypeLike, count: int) -> npt.NDArray[Any] | None:

@@ -90,8 +90,8 @@ class Operations(Part):
         return {**memory.remember(self._keys, self._columns()), "told_us": self._told_us}
 
     def recall(self, state: Mapping[str, Any]) -> None:
-        told = state.get("told_us")
-        if len(memory.recall(self._keys, self._columns(), state)) and isinstance(told, int):
+        told = memory.time_of(state.get("told_us"))
+        if len(memory.recall(self._keys, self._columns(), state)) and told is not None:
             self._stopped_us = max(self._stopped_us, told)
 
     def _columns(self) -> memory.Columns:

@@ -29,6 +29,8 @@ from tieline.edge.processing.calculations.stamps import AHEAD_US
 from tieline.model import VALIDITY, Now, Quality, Samples, is_good
 
 MOST = 50_000
+LONG_SILENCE = 1_000
+"""Windows without anything, of which only the last is told where samples come behind them."""
 
 _NEVER = np.iinfo(np.int64).min
 _DETAILS = np.uint16(0xFFFF & ~VALIDITY & ~Quality.DEVICE_TIME)
@@ -174,10 +176,11 @@ class Series:
     def recall(self, state: Mapping[str, Any]) -> None:
         """Goes on from what was kept; a stop of more than a minute is a gap."""
         rows = memory.recall(self._keys, self._state, state)
-        told, slot_bytes, log = state.get("told_us"), state.get("slot"), state.get("log")
+        told, slot_bytes, log = memory.time_of(state.get("told_us")), state.get("slot"), state.get("log")
         if not len(rows):
             return
-        self._stopped_us = max(self._stopped_us, told) if isinstance(told, int) else self._stopped_us
+        self._drop_impossible()
+        self._stopped_us = self._stopped_us if told is None else max(self._stopped_us, told)
         self._due_us = _NEVER
         if not isinstance(slot_bytes, bytes) or not isinstance(log, list | tuple) or len(log) != 3:
             return
@@ -187,16 +190,28 @@ class Series:
         if slot is None or any(column is None for column in columns) or np.any((slot < 0) | (slot >= len(rows))):
             return
         own = rows[slot]
-        is_own = own >= 0
-        self._log.add(own[is_own], *(column[is_own] for column in columns if column is not None))
+        time, value, quality = (column for column in columns if column is not None)
+        is_own = (own >= 0) & (time >= 0) & (time <= memory.LATEST_US)
+        self._log.add(own[is_own], time[is_own], value[is_own], quality[is_own])
 
     def _begin_anew(self) -> None:
         """After the clock was far ahead and has stepped back: windows that were closed meanwhile are not waited for."""
         wrong = np.flatnonzero(self._begin - np.maximum(self.length, AHEAD_US) > self._now_us)
-        self._begin[wrong] = self._front[wrong] = self._time[wrong] = self._known[wrong] = _NEVER
         self._log.drop(wrong)
-        self._empty(wrong)
+        self._forget(wrong)
         self._due_us = _NEVER
+
+    def _drop_impossible(self) -> None:
+        """Series whose times contradict each other begin anew."""
+        end = self._begin + self.length
+        is_possible = (self._begin >= 0) & (self._begin <= memory.LATEST_US) & (self._begin % self.length == 0)
+        is_possible &= (self._front <= end) & (self._time <= end)
+        is_possible &= (self._known == _NEVER) | ((self._time >= 0) & (self._known <= self._time + self._gap))
+        self._forget(np.flatnonzero(~is_possible))
+
+    def _forget(self, series: Index) -> None:
+        self._begin[series] = self._front[series] = self._time[series] = self._known[series] = _NEVER
+        self._empty(series)
 
     def _begin_windows(self) -> None:
         unset = self._begin == _NEVER
@@ -214,14 +229,20 @@ class Series:
         self._stopped_us = _NEVER
 
     def _skip_silence(self, due: Index) -> None:
-        """Of windows of which nothing is known only the last is closed, so that a clock that leaps ahead does not make millions."""
+        """Of windows of which nothing is known only the last is closed, so that a clock that leaps ahead does not make millions.
+
+        Where samples come behind a long silence, it ends with them.
+        """
         if not len(due):
             return
         newest_due = (self._now_us - self._grace[due]) // self.length[due] * self.length[due] - self.length[due]
         first_noted = self._log.first_times(due)
-        is_silent = (self._known[due] <= self._begin[due]) & (first_noted >= newest_due)
+        last = np.minimum(newest_due, first_noted // self.length[due] * self.length[due] - self.length[due])
+        last = np.where(first_noted >= newest_due, newest_due, last)
+        is_long = last - self._begin[due] > LONG_SILENCE * self.length[due]
+        is_silent = (self._known[due] <= self._begin[due]) & ((first_noted >= newest_due) | is_long)
         silent = due[is_silent]
-        self._begin[silent] = newest_due[is_silent]
+        self._begin[silent] = last[is_silent]
         self._front[silent] = np.maximum(self._front[silent], self._begin[silent])
 
     def _close(self, due: Index) -> Closed:
