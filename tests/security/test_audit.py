@@ -288,3 +288,23 @@ def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "audit").write_text("a file")
     with pytest.raises(UnavailableError, match=os.strerror(errno.EEXIST).lower()):
         open_log(tmp_path / "audit")
+
+
+def test_a_mark_that_is_ahead_of_a_lost_audit_does_not_hold_back_the_records_of_the_new_one(tmp_path: Path) -> None:
+    (tmp_path / "sent").write_text("4711\n")
+    log = open_log(tmp_path)
+    fill(log, 1)
+    assert [record.sequence for record in log.since(log.sent)] == [1]
+    log.close()
+
+
+def test_room_that_was_given_up_on_a_full_disk_is_kept_again(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    fill(log, 1)
+    (tmp_path / "reserve").unlink()
+    log.forget(keep_bytes=1_000_000)
+    assert (tmp_path / "reserve").stat().st_size >= 1_000_000
+    log.close()
+    (tmp_path / "reserve").unlink()
+    open_log(tmp_path).close()
+    assert (tmp_path / "reserve").stat().st_size >= 1_000_000

@@ -132,13 +132,15 @@ class AuditLog:
     def forget(self, *, keep_bytes: int) -> int:
         """Gives up the oldest files whose records the center has, as far as the others still hold so much; how many files.
 
-        The head remembers where the audit begins since then. Raises `UnavailableError` where the disk does not do it.
+        Keeps room for records on a full disk again, where that was used up. The head remembers where the audit begins since then.
+        Raises `UnavailableError` where the disk does not do it.
         """
         with self._guard:
-            files = files_of(self._folder)
-            held = sum(path.stat().st_size for _, path in files)
             given_up = 0
             try:
+                self._keep_reserve()
+                files = files_of(self._folder)
+                held = sum(path.stat().st_size for _, path in files)
                 for (_, path), (following, _) in itertools.pairwise(files):
                     held -= path.stat().st_size
                     if held < keep_bytes or following - 1 > self.sent:
@@ -206,7 +208,12 @@ class AuditLog:
     def _write(self, line: bytes, sequence: int) -> None:
         """The line at the end of the newest file, on the disk; where that fails the file is as it was."""
         if self._data < 0 or self._size + len(line) > self._file_bytes:
-            self._begin_file(sequence)
+            try:
+                self._begin_file(sequence)
+            except OSError:
+                if not self._release_reserve():
+                    raise
+                self._begin_file(sequence)
         try:
             self._put(line)
         except OSError:
@@ -229,7 +236,11 @@ class AuditLog:
     def _begin_file(self, sequence: int) -> None:
         path = self._folder / file_name(sequence)
         data = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        self._sync_folder()
+        try:
+            self._sync_folder()
+        except OSError:
+            os.close(data)
+            raise
         if self._data >= 0:
             os.close(self._data)
         self._data, self._size = data, os.fstat(data).st_size
@@ -268,6 +279,7 @@ class AuditLog:
         files = files_of(self._folder)
         head = read_head(self._folder)
         if not files and head is None:
+            self.sent = 0
             self._write_head()
             self._sync_folder()
             return
@@ -287,7 +299,9 @@ class AuditLog:
             cut = self._take_up(*files[-1], damages, is_end_known=is_end_known) + cut
         elif head.last:
             damages.append(Damage(file="head", line=0, problem=f"records up to {head.last} are missing: there is no file"))
+        self.sent = min(self.sent, self._head.last)
         self._write_head()
+        self._keep_reserve()
         if cut:
             self._note("audit_repaired", {"bytes": len(cut), "torn": cut[:200].decode("ascii", "replace")})
         for damage in damages:
