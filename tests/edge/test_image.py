@@ -43,6 +43,13 @@ def test_a_late_event_of_a_device_stays_out(image: ProcessImage) -> None:
     assert image.value[:2].tolist() == [1, 4]
 
 
+def test_a_late_event_of_a_device_stays_out_of_its_own_batch_too(image: ProcessImage) -> None:
+    late = [(3, T, 1.0), (5, T, 7.0), (3, T - 30 * S, 2.0), (3, T - 20 * S, 3.0)]
+    rows = image.update(Samples.of(*(list(column) for column in zip(*late, strict=True)), DEVICE))
+    assert rows.tolist() == [0, 1, 0, 0]
+    assert (image.value[:2].tolist(), image.time[:2].tolist()) == ([1, 7], [T, T])
+
+
 @pytest.mark.parametrize("quality", [0, DEVICE])
 def test_a_clock_that_was_far_ahead_blocks_nothing(image: ProcessImage, quality: int) -> None:
     image.update(Samples.of(3, T + 100 * 24 * HOUR, 1.0, quality))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from tieline.edge.processing.turns import is_once
 from tieline.model import Point, Quality, Samples
 
 Rows = npt.NDArray[np.intp]
@@ -53,6 +54,9 @@ class ProcessImage:
         tells of a clock that was wrong or has stepped, and is what is known now.
         """
         rows = self.rows(samples.point)
+        if not _is_in_order(rows, samples.time):
+            self._update_one_by_one(rows, samples)
+            return rows
         behind_us = self.time[rows] - samples.time
         is_late = behind_us > 0
         if is_late.any():
@@ -63,7 +67,22 @@ class ProcessImage:
         self.quality[where] = new.quality
         return rows
 
+    def _update_one_by_one(self, rows: Rows, samples: Samples) -> None:
+        columns = (samples.time.tolist(), samples.value.tolist(), samples.quality.tolist())
+        for row, time, value, quality in zip(rows.tolist(), *columns, strict=True):
+            if not (quality & Quality.DEVICE_TIME and 0 < int(self.time[row]) - time <= _LATE_US):
+                self.time[row], self.value[row], self.quality[row] = time, value, quality
+
     def newest(self) -> Samples:
         """The newest sample of each point of which anything was ever heard."""
         heard = self.time != 0
         return Samples(self.id[heard], self.time[heard], self.value[heard], self.quality[heard])
+
+
+def _is_in_order(rows: Rows, time: npt.NDArray[np.int64]) -> bool:
+    """Whether no point that is there more than once has an older sample behind a newer one."""
+    if is_once(rows):
+        return True
+    order = np.argsort(rows, kind="stable")
+    is_older = (np.diff(rows[order]) == 0) & (np.diff(time[order]) < 0)
+    return not is_older.any()
