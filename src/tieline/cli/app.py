@@ -92,6 +92,10 @@ def run(
     web: Annotated[
         bool, typer.Option("--web", help="Run the center's web server only (the center starts it itself).", hidden=True)
     ] = False,
+    scada: Annotated[
+        bool,
+        typer.Option("--scada", help="Run alarms and control of the center only (the center starts it itself).", hidden=True),
+    ] = False,
     local: Annotated[
         bool,
         typer.Option(
@@ -116,7 +120,8 @@ def run(
     from tieline.cli.run import Role, run_role
 
     of_site = Role.LOCAL if local else Role.SITE
-    chosen = [role for role, is_chosen in ((of_site, site), (Role.DMZ, dmz), (Role.CENTER, center), (Role.WEB, web)) if is_chosen]
+    asked = ((of_site, site), (Role.DMZ, dmz), (Role.CENTER, center), (Role.WEB, web), (Role.SCADA, scada))
+    chosen = [role for role, is_chosen in asked if is_chosen]
     if len(chosen) > 1:
         raise typer.BadParameter("choose one of --site, --dmz and --center, or none for all")
     run_role(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import shutil
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import structlog
@@ -24,12 +25,19 @@ log = structlog.get_logger()
 
 
 async def take_rest(
-    place: Path, credentials: Credentials, committing: Credentials, historian: Historian, *, servers: int, stream_mb: int
+    place: Path,
+    credentials: Credentials,
+    committing: Credentials,
+    historian: Historian,
+    *,
+    servers: int,
+    stream_mb: int,
+    take_alarms: Callable[[Client], Coroutine[None, None, None]] | None = None,
 ) -> None:
     """Commits what waits in the streams of the other number of servers, and removes them; nothing where there are none.
 
-    Nothing new comes meanwhile: sites keep what they have. `committing` are the historian's own credentials. Raises `UnavailableError`
-    where those servers do not start.
+    Nothing new comes meanwhile: sites keep what they have. `committing` are the historian's own credentials; `take_alarms` takes what is
+    there for the alarms until it is cancelled. Raises `UnavailableError` where those servers do not start.
     """
     others = 3 if servers == 1 else 1
     left = [store for store in stores(place, others) if store.exists()]
@@ -44,17 +52,22 @@ async def take_rest(
         ):
             await ensure_center_stream(client, bus, stream_mb=stream_mb)
             counts = IngestCounts()
-            taking = asyncio.create_task(
-                ingest(taker, historian, counts, Backoff(random.random, cap_s=5.0)), name="take the rest"
-            )
+            taking = {
+                asyncio.create_task(ingest(taker, historian, counts, Backoff(random.random, cap_s=5.0)), name="take the rest")
+            }
+            if take_alarms is not None:
+                await streams.ensure_place(client, subjects.CENTER_STREAM, subjects.ALARMS_CONSUMER)
+                taking.add(asyncio.create_task(take_alarms(client), name="take the rest of the alarms"))
             try:
-                while not taking.done() and await _waiting(client):
-                    await asyncio.wait([taking], timeout=_LOOK_S)
+                while not any(each.done() for each in taking) and await _waiting(client):
+                    await asyncio.wait(taking, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                taking.cancel()
-                await asyncio.wait([taking])
-            if not taking.cancelled():
-                taking.result()
+                for each in taking:
+                    each.cancel()
+                await asyncio.wait(taking)
+            for each in taking:
+                if not each.cancelled():
+                    each.result()
         log.info("streams of the former bus are committed", batches=counts.batches, samples=counts.samples)
     for store in left:
         shutil.rmtree(store)

@@ -5,7 +5,8 @@
 | site   | the site's bus server (child), gateway with its drivers, local (child) | edge-<site> |
 | local  | the site's own historian, live state and screen             | local-<site>       |
 | dmz    | the DMZ's bus server (child)                                | dmz                |
-| center | the center's bus servers (children), historian, the web (child) | center, historian  |
+| center | the center's bus servers (children), historian, scada and the web (children) | center, historian |
+| scada  | alarms and control                                          | scada              |
 | web    | live state, REST, WebSocket, pages                          | web                |
 """
 
@@ -50,7 +51,7 @@ JOIN_PERIOD_S = 1.0
 READER_TIMEOUT_S = 60.0
 READER_RETRY_S = 0.25
 JOIN_ALL_EVERY = 60
-LOCAL_RETRY_S = 5.0
+CHILD_RETRY_S = 5.0
 
 
 class Role(StrEnum):
@@ -61,6 +62,7 @@ class Role(StrEnum):
     DMZ = "dmz"
     CENTER = "center"
     WEB = "web"
+    SCADA = "scada"
     LOCAL = "local"
 
 
@@ -117,6 +119,11 @@ def run_role(
         case Role.WEB:
             body = partial(_web, utility, data, bus_ports, host, hmi_port)
             place = data / "web"
+        case Role.SCADA:
+            from tieline.cli.scada import run_scada, scada_folder
+
+            body = partial(run_scada, utility, data, bus_ports)
+            place = scada_folder(data)
         case Role.ALL:
             body = partial(_all, utility, data, host, hmi_port, ["--simulated"] if simulated else [])
             place = data
@@ -211,18 +218,18 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str, host: str, hm
             if site.local.enabled:
                 arguments = ["run", str(utility.folder), "--data", str(data), "--site", name, "--local"]
                 arguments += ["--host", host, "--port", str(hmi_port), "--bus-port", str(server.port)]
-                tasks.create_task(_keep_local(Child(f"local {name}", arguments)), name="keep local store and screen")
+                tasks.create_task(_keep(Child(f"local {name}", arguments)), name="keep local store and screen")
 
 
-async def _keep_local(child: Child) -> None:
-    """Runs the site's own store and screen; where they cannot run, that is told and tried again: the gateway goes on without."""
+async def _keep(child: Child) -> None:
+    """Runs a child without which the role goes on; where it cannot run, that is told and tried again."""
     while True:
         try:
             async with Supervisor([child]) as supervisor:
                 await supervisor.forever()
         except UnavailableError as error:
-            log.error("local store and screen cannot run", reason=str(error), retry_in_s=LOCAL_RETRY_S)
-            await asyncio.sleep(LOCAL_RETRY_S)
+            log.error("child cannot run", child=child.name, reason=str(error), retry_in_s=CHILD_RETRY_S)
+            await asyncio.sleep(CHILD_RETRY_S)
 
 
 async def _dmz(utility: Utility, data: Path, address: str, metrics_port: int | None) -> None:
@@ -249,9 +256,11 @@ async def _center(utility: Utility, data: Path, dmz: str, host: str, hmi_port: i
     from tieline.bus import connected, subjects
     from tieline.bus.center import center_bus, ensure_center_stream
     from tieline.bus.links import answer_links
+    from tieline.bus.streams import ensure_place
     from tieline.cli.center_bus import take_rest
     from tieline.cli.own_state import role_measures
     from tieline.cli.role_state import CommitDelay, ingest_measures, keep_center_state
+    from tieline.cli.scada import take_alarms
     from tieline.historian import Historian, HistorianServer, Retention
     from tieline.historian.connection import FILE_NAME
     from tieline.historian.ingest import IngestCounts, ingest
@@ -274,15 +283,25 @@ async def _center(utility: Utility, data: Path, dmz: str, host: str, hmi_port: i
         historian = stack.enter_context(await open_patiently(open_historian))
         historian.start_care()
         stack.enter_context(HistorianServer(historian))
-        await take_rest(place, credentials, historian_credentials, historian, servers=servers, stream_mb=stream_mb)
+        await take_rest(
+            place,
+            credentials,
+            historian_credentials,
+            historian,
+            servers=servers,
+            stream_mb=stream_mb,
+            take_alarms=partial(take_alarms, utility, data),
+        )
         bus = await stack.enter_async_context(center_bus(place, credentials, dmz, servers=servers))
         await stack.enter_async_context(renewing(authority, {credentials: bus.reload, historian_credentials: None}))
         client = await stack.enter_async_context(connected(bus.ports, credentials))
         await ensure_center_stream(client, bus, stream_mb=stream_mb)
         ingest_client = await stack.enter_async_context(connected(bus.ports, historian_credentials))
-        common = ["run", str(utility.folder), "--data", str(data), "--web"]
+        await ensure_place(client, subjects.CENTER_STREAM, subjects.ALARMS_CONSUMER)
+        common = ["run", str(utility.folder), "--data", str(data)]
         bus_options = [word for port in bus.ports for word in ("--bus-port", str(port))]
-        web = Child("web", [*common, "--host", host, "--port", str(hmi_port), *bus_options])
+        scada = Child("scada", [*common, "--scada", *bus_options])
+        web = Child("web", [*common, "--web", "--host", host, "--port", str(hmi_port), *bus_options])
         supervisor = await stack.enter_async_context(Supervisor([web]))
         async with asyncio.TaskGroup() as tasks:
             counts, backoff, delay = IngestCounts(), Backoff(random.random, cap_s=5.0), CommitDelay(clock.now_us)
@@ -290,6 +309,7 @@ async def _center(utility: Utility, data: Path, dmz: str, host: str, hmi_port: i
             measures = [*role_measures(place, credentials, *bus.servers), *ingest_measures(counts, historian.path)]
             tasks.create_task(keep_center_state(utility, client, clock, [delay, *measures]), name="own state")
             tasks.create_task(supervisor.forever(), name="keep web")
+            tasks.create_task(_keep(scada), name="keep alarms and control")
             limits = {site.name: site.spool.backfill_kbps for site in utility.sites}
             tasks.create_task(_keep_joined(client, limits), name="join sites")
             tasks.create_task(answer_links(client, limits, clock.now_us), name="answer sites")

@@ -43,10 +43,10 @@ class Feed:
         *,
         stream: str = subjects.CENTER_STREAM,
         batches: Sequence[str] = (subjects.EVERY_BATCH, subjects.EVERY_SITE_EVENT),
-        found: Callable[[str], str] = subjects.center_batches,
+        found: Callable[[str], str] | None = subjects.center_batches,
         start_after: int | None = None,
     ) -> None:
-        """Follows the batches of these subjects in the stream; `found` gives, for a site, where its found events go.
+        """Follows the batches of these subjects in the stream; `found` gives, for a site, where its found events go, None for nowhere.
 
         With `start_after`, what the stream holds up to that number is left to the seed of `run`.
         """
@@ -61,7 +61,8 @@ class Feed:
         self._incarnation = random.SystemRandom().getrandbits(63)
         self._sequences: Counter[str] = Counter()
         self._found: asyncio.Queue[Event] = asyncio.Queue(MOST_FOUND)
-        live.on_event = self._note
+        if found is not None:
+            live.on_event = self._note
 
     async def run(self, seed: Callable[[], Awaitable[None]] | None = None) -> None:
         """Follows until cancelled. `seed` is awaited once the stream is followed, so that nothing falls between it and the stream."""
@@ -73,7 +74,8 @@ class Feed:
                 await seed()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._tick(), name="tick")
-                tasks.create_task(self._publish_found(), name="publish what was found")
+                if self._found_subject is not None:
+                    tasks.create_task(self._publish_found(self._found_subject), name="publish what was found")
         finally:
             if self._client.is_connected:
                 for subscription in (*batches, *health):
@@ -102,7 +104,7 @@ class Feed:
             self._found.get_nowait()
         self._found.put_nowait(event)
 
-    async def _publish_found(self) -> None:
+    async def _publish_found(self, subject: Callable[[str], str]) -> None:
         while True:
             event = await self._found.get()
             self._sequences[event.site] += 1
@@ -113,12 +115,12 @@ class Feed:
                 samples=Samples.empty(),
                 events=(event,),
             )
-            await self._publish_surely(batch)
+            await self._publish_surely(batch, subject(batch.site))
 
-    async def _publish_surely(self, batch: Batch) -> None:
+    async def _publish_surely(self, batch: Batch, subject: str) -> None:
         while True:
             try:
-                return await publish(self._client, batch, subject=self._found_subject(batch.site))
+                return await publish(self._client, batch, subject=subject)
             except UnavailableError as error:
                 log.debug("event not stored yet", site=batch.site, reason=str(error))
                 await asyncio.sleep(RETRY_S)

@@ -1,0 +1,414 @@
+"""What the screens ask of supervision (alarms and control), what it answers, and how it says that something has changed.
+
+A request is one message on `subjects.SCADA_ASK`, answered once. It says in whose name it is made: the bus lets only the web role ask, which
+has logged the person in. What has changed is told on subjects of its own, at least once a second and without content: whoever hears
+of a new revision asks for what is new.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+import msgspec
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error, NoRespondersError
+from nats.errors import TimeoutError as NatsTimeoutError
+
+from tieline.bus import subjects
+from tieline.model import (
+    ConfigError,
+    LocalError,
+    Outcome,
+    PointId,
+    RefusedError,
+    RemoteError,
+    TielineError,
+    UnavailableError,
+)
+from tieline.model.alarms import Alarm
+from tieline.model.control import Operation, ProgramRun, Selection, Tag, TagKind
+from tieline.security.identity.accounts.identity import Identity
+
+log = structlog.get_logger()
+
+ANSWER_S = 10.0
+EXECUTE_S = 120.0
+"""A command is answered when its outcome is known, or is known to be lost."""
+MOST_WAITING = 1_000
+MOST_LIFE_S = 5.0
+"""A sign of life that is older says nothing."""
+
+A = TypeVar("A")
+AlarmAction = Literal["acknowledge", "reset", "shelve", "unshelve", "take_out", "put_back"]
+RunAction = Literal["stop", "resume", "confirm", "abandon"]
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """It is done; there is nothing to say."""
+
+
+class AlarmChanges(msgspec.Struct, frozen=True):
+    """Alarms that changed after a revision, or all that stand. Ask again with `revision`, at once where it is not complete."""
+
+    incarnation: int
+    revision: int
+    is_whole: bool
+    """Whether what was known before is to be forgotten."""
+    is_complete: bool
+    alarms: tuple[Alarm, ...]
+
+
+class AlarmsDone(msgspec.Struct, frozen=True):
+    """The alarms with which it was done, and why it was not with others."""
+
+    ids: tuple[str, ...]
+    refused: dict[str, str]
+
+
+class Table(msgspec.Struct, frozen=True):
+    """Rows for people and programs to read, each with the same names."""
+
+    rows: list[dict[str, Any]]
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """Figures by their names."""
+
+    values: dict[str, Any]
+
+
+class ProgramTitle(msgspec.Struct, frozen=True):
+    """A switching program, and what its steps do."""
+
+    name: str
+    title: str
+    description: str
+    steps: tuple[str, ...]
+
+
+class ControlState(msgspec.Struct, frozen=True):
+    """All that is going on in control."""
+
+    revision: int
+    selections: tuple[Selection, ...]
+    operations: tuple[Operation, ...]
+    tags: tuple[Tag, ...]
+    programs: tuple[ProgramTitle, ...]
+    runs: tuple[ProgramRun, ...]
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What became of a command; None where there is no such command."""
+
+    outcome: Outcome | None
+
+
+class Request(msgspec.Struct, Generic[A], frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
+    """A question or an order to supervision."""
+
+    answer: ClassVar[Any] = Nothing
+    timeout_s: ClassVar[float] = ANSWER_S
+
+    who: Identity | None = None
+    """In whose name; None for what everybody may know."""
+
+
+class ListAlarms(Request[AlarmChanges], frozen=True):
+    """The alarms that changed after `since`, of `incarnation`; all of them where that is another one."""
+
+    answer: ClassVar[Any] = AlarmChanges
+
+    since: int = -1
+    incarnation: int = 0
+    everything: bool = False
+    """Also those that are normal."""
+
+
+class ActOnAlarms(Request[AlarmsDone], frozen=True):
+    """Does something with some alarms."""
+
+    answer: ClassVar[Any] = AlarmsDone
+
+    action: AlarmAction
+    ids: tuple[str, ...]
+    reason: str = ""
+    minutes: float = 0.0
+
+
+class ReadJournal(Request[Table], frozen=True):
+    """What happened to alarms in [begin, end), oldest first, after a line's sequence; microseconds since 1970-01-01 UTC."""
+
+    answer: ClassVar[Any] = Table
+
+    begin: int
+    end: int
+    alarm: str = ""
+    after: int = 0
+    most: int = 1_000
+
+
+class ReadMetrics(Request[Figures], frozen=True):
+    """The figures of ISA-18.2 clause 16 over a time."""
+
+    answer: ClassVar[Any] = Figures
+
+    begin: int
+    end: int
+    operators: int = 1
+
+
+class Select(Request[Selection], frozen=True):
+    """Holds a point for one command."""
+
+    answer: ClassVar[Any] = Selection
+
+    point: PointId
+    value: float
+    reason: str = ""
+
+
+class Approve(Request[Selection], frozen=True):
+    """A second person agrees."""
+
+    answer: ClassVar[Any] = Selection
+
+    selection: str
+
+
+class Cancel(Request[Nothing], frozen=True):
+    """Gives a selection up."""
+
+    selection: str
+
+
+class Execute(Request[Outcome], frozen=True):
+    """Releases what is selected; `id` makes it idempotent, and is the selection's where it is left out."""
+
+    answer: ClassVar[Any] = Outcome
+    timeout_s: ClassVar[float] = EXECUTE_S
+
+    selection: str
+    id: str = ""
+    reason: str = ""
+
+
+class AskOutcome(Request[Found], frozen=True):
+    """What became of a command."""
+
+    answer: ClassVar[Any] = Found
+    timeout_s: ClassVar[float] = EXECUTE_S
+
+    id: str
+
+
+class StopRamp(Request[Outcome], frozen=True):
+    """Stops a setpoint that is on its way."""
+
+    answer: ClassVar[Any] = Outcome
+
+    id: str
+
+
+class ReadControl(Request[ControlState], frozen=True):
+    """All that is going on."""
+
+    answer: ClassVar[Any] = ControlState
+
+    most: int = 100
+
+
+class PlaceTag(Request[Tag], frozen=True):
+    """Hangs a tag on a point or on equipment."""
+
+    answer: ClassVar[Any] = Tag
+
+    kind: TagKind
+    target: str
+    reason: str
+
+
+class RemoveTag(Request[Tag], frozen=True):
+    """Takes a tag off."""
+
+    answer: ClassVar[Any] = Tag
+
+    id: str
+    reason: str
+
+
+class StartProgram(Request[ProgramRun], frozen=True):
+    """Begins a switching program."""
+
+    answer: ClassVar[Any] = ProgramRun
+
+    name: str
+
+
+class ActOnRun(Request[Nothing], frozen=True):
+    """Does something with a run of a switching program."""
+
+    action: RunAction
+    run: str
+    unknown: str = ""
+    """On resuming: what became of the step whose outcome is not known."""
+
+
+AnyRequest = (
+    ListAlarms
+    | ActOnAlarms
+    | ReadJournal
+    | ReadMetrics
+    | Select
+    | Approve
+    | Cancel
+    | Execute
+    | AskOutcome
+    | StopRamp
+    | ReadControl
+    | PlaceTag
+    | RemoveTag
+    | StartProgram
+    | ActOnRun
+)
+
+
+class AlarmsChanged(msgspec.Struct, frozen=True):
+    """Where the alarms are, at least once a second: a revision to compare, and what a header shows."""
+
+    incarnation: int
+    revision: int
+    unacknowledged: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Alarms that nobody has acknowledged, for priorities 1 to 4."""
+
+
+class ControlChanged(msgspec.Struct, frozen=True):
+    """Where control is, at least once a second."""
+
+    incarnation: int
+    revision: int
+
+
+class _Failure(msgspec.Struct, frozen=True, tag="failure"):
+    kind: str
+    message: str
+
+
+class _Success(msgspec.Struct, frozen=True, tag="success"):
+    result: msgspec.Raw
+
+
+_ERRORS: dict[str, type[TielineError]] = {
+    kind.__name__: kind for kind in (ConfigError, RemoteError, LocalError, UnavailableError, RefusedError)
+}
+_encode = msgspec.msgpack.Encoder().encode
+_requests: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(AnyRequest)
+_answers = msgspec.msgpack.Decoder(_Success | _Failure)
+_alarms_changed = msgspec.msgpack.Decoder(AlarmsChanged)
+_control_changed = msgspec.msgpack.Decoder(ControlChanged)
+
+
+class ScadaClient:
+    """Asks supervision, and knows where it is. `run` it."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._heard = float("-inf")
+        self.alarms = AlarmsChanged(0, 0)
+        """Where the alarms were when that was told last."""
+        self.control = ControlChanged(0, 0)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether supervision runs, as far as can be heard."""
+        return asyncio.get_running_loop().time() - self._heard < MOST_LIFE_S
+
+    async def ask(self, request: Request[A]) -> A:
+        """The answer. Raises `UnavailableError` where none comes, and what supervision raised: `RefusedError` above all."""
+        try:
+            message = await self._client.request(subjects.SCADA_ASK, _encode(request), timeout=request.timeout_s)
+        except NoRespondersError as error:
+            raise UnavailableError("alarms and control do not run at the moment; they are started again") from error
+        except (NatsTimeoutError, TimeoutError) as error:
+            raise UnavailableError(
+                "alarms and control did not answer in time; ask what became of it before you repeat it"
+            ) from error
+        except Error as error:
+            raise UnavailableError(f"the bus cannot be used: {error}") from error
+        try:
+            answer = _answers.decode(message.data)
+            if isinstance(answer, _Failure):
+                raise _ERRORS.get(answer.kind, UnavailableError)(answer.message)
+            result: A = msgspec.msgpack.decode(answer.result, type=request.answer)
+        except msgspec.MsgspecError as error:
+            raise RemoteError(f"the answer of alarms and control makes no sense: {error}") from error
+        return result
+
+    async def run(self) -> None:
+        """Hears what is told until cancelled."""
+        subscriptions = [
+            await self._client.subscribe(subjects.ALARMS_CHANGED, cb=self._on_alarms),
+            await self._client.subscribe(subjects.CONTROL_CHANGED, cb=self._on_control),
+        ]
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            if self._client.is_connected:
+                for subscription in subscriptions:
+                    await subscription.unsubscribe()
+
+    async def _on_alarms(self, message: Msg) -> None:
+        self._heard = asyncio.get_running_loop().time()
+        try:
+            self.alarms = _alarms_changed.decode(message.data)
+        except msgspec.MsgspecError as error:
+            log.error("message does not say where the alarms are", reason=str(error))
+
+    async def _on_control(self, message: Msg) -> None:
+        self._heard = asyncio.get_running_loop().time()
+        try:
+            self.control = _control_changed.decode(message.data)
+        except msgspec.MsgspecError as error:
+            log.error("message does not say where control is", reason=str(error))
+
+
+async def answer_requests(client: Client, answer: Callable[[AnyRequest], Awaitable[object]]) -> None:
+    """Answers until cancelled, side by side; `answer` gives the result or raises `TielineError`."""
+    async with asyncio.TaskGroup() as tasks:
+
+        async def on_message(message: Msg) -> None:
+            tasks.create_task(_answer(message, answer), name="answer a request")
+
+        subscription = await client.subscribe(subjects.SCADA_ASK, cb=on_message, pending_msgs_limit=MOST_WAITING)
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            if client.is_connected:
+                await subscription.unsubscribe()
+
+
+async def _answer(message: Msg, answer: Callable[[AnyRequest], Awaitable[object]]) -> None:
+    reply: _Success | _Failure
+    try:
+        reply = _Success(msgspec.Raw(_encode(await answer(_requests.decode(message.data)))))
+    except msgspec.MsgspecError as error:
+        reply = _Failure(RemoteError.__name__, f"the request makes no sense: {error}")
+    except TielineError as error:
+        kind = next((name for name, kind in _ERRORS.items() if isinstance(error, kind)), UnavailableError.__name__)
+        reply = _Failure(kind, str(error))
+    try:
+        await message.respond(_encode(reply))
+    except Error as error:  # whoever asked may ask again
+        log.warning("answer not sent", reason=str(error) or type(error).__name__)
+
+
+async def tell(client: Client, change: AlarmsChanged | ControlChanged) -> None:
+    """Says where the alarms or control are. Raises `UnavailableError` where the bus cannot be used."""
+    subject = subjects.ALARMS_CHANGED if isinstance(change, AlarmsChanged) else subjects.CONTROL_CHANGED
+    try:
+        await client.publish(subject, _encode(change))
+    except Error as error:
+        raise UnavailableError(f"the bus cannot be used: {error}") from error

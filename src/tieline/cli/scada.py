@@ -1,0 +1,73 @@
+"""`tieline run --scada`: alarms and control of the center, in a process of their own; the center starts it and keeps it running."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import structlog
+from nats.aio.client import Client
+
+from tieline.bus import connected, scada, subjects
+from tieline.cli.renewing import renewing
+from tieline.cli.run import historian_folder, open_authority, seed
+from tieline.config import Utility
+from tieline.historian import AsyncClient
+from tieline.io import Backoff, SystemClock
+from tieline.model import Now
+from tieline.scada import LiveState
+from tieline.scada.alarm_desk import AlarmDesk
+from tieline.scada.alarms import AlarmEngine, AlarmService, AlarmStore
+from tieline.scada.feed import Feed
+from tieline.scada.service import ScadaService, permits
+
+log = structlog.get_logger()
+
+ALARMS_FILE = "alarms.db"
+
+
+def scada_folder(data: Path) -> Path:
+    """Where alarms and control keep what they know."""
+    return data.absolute() / "center" / "scada"
+
+
+def open_alarms(utility: Utility, folder: Path, now: Now) -> AlarmService:
+    """The alarms of all sites, as they stood. Raises `UnavailableError` where the disk does not give them."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    plan = [alarm for site in utility.sites for alarm in site.alarms]
+    return AlarmService(AlarmEngine(plan), AlarmStore(folder / ALARMS_FILE), now, permits=permits)
+
+
+async def take_alarms(utility: Utility, data: Path, client: Client) -> None:
+    """Takes what a stream at the center holds for the alarms, while nobody else does, until cancelled."""
+    async with AlarmDesk(partial(open_alarms, utility, scada_folder(data)), SystemClock()) as alarms:
+        await alarms.take_stream(client, Backoff(random.random, cap_s=5.0))
+
+
+async def run_scada(utility: Utility, data: Path, bus_ports: Sequence[int]) -> None:
+    """Serves until cancelled."""
+    clock = SystemClock()
+    folder = scada_folder(data)
+    authority = open_authority(data)
+    credentials = authority.credentials(subjects.SCADA_ROLE)
+    live = LiveState(utility.points, sites=[site.name for site in utility.sites], started=clock.now_us())
+    async with (
+        AsyncClient(historian_folder(data)) as historian,
+        renewing(authority, {credentials: None}),
+        connected(bus_ports, credentials) as client,
+        AlarmDesk(partial(open_alarms, utility, folder), clock) as alarms,
+    ):
+        service = ScadaService(alarms)
+        feed = Feed(client, live, clock.now_us, found=None)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(feed.run(lambda: seed(live, historian, clock.now_us)), name="feed")
+            tasks.create_task(alarms.take_stream(client, Backoff(random.random, cap_s=5.0)), name="take alarms")
+            tasks.create_task(alarms.watch(live), name="watch alarms")
+            tasks.create_task(alarms.tell_changes(client), name="tell alarms")
+            tasks.create_task(scada.answer_requests(client, service.answer), name="answer")
+            log.info(
+                "alarms run", alarms=await alarms.do(lambda service, now: len(service.snapshot(now, everything=True).alarms))
+            )

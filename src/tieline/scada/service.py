@@ -1,0 +1,117 @@
+"""Answers what the screens ask: each request goes to the alarms or to control, in the name of the person who is logged in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+import msgspec
+
+from tieline.bus import scada
+from tieline.model import Now, RefusedError
+from tieline.model.alarms import Alarm
+from tieline.scada.alarm_desk import AlarmDesk
+from tieline.scada.alarms import AlarmService, Changed, Done, Requester
+from tieline.security.identity.accounts.identity import Identity
+
+MOST_ALARMS = 2_000
+"""In one answer; the rest is asked for with the answer's revision."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonRequester(Requester):
+    """A person whose roles may hold in some areas only."""
+
+    areas: frozenset[str] | None
+
+
+def permits(requester: Requester, role: str, site: str) -> bool:
+    """Whether the person has the role at the site."""
+    is_there = not isinstance(requester, PersonRequester) or requester.areas is None or site in requester.areas
+    return is_there and role in requester.roles
+
+
+class ScadaService:
+    """What supervision answers."""
+
+    def __init__(self, alarms: AlarmDesk) -> None:
+        self._alarms = alarms
+
+    async def answer(self, request: scada.AnyRequest) -> object:
+        """What was asked for. Raises `TielineError`: `RefusedError` above all."""
+        match request:
+            case scada.ListAlarms():
+                return await self._alarms.do(lambda service, now: _list(service, request, now))
+            case scada.ActOnAlarms():
+                requester = _requester(request.who)
+                done = await self._alarms.do(lambda service, now: _act(service, request, requester, now))
+                return scada.AlarmsDone(done.ids, dict(done.refused))
+            case scada.ReadJournal():
+                entries = await self._alarms.do(
+                    lambda service, _: service.journal(
+                        begin=request.begin,
+                        end=request.end,
+                        alarm=request.alarm or None,
+                        after=request.after,
+                        limit=request.most,
+                    )
+                )
+                return scada.Table([msgspec.to_builtins(entry) for entry in entries])
+            case scada.ReadMetrics():
+                figures = await self._alarms.do(
+                    lambda service, now: service.metrics(request.begin, request.end, now, operators=request.operators)
+                )
+                return scada.Figures(msgspec.to_builtins(figures, str_keys=True))
+        raise RefusedError("there is no control here")
+
+
+def _list(service: AlarmService, request: scada.ListAlarms, now: Now) -> scada.AlarmChanges:
+    changed = (
+        service.snapshot(now, everything=request.everything)
+        if request.since < 0
+        else service.changes(request.since, request.incarnation, now)
+    )
+    alarms, revision, is_complete = _first_of(changed, MOST_ALARMS)
+    return scada.AlarmChanges(changed.incarnation, revision, changed.is_whole, is_complete, alarms)
+
+
+def _first_of(changed: Changed, most: int) -> tuple[tuple[Alarm, ...], int, bool]:
+    """As many as one answer takes, the revision up to which they are all, and whether nothing is left."""
+    if len(changed.alarms) <= most:
+        return changed.alarms, changed.revision, True
+    ordered: Sequence[Alarm] = sorted(changed.alarms, key=lambda alarm: alarm.revision)
+    revision = ordered[most - 1].revision
+    taken = tuple(alarm for alarm in ordered if alarm.revision <= revision)
+    return taken, revision, len(taken) == len(ordered)
+
+
+def _act(service: AlarmService, request: scada.ActOnAlarms, requester: Requester, now: Now) -> Done:
+    ids, reason = request.ids, request.reason
+    match request.action:
+        case "acknowledge":
+            return service.acknowledge(ids, requester, now, reason=reason)
+        case "reset":
+            return service.reset(ids, requester, now, reason=reason)
+        case "shelve":
+            return service.shelve(ids, requester, now, minutes=request.minutes, reason=reason)
+        case "unshelve":
+            return service.unshelve(ids, requester, now, reason=reason)
+        case "take_out":
+            return service.take_out(ids, requester, now, reason=reason)
+        case "put_back":
+            return service.put_back(ids, requester, now, reason=reason)
+        case _:
+            assert_never(request.action)
+
+
+def _requester(who: Identity | None) -> Requester:
+    who = somebody(who)
+    return PersonRequester(name=who.person, roles=frozenset(who.roles), areas=who.areas)
+
+
+def somebody(who: Identity | None) -> Identity:
+    """Whoever asks. Raises `RefusedError` where nobody is logged in."""
+    if who is None:
+        raise RefusedError("nobody is logged in, and nothing is operated without a name")
+    return who
