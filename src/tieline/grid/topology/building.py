@@ -66,9 +66,10 @@ class _Building:
         """What the single-line of an SCL file has; one that was drawn from `grid/` adds nothing."""
         if not any("/" in piece.path for piece in station.equipment()):
             return
+        self._find_breakers(station)
         nodes = self._add_nodes(site, station)
         drawn = [(piece, tuple(nodes.get(end, end) for end in piece.nodes)) for piece in station.equipment()]
-        drawn = [(piece, ends) for piece, ends in drawn if all(end in self._places for end in ends)]
+        drawn = [(piece, ends) for piece, ends in drawn if ends and all(end in self._places for end in ends)]
         reaching = _joined(self._places, (ends for _, ends in drawn))
         owners: dict[str, str] = {}
         for piece, ends in drawn:
@@ -110,6 +111,16 @@ class _Building:
             commands=self._commands,
         )
 
+    def _find_breakers(self, station: SingleLine) -> None:
+        """A switch of `grid/` that is said to be a bay is the only one of its type there."""
+        for level in station.levels:
+            for bay in level.bays:
+                name = self._of_scl.get(f"{station.name}/{level.name}/{bay.name}", "")
+                switch = self._pieces.get(name)
+                same = [piece.path for piece in bay.equipment if switch is not None and piece.type is switch.type]
+                if switch is not None and switch.type.is_switch and len(same) == 1:
+                    self._of_scl.setdefault(same[0], name)
+
     def _add_nodes(self, site: Site, station: SingleLine) -> dict[str, str]:
         nodes = {}
         for level in station.levels:
@@ -136,16 +147,18 @@ class _Building:
                 self._infeeds.append(name)
             return name
         self._names[drawn.path] = name
-        is_replaced = len({reaching[node] for node in (*known.nodes, *ends)}) == 1
-        also = () if is_replaced or len(known.nodes) < 2 else (known.nodes,)
-        self._pieces[name] = replace(known, nodes=ends or known.nodes, also=also)  # type: ignore[arg-type]
+        is_detailed = len({reaching[node] for node in (*known.nodes, *ends)}) == 1
+        if is_detailed:
+            self._pieces[name] = replace(known, nodes=ends)
+        elif len(known.nodes) > 1:
+            self._pieces[name] = replace(known, nodes=ends, also=tuple(zip(known.nodes, known.nodes[1:], strict=False)))
         return name
 
     def _add_logical_nodes(self, site: Site, owners: dict[str, str]) -> None:
         """`MBQ01CTRL/XSWI1.Pos.stVal` tells the position of what that logical node is linked to."""
         for device in site.devices:
             for row, point in zip(device.rows, device.points, strict=True):
-                if not isinstance(row, Iec61850Row) or point.equipment:
+                if not isinstance(row, Iec61850Row) or point.equipment in self._pieces:
                     continue
                 logical_node, _, attribute = row.reference.partition(".")
                 name = owners.get(logical_node)

@@ -109,7 +109,7 @@ class Network:
     ) -> None:
         """`names` maps other names of pieces and nodes to theirs; `commands` ids of command points to switches.
 
-        Raises `LocalError` where a name is taken twice, or refers to nothing.
+        Raises `LocalError` where a name is taken twice or refers to nothing, or a piece has no terminal.
         """
         self.places = tuple(places)
         self.pieces = tuple(pieces)
@@ -117,6 +117,9 @@ class Network:
         self.voltages = tuple(voltages)
         self._names = dict(names or {})
         self.node_row = _rows("node", [place.name for place in self.places])
+        for piece in self.pieces:
+            if not piece.nodes:
+                raise LocalError(f"{piece.name} is connected with nothing")
         self.piece_row = _rows("piece of equipment", [piece.name for piece in self.pieces])
         self.switch_pieces = tuple(row for row, piece in enumerate(self.pieces) if piece.type.is_switch)
         self.switches = tuple(self.pieces[row].name for row in self.switch_pieces)
@@ -126,11 +129,7 @@ class Network:
         for name in self._switch_by_point.values():
             if name not in self.switch_row:
                 raise LocalError(f"there is no switch {name!r}")
-        ends = [[self._node(name) for name in _terminals(piece)] for piece in self.pieces]
-        self.terminals = np.array([node for nodes in ends for node in nodes], np.intp)
-        """Nodes of all pieces, one piece after another."""
-        self.first_terminal = np.cumsum([0, *(len(nodes) for nodes in ends)])[:-1].astype(np.intp)
-        self.has_terminals: Mask = np.array([bool(nodes) for nodes in ends], np.bool_)
+        self._ends = _padded([[self._node(name) for name in _terminals(piece)] for piece in self.pieces])
         self.electric = self._layer(_INSULATING)
         self.galvanic = self._layer(_INSULATING | _SEPARATING)
         self.source_nodes = self._nodes_of(lambda piece: piece.is_source)
@@ -171,16 +170,17 @@ class Network:
         """The switch whose position a point tells or commands; None for any other point."""
         return self._switch_by_point.get(point)
 
-    def worst_of(self, nodes: Levels, *, otherwise: int = 0) -> Levels:
-        """For each piece the largest of its terminals' values; `otherwise` where it has no terminal."""
-        found = np.full(len(self.pieces), otherwise, np.int8)
-        if len(self.terminals):
-            found[self.has_terminals] = np.maximum.reduceat(nodes[self.terminals], self.first_terminal[self.has_terminals])
+    def worst_of(self, nodes: Levels) -> Levels:
+        """For each piece the largest of its terminals' values."""
+        found: Levels = nodes[self._ends[0]]
+        for column in self._ends[1:]:
+            found = np.maximum(found, nodes[column])
         return found
 
     def at(self, nodes: Mask) -> Mask:
         """For each piece whether it has a terminal at one of these nodes."""
-        return self.worst_of(nodes.astype(np.int8)) > 0 if len(self.pieces) else np.zeros(0, np.bool_)
+        found: Mask = self.worst_of(nodes.astype(np.int8)) > 0
+        return found
 
     def _node(self, name: str) -> int:
         row = self.node_row.get(name)
@@ -217,6 +217,12 @@ class Network:
 
 def _terminals(piece: Piece) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*piece.nodes, *(node for pair in piece.also for node in pair)]))
+
+
+def _padded(ends: Sequence[Sequence[int]]) -> list[Rows]:
+    """The first terminals of all pieces, the second ones, and so on; those that have fewer repeat their first."""
+    most = max(map(len, ends), default=1)
+    return [np.array([nodes[column] if column < len(nodes) else nodes[0] for nodes in ends], np.intp) for column in range(most)]
 
 
 def _rows(what: str, names: Sequence[str]) -> dict[str, int]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from tieline.grid.topology.states import Mask, Rows
 
-_PATIENCE = 2_000
+_PATIENCE = 300
 _FEW = 16
 """So many branches are opened or closed one after another; more are cheaper all at once."""
 

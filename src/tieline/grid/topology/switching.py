@@ -173,7 +173,7 @@ class Topology:
         nodes = states_of(energized, earthed)
         return Columns(
             node_state=nodes,
-            piece_state=self.network.worst_of(nodes, otherwise=State.UNKNOWN),
+            piece_state=self.network.worst_of(nodes),
             energized=energized,
             earthed=earthed,
             is_doubtful=self.voltages.doubtful(energized),

@@ -6,11 +6,12 @@ depends on what is not known; and words for the person who asks. A False or True
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from tieline.grid.topology.conduction import Conduction
 from tieline.grid.topology.network import Network
@@ -125,18 +126,13 @@ def would_energize(now: Situation, switch: str) -> Effect:
     if now.network.is_earthing(switch):
         earthing = would_earth_live(now, switch)
         return Effect(ok=earthing.ok, words=earthing.words)
-    for level, ok in ((2, False), (1, None)):
-        earthed = _newly_shorted(before, after, ends, level)
-        if earthed.any():
-            where = _named([now.network.places[node].name for node in np.flatnonzero(earthed).tolist()])
-            if ok is False:
-                return _with(effect, ok=False, words=f"closing {switch} puts voltage on earthed equipment: {where}")
-            because = _because(now, np.flatnonzero(earthed).tolist(), earthing=True)
-            return _with(
-                effect,
-                ok=None,
-                words=f"whether closing {switch} puts voltage on earthed equipment is not known: {where}{because}",
-            )
+    shorted = np.flatnonzero(_shorted(before, after, ends))
+    if len(shorted):
+        return _with(effect, ok=False, words=f"closing {switch} puts voltage on earthed equipment: {_places(now, shorted)}")
+    perhaps = np.flatnonzero(_perhaps_shorted(now, before, after, ends))
+    if len(perhaps):
+        words = f"whether closing {switch} puts voltage on earthed equipment is not known: {_places(now, perhaps)}"
+        return _with(effect, ok=None, words=f"{words}{_because(now, perhaps.tolist(), earthing=True)}")
     return _with(effect, ok=True, words=f"closing {switch} energizes {_summary(effect)}")
 
 
@@ -215,20 +211,30 @@ def _gaining(now: Situation, before: Conduction, ends: Iterable[tuple[int, int]]
     return gaining & now.network.is_fed
 
 
-def _newly_shorted(before: Conduction, after: Conduction, ends: Iterable[tuple[int, int]], level: int) -> Mask:
-    """Nodes energized and earthed at this level only once the switch is closed.
-
-    Where the switch itself joins two parts, it is its doing only if one of them brings the voltage and the other one the earth.
-    """
-    was, were = before.energized() >= level, before.earthed() >= level
-    shorted: Mask = (after.energized() >= level) & (after.earthed() >= level) & ~(was & were)
-    for one, other in ends:
-        joined = after.galvanic.together(one, possible=level == 1)
-        if not ((was[one] and were[other]) or (was[other] and were[one])):
-            shorted &= ~joined
-        elif (after.energized()[one] >= level) and (after.earthed()[one] >= level):
-            shorted |= joined & ~(was & were)
+def _shorted(before: Conduction, after: Conduction, ends: Iterable[tuple[int, int]]) -> Mask:
+    """Nodes that are energized and earthed for certain once the switch is closed, and were not before."""
+    was, were = before.energized() == 2, before.earthed() == 2
+    shorted: Mask = (after.energized() == 2) & (after.earthed() == 2) & ~(was & were)
+    for pair in ends:
+        if not _meets(was, were, pair):
+            shorted &= ~after.galvanic.together(pair[0])
     return shorted
+
+
+def _perhaps_shorted(now: Situation, before: Conduction, after: Conduction, ends: Sequence[tuple[int, int]]) -> Mask:
+    """Nodes that may be energized and earthed once the switch is closed, by its doing."""
+    was, were = before.energized() > 0, before.earthed() > 0
+    found = _gaining(now, before, ends)
+    for pair in ends:
+        joined = after.galvanic.together(pair[0], possible=True)
+        found = found | joined if _meets(was, were, pair) else found & ~joined
+    return found & (after.energized() > 0) & (after.earthed() > 0)
+
+
+def _meets(energized: Mask, earthed: Mask, pair: tuple[int, int]) -> bool:
+    """Whether one side brings the voltage and the other one the earth; only then is a short circuit the doing of the switch between."""
+    one, other = pair
+    return bool((energized[one] and earthed[other]) or (energized[other] and earthed[one]))
 
 
 def _effect(network: Network, certain: Mask, possible: Mask) -> Effect:
@@ -274,6 +280,10 @@ def _named(names: Iterable[str]) -> str:
     if rest > 0:
         return f"{', '.join(each[:_MOST_NAMED])} and {rest} more"
     return " and ".join(filter(None, [", ".join(each[:-1]), *each[-1:]]))
+
+
+def _places(now: Situation, nodes: npt.NDArray[np.intp]) -> str:
+    return _named(now.network.places[node].name for node in nodes.tolist())
 
 
 def _generators(now: Situation, conduction: Conduction, node: int) -> str:
