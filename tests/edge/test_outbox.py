@@ -237,6 +237,16 @@ async def test_whoever_waits_is_told_when_part_of_it_had_to_be_given_up() -> Non
             await outbox.settle()
 
 
+async def test_a_picture_that_waits_survives_memory_that_is_full() -> None:
+    """It shows the center what happened while that was away; what follows tells only what has changed since."""
+    outbox, stream = make(batch_samples=1_000, memory_samples=50), Stream()
+    outbox.show(burst(0, 7))
+    outbox.add(burst(100, 60))
+    outbox.close()
+    await outbox.run(stream.publish)
+    assert [(batch.purpose, len(batch.samples)) for batch in stream.batches] == [(Purpose.PICTURE, 7), (Purpose.LIVE, 7)]
+
+
 async def test_memory_is_bounded_over_live_and_backfill_together() -> None:
     outbox, stream = make(memory_samples=100), Stream()
     for first in range(0, 1_000, 20):

@@ -341,13 +341,17 @@ class _SampleLane(_Lane):
         return samples, [], purpose
 
     def conflate(self, room: int) -> int:
-        """Keeps the newest sample of each point, where even those are too many the latest of them; gives how many it gave up."""
+        """Keeps the newest sample of each point, where even those are too many the latest of them; gives how many it gave up.
+
+        A picture that waits stays, ahead of them: what is older than it changes nothing at the center.
+        """
+        pictures = [part for part in self._parts if part[1] is Purpose.PICTURE]
         samples = Samples.concatenate(part for part, purpose in self._parts if purpose is not Purpose.PICTURE)
         _, last_from_end = np.unique(samples.point[::-1], return_index=True)
         newest = np.sort(len(samples) - 1 - last_from_end)
         kept = newest[max(0, len(newest) - room) :]
         given_up = len(samples) - len(kept)
-        self._parts = deque([(samples.take(kept), self._purpose)] if len(kept) else [])
+        self._parts = deque([*pictures, *([(samples.take(kept), self._purpose)] if len(kept) else [])])
         self.waiting = len(kept)
         self._taken += given_up
         self.safe += given_up
