@@ -132,10 +132,10 @@ class TestFaults:
     async def test_a_fault_that_comes_and_goes_is_no_flood(self, tmp_path: Path) -> None:
         function = Scripted("bad")
         function.act = lambda *_: fails() if len(function.seen) % 2 else Action()
-        async with running(tmp_path, [plan_of("bad")], [function]) as plant:
-            await plant.scan(800)
+        async with running(tmp_path, [plan_of("bad")], [function], period_s=10.0) as plant:
+            await plant.scan(100)
             assert len(plant.told) <= 2 * 10 * 2
-            assert plant.own("bad_faults") == (400, 0)
+            assert plant.own("bad_faults") == (50, 0)
             assert any("such events were left out" in event.text for event in plant.events)
 
     async def test_somebody_puts_it_in_service_again_through_the_gate(self, tmp_path: Path) -> None:
