@@ -1,0 +1,276 @@
+"""Switching programs: started, confirmed, stopped and resumed by people, each step through the one door."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
+from typing import Protocol
+
+import structlog
+
+from tieline.config.gate import Interlock
+from tieline.config.programs import Program
+from tieline.io import Clock
+from tieline.model import Now, Outcome, PointId, RefusedError, Result, TielineError
+from tieline.model.control import Person, ProgramRun, RunState, Selection
+from tieline.scada.control.book import ControlBook
+from tieline.scada.control.checks import Checks
+from tieline.scada.control.running import Due, Running, after_restart, begin
+from tieline.scada.control.values import Condition, Values
+from tieline.security.audit import AuditLog
+
+TICK_S = 0.1
+
+log = structlog.get_logger()
+
+
+class Door(Protocol):
+    """Through which every step goes."""
+
+    async def select(self, person: Person, point: PointId, value: float, *, reason: str = "") -> Selection:
+        """A selection with its verdicts."""
+        ...
+
+    async def execute(self, person: Person, selection: str, *, id: str = "", reason: str = "") -> Outcome:  # noqa: A002
+        """What became of the command."""
+        ...
+
+    async def cancel(self, person: Person, selection: str) -> Selection:
+        """Gives the point free."""
+        ...
+
+    async def outcome(self, id: str) -> Outcome | None:  # noqa: A002
+        """What became of an earlier one."""
+        ...
+
+    def selections(self) -> list[Selection]:
+        """Those that hold a point."""
+        ...
+
+
+class Programs:
+    """All programs of the folder, and their runs."""
+
+    def __init__(
+        self,
+        programs: Iterable[Program],
+        door: Door,
+        checks: Checks,
+        values: Values,
+        book: ControlBook,
+        audit: AuditLog,
+        *,
+        clock: Clock,
+        on_change: Callable[[ProgramRun], None],
+    ) -> None:
+        self._programs = {program.name: program for program in programs}
+        self._door = door
+        self._checks = checks
+        self._values = values
+        self._book = book
+        self._audit = audit
+        self._clock = clock
+        self._on_change = on_change
+        self._conditions: dict[int, Condition] = {}
+        self._runs = {run.id: run for run in book.runs()}
+        self._running: dict[str, Running] = {}
+        self._people: dict[str, Person] = {}
+        """Who leads a run that is not over, with the rights of that person's login."""
+        self._stored = dict(self._runs)
+        self._tasks: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Works until cancelled; runs that are under way then are stopped at the next start."""
+        for run in list(self._runs.values()):
+            await self._store(after_restart(run, self._now()))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                await asyncio.get_running_loop().create_future()
+        finally:
+            self._tasks = None
+
+    def all(self) -> list[Program]:
+        """The programs, by their names."""
+        return [self._programs[name] for name in sorted(self._programs)]
+
+    def runs(self) -> list[ProgramRun]:
+        """The runs, the one that changed last first."""
+        return sorted(self._runs.values(), key=lambda run: run.changed_us, reverse=True)
+
+    async def start(self, person: Person, name: str) -> ProgramRun:
+        """A run that has begun. Raises `RefusedError`, `UnavailableError`."""
+        try:
+            program = self._startable(person, name)
+        except RefusedError as error:
+            await self._record(person, "program_started", name, {"reason": str(error)}, "refused")
+            raise
+        run = begin(program, f"r-{secrets.token_hex(8)}", person.name, self._now())
+        await self._record(person, "program_started", name, {"id": run.id, "fingerprint": program.fingerprint}, "started")
+        await self._store(run)
+        self._lead(person, Running(program, run, self._holds))
+        return run
+
+    async def stop(self, person: Person, run: str) -> ProgramRun:
+        """The run, which releases nothing more. Raises `RefusedError`, `UnavailableError`."""
+        running = self._find(person, run)
+        running.stop(f"stopped by {person.name}", self._now())
+        await self._acted(person, "program_stopped", running)
+        return running.run
+
+    async def confirm(self, person: Person, run: str) -> ProgramRun:
+        """The run, whose step a person has confirmed. Raises `RefusedError`, `UnavailableError`."""
+        running = self._find(person, run)
+        running.confirm(self._now())
+        await self._acted(person, "program_confirmed", running)
+        return running.run
+
+    async def resume(self, person: Person, run: str, *, unknown: str = "") -> ProgramRun:
+        """The run, which goes on. `unknown` says `repeat` or `done` of a step of which nobody knows whether it acted.
+
+        Raises `RefusedError`, `UnavailableError`.
+        """
+        running = self._find(person, run)
+        command = running.run.steps[running.run.step].command if not running.run.state.is_over else ""
+        outcome = await self._door.outcome(command) if command else None
+        running.resume(person.name, outcome, self._now(), unknown)
+        await self._acted(person, "program_resumed", running, unknown)
+        self._lead(person, running)
+        return running.run
+
+    async def abandon(self, person: Person, run: str) -> ProgramRun:
+        """The run, which will not go on. Raises `RefusedError`, `UnavailableError`."""
+        running = self._find(person, run)
+        running.abandon(f"abandoned by {person.name}", self._now())
+        await self._acted(person, "program_abandoned", running)
+        self._running.pop(run, None)
+        return running.run
+
+    def _program(self, name: str) -> Program:
+        program = self._programs.get(name)
+        if program is None:
+            raise RefusedError(f"there is no program {name!r}; there are {', '.join(sorted(self._programs)) or 'none'}")
+        return program
+
+    def _startable(self, person: Person, name: str) -> Program:
+        program = self._program(name)
+        self._check_person(person, program)
+        other = next((run for run in self._runs.values() if run.program == name and not run.state.is_over), None)
+        if other is not None:
+            raise RefusedError(f"{other.person} runs the program already ({other.id}: {other.state})")
+        return program
+
+    def _check_person(self, person: Person, program: Program) -> None:
+        for step in program.steps:
+            if not self._checks.permits(person, step.point):
+                raise RefusedError(f"{person.name} may not operate {step.point.path}, and so not lead the program")
+
+    def _find(self, person: Person, id_: str) -> Running:
+        run = self._runs.get(id_)
+        if run is None:
+            raise RefusedError(f"there is no run {id_!r}")
+        program = self._program(run.program)
+        self._check_person(person, program)
+        running = self._running.get(id_)
+        if running is None:
+            running = self._running[id_] = Running(program, run, self._holds)
+        return running
+
+    def _lead(self, person: Person, running: Running) -> None:
+        self._running[running.run.id] = running
+        is_led = running.run.id in self._people
+        self._people[running.run.id] = person
+        if not is_led and self._tasks is not None:
+            self._tasks.create_task(self._drive(running), name=f"program run {running.run.id}")
+
+    async def _drive(self, running: Running) -> None:
+        """Leads a run until it stops or ends."""
+        id_ = running.run.id
+        try:
+            while running.run.state in {RunState.RUNNING, RunState.WAITING}:
+                due = running.tick(self._now())
+                await self._store(running.run)  # before anything is released
+                if due is None:
+                    await asyncio.sleep(TICK_S)
+                    continue
+                outcome = await self._execute(self._people[id_], running, due)
+                running.executed(outcome, self._now())
+                await self._store(running.run)
+            await self._record(
+                self._people[id_],
+                "program_ended",
+                running.run.program,
+                {"id": id_, "reason": running.run.words},
+                running.run.state,
+            )
+        except TielineError as error:
+            log.error("program run stopped", run=id_, reason=str(error))
+            if running.run.state in {RunState.RUNNING, RunState.WAITING}:
+                running.stop(str(error), self._now())
+            self._runs[id_] = running.run
+        finally:
+            self._people.pop(id_, None)
+            if running.run.state.is_over:
+                self._running.pop(id_, None)
+
+    async def _execute(self, person: Person, running: Running, due: Due) -> Outcome:
+        reason = f"step {running.run.step + 1} of {running.run.program} ({running.run.id}): {due.text}"
+        selection = await self._door.select(person, due.point, due.value, reason=reason)
+        if selection.is_refused:
+            return self._refused(due, selection.reason)
+        if not selection.is_ready:
+            running.wait(f"{selection.reason} (selection {selection.id})", self._now())
+            await self._store(running.run)
+            problem = await self._approval(running, selection.id)
+            if problem:
+                with suppress(RefusedError):  # it may have expired by itself
+                    await self._door.cancel(person, selection.id)
+                return self._refused(due, problem)
+            running.go_on(self._now())
+            await self._store(running.run)
+        return await self._door.execute(person, selection.id, id=due.command, reason=reason)
+
+    async def _approval(self, running: Running, selection: str) -> str:
+        """Waits for the second person; why it was in vain, or nothing."""
+        while running.run.state is RunState.WAITING:
+            held = next((each for each in self._door.selections() if each.id == selection), None)
+            if held is None:
+                return "nobody approved in time"
+            if held.approved_by:
+                return ""
+            await asyncio.sleep(TICK_S)
+        return running.run.words
+
+    def _refused(self, due: Due, why: str) -> Outcome:
+        return Outcome(command=due.command, time=self._clock.now_us(), result=Result.REFUSED, reason=why)
+
+    async def _acted(self, person: Person, action: str, running: Running, said: str = "") -> None:
+        run = running.run
+        detail: dict[str, object] = {"id": run.id, "step": run.step + 1}
+        if said:
+            detail["unknown"] = said
+        await self._record(person, action, run.program, detail, str(run.state))
+        await self._store(run)
+
+    async def _record(self, person: Person, action: str, target: str, detail: dict[str, object], outcome: str) -> None:
+        append = partial(self._audit.append, actor=person.name, action=action, target=target, detail=detail)
+        await asyncio.to_thread(append, outcome=str(outcome))
+
+    async def _store(self, run: ProgramRun) -> None:
+        self._runs[run.id] = run
+        if self._stored.get(run.id) != run:
+            await asyncio.to_thread(self._book.put_run, run)
+            self._stored[run.id] = run
+            self._on_change(run)
+
+    def _holds(self, interlock: Interlock, now: Now) -> tuple[bool | None, str]:
+        condition = self._conditions.get(id(interlock))
+        if condition is None:
+            condition = self._conditions[id(interlock)] = Condition(interlock, self._values)
+        return condition.holds(now)
+
+    def _now(self) -> Now:
+        return Now(self._clock.monotonic(), self._clock.now_us())
