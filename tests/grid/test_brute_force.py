@@ -146,7 +146,7 @@ def test_verdicts_on_parallels_and_live_earthing_are_exact(case: Case) -> None:
             continue
         apart = truths(network, case.positions, **{switch: False})
         is_dead = [not truth.energized.issuperset(ends) for truth in apart]
-        expected = True if topology.is_closed(switch) else agreed(is_dead)
+        expected = True if topology.position(switch) else agreed(is_dead)
         assert topology.would_parallel(switch).ok is expected
         assert topology.synchrocheck_needed(switch).ok is expected
 
@@ -179,7 +179,7 @@ def test_what_is_lost_or_gained_lies_between_what_is_certain_and_what_is_possibl
 def test_no_closing_is_allowed_that_puts_voltage_on_earth_for_some_assignment(case: Case) -> None:
     network, topology = case.topology()
     for switch in network.switches:
-        if network.is_earthing(switch) or topology.is_closed(switch):
+        if network.is_earthing(switch) or topology.position(switch):
             continue
         ok = topology.would_energize(switch).ok
         one, other = network.piece(switch).nodes

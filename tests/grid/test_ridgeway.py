@@ -12,7 +12,9 @@ import pytest
 
 from tieline.config import Utility, read_folder
 from tieline.grid.topology import Network, State, Topology, network_of
-from tieline.model import PointKind
+from tieline.model import PointKind, Samples
+from tieline.scada.links import SiteStats
+from tieline.scada.live import LiveState
 from tieline.simulator.plant import Plant
 
 RIDGEWAY = Path(__file__).parents[2] / "src" / "tieline" / "examples" / "ridgeway"
@@ -135,6 +137,23 @@ def test_every_switch_of_the_example_has_a_point_that_tells_its_position(network
     assert {point.switch for point in network.positions} == set(network.switches)
 
 
+def test_positions_from_a_live_state_are_unknown_once_they_are_stale(utility: Utility, network: Network, plant: Plant) -> None:
+    live = LiveState(utility.points)
+    topology, told = Topology(network), Topology(network)
+    see(told, plant, utility)
+    for site in utility.sites:
+        live.heartbeat(site.name, 1_000_000, SiteStats())
+    rows = live.rows(network.points)
+    for point in network.positions:
+        value = {True: 2.0, False: 1.0}[bool(told.position(point.switch))]
+        live.seed(Samples.of(point.point, 1_000_000, value if point.is_double else value - 1), 1_000_000)
+    for now, expected in ((1_500_000, State.ENERGIZED), (3_600_000_000, State.UNKNOWN)):
+        newest = live.newest(rows, now)
+        topology.update(newest.point, newest.value, newest.quality, newest.is_stale)
+        assert topology.state("hospital-load") is expected
+    assert topology.why_unknown("mb-q1") == "its position is stale"
+
+
 def test_commands_lead_to_their_switches(utility: Utility, network: Network) -> None:
     by_path = {point.path: point.id for point in utility.plant_points}
     assert network.switch_of(by_path["northgate/rtu-1/coupler_command"]) == "ng-q0"
@@ -172,8 +191,8 @@ def test_a_controller_and_a_breaker_that_disagree_make_the_position_unknown(
     see(topology, plant, utility)
     controller, breaker = (each for each in network.positions if each.switch == "mb-q1")
     topology.update(controller.point, 1)
-    assert topology.is_closed("mb-q1") is None
+    assert topology.position("mb-q1") is None
     assert topology.why_unknown("mb-q1") == "its points disagree"
     assert topology.state("hospital-load") is State.UNKNOWN
     topology.update(breaker.point, 1)
-    assert topology.is_closed("mb-q1") is False
+    assert topology.position("mb-q1") is False

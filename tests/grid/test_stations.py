@@ -303,10 +303,10 @@ def test_a_position_that_cannot_be_believed_is_unknown(quality: Quality) -> None
     station = Station(SINGLE_BUSBAR)
     row = station.network.switch_row["q1"] + 1
     station.topology.update(row, 2, int(quality))
-    assert station.topology.is_closed("q1") is None
+    assert station.topology.position("q1") is None
     assert station.states("f1") == [UNKNOWN]
     station.topology.update(row, 2, int(Quality.DEVICE_TIME))
-    assert station.topology.is_closed("q1") is True
+    assert station.topology.position("q1") is True
 
 
 def test_a_stale_position_is_unknown_until_it_is_fresh() -> None:
@@ -345,6 +345,6 @@ def test_the_same_position_again_is_no_change() -> None:
 
 def test_a_name_that_nothing_has_is_an_error_with_the_name() -> None:
     topology = Station(SINGLE_BUSBAR).topology
-    for ask in (topology.would_energize, topology.would_earth_live, topology.state, topology.is_closed):
+    for ask in (topology.would_energize, topology.would_earth_live, topology.state, topology.position):
         with pytest.raises(LocalError, match="q99"):
             ask("q99")

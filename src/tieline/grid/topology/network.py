@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from tieline.grid.topology.partition import Graph, components
 from tieline.grid.topology.states import Levels, Mask, Rows
@@ -157,6 +158,12 @@ class Network:
     def node(self, name: str) -> int:
         """The row of a node. Raises `LocalError` where there is none of that name."""
         return self._node(self._names.get(name, name))
+
+    @property
+    def points(self) -> npt.NDArray[np.uint32]:
+        """The ids of all points that tell a position or a voltage."""
+        ids = {each.point for each in self.positions} | {each.point for each in self.voltages}
+        return np.array(sorted(ids), np.uint32)
 
     def find_node(self, name: str) -> int | None:
         """The row of a node, or None where there is none of that name."""

@@ -131,8 +131,8 @@ class Topology:
         """Whether a closed earthing switch is connected with the node; None where that is not known."""
         return known(int(self.columns.earthed[self.network.node(node)]))
 
-    def is_closed(self, switch: str) -> bool | None:
-        """A switch's position; None where it is not known."""
+    def position(self, switch: str) -> bool | None:
+        """True where the switch is closed, False where open, None where that is not known."""
         return {Position.OPEN: False, Position.CLOSED: True}.get(Position(int(self.positions.state[self.network.switch(switch)])))
 
     def why_unknown(self, switch: str) -> str:
