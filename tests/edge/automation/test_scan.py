@@ -129,7 +129,7 @@ class TestFaults:
             assert [(each.request.value, each.outcome.result) for each in function.answers] == [(1, Result.REFUSED)]
             assert "600 ms" in function.answers[0].outcome.reason
 
-    async def test_a_fault_that_comes_and_goes_is_no_flood(self, tmp_path: Path) -> None:
+    async def test_a_fault_that_comes_and_goes_is_no_flood(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         function = Scripted("bad")
         function.act = lambda *_: fails() if len(function.seen) % 2 else Action()
         async with running(tmp_path, [plan_of("bad")], [function], period_s=10.0) as plant:
@@ -137,6 +137,7 @@ class TestFaults:
             assert len(plant.told) <= 2 * 10 * 2
             assert plant.own("bad_faults") == (50, 0)
             assert any("such events were left out" in event.text for event in plant.events)
+            assert capsys.readouterr().out.count("automation function failed") == 1
 
     async def test_somebody_puts_it_in_service_again_through_the_gate(self, tmp_path: Path) -> None:
         function = Scripted("bad", fails)

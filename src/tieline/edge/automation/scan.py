@@ -33,6 +33,8 @@ class Entry:
     faults_in_a_row: int = 0
     in_service: bool = True
     is_acting: bool = False
+    logged: set[str] = field(default_factory=set)
+    """Kinds of its mistakes that are in the log."""
     is_new: bool = False
     """Put in service since its last scan: it looks at what others have done meanwhile before it acts."""
 
@@ -73,8 +75,8 @@ class Scan:
         begun = self._elapsed()
         try:
             action = entry.function.scan(now, read, answers, may_act=entry.is_acting)
-        except Exception as error:  # a function's mistake must not stop the others
-            log.exception("automation function failed", function=entry.name)
+        except Exception as error:  # noqa: BLE001 - a function's mistake must not stop the others
+            _log(entry, error)
             return self._fault(entry, f"{type(error).__name__}: {error}")
         took_s = self._elapsed() - begun
         if took_s > self._watchdog_s:
@@ -103,12 +105,20 @@ class Scan:
         return Action(notices=tuple(notices))
 
 
+def _log(entry: Entry, error: Exception) -> None:
+    """Once for each kind of mistake: to write a traceback takes longer than many scans."""
+    kind = type(error).__name__
+    if kind not in entry.logged:
+        entry.logged.add(kind)
+        log.error("automation function failed", function=entry.name, exc_info=error)
+
+
 def shown_by(entry: Entry) -> Mapping[str, float]:
     """The values that a function shows; none where it fails at that."""
     try:
         return entry.function.shown()
-    except Exception:  # see `Scan`
-        log.exception("automation function failed", function=entry.name)
+    except Exception as error:  # noqa: BLE001 - see `Scan`
+        _log(entry, error)
         return {}
 
 
@@ -116,8 +126,8 @@ def memory_of(entry: Entry) -> dict[str, Any] | None:
     """What a function wants to survive a restart; None where it fails at that."""
     try:
         return entry.function.remember()
-    except Exception:  # see `Scan`
-        log.exception("automation function failed", function=entry.name)
+    except Exception as error:  # noqa: BLE001 - see `Scan`
+        _log(entry, error)
         return None
 
 
@@ -125,5 +135,5 @@ def remind(entry: Entry, state: Mapping[str, Any]) -> None:
     """Gives a function what it wanted to survive a restart."""
     try:
         entry.function.recall(state)
-    except Exception:  # see `Scan`
-        log.exception("automation function failed", function=entry.name)
+    except Exception as error:  # noqa: BLE001 - see `Scan`
+        _log(entry, error)
