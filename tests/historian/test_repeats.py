@@ -124,6 +124,46 @@ def test_repeats_are_found_in_sorted_parts_of_many_days(opened: Callable[..., Hi
     assert (result.samples, result.repeated_samples) == (0, 10 * days)
 
 
+def fetched(first: int, last: int, *, incarnation: int) -> Batch:
+    """The same as the center's `tieline fetch --store` hands it over; its times are the gateway's."""
+    return replace(sent(first, last, incarnation=incarnation, quality=0), purpose=Purpose.BACKFILL, events=(), may_repeat=True)
+
+
+def by_itself(first: int, last: int, *, incarnation: int, purpose: Purpose = Purpose.BACKFILL) -> Batch:
+    return replace(sent(first, last, incarnation=incarnation, start=1, quality=0), purpose=purpose, events=())
+
+
+def test_what_is_fetched_twice_is_stored_once(historian: Historian) -> None:
+    historian.commit([fetched(0, 10, incarnation=1), fetched(0, 10, incarnation=2)])
+    assert historian.commit([fetched(5, 15, incarnation=3)]).samples == 5
+    assert values(historian) == list(range(15))
+
+
+@pytest.mark.parametrize("is_opened_anew", [False, True])
+@pytest.mark.parametrize("purpose", [Purpose.BACKFILL, Purpose.LIVE])
+def test_what_was_fetched_before_the_site_has_sent_it_is_stored_once(
+    opened: Callable[..., Historian], purpose: Purpose, is_opened_anew: bool
+) -> None:
+    historian = opened()
+    historian.commit([fetched(0, 10, incarnation=1)])
+    if is_opened_anew:
+        historian.close()
+        historian = opened()
+    result = historian.commit([by_itself(0, 12, incarnation=2, purpose=purpose)])
+    assert (result.samples, result.repeated_samples) == (2, 10)
+    assert values(historian) == list(range(12))
+
+
+def test_what_the_site_has_sent_in_the_meantime_is_not_fetched_again(historian: Historian) -> None:
+    historian.commit([by_itself(0, 10, incarnation=1), fetched(0, 12, incarnation=2)])
+    assert values(historian) == list(range(12))
+
+
+def test_another_site_s_samples_are_not_looked_at_for_what_was_fetched(historian: Historian) -> None:
+    historian.commit([fetched(0, 10, incarnation=1)])
+    assert historian.commit([replace(by_itself(0, 10, incarnation=2), site="b")]).samples == 10
+
+
 def test_a_picture_is_noted_and_not_stored(historian: Historian) -> None:
     picture = replace(sent(0, 10, incarnation=1), purpose=Purpose.PICTURE, events=())
     assert historian.commit([picture]).samples == 0

@@ -120,7 +120,7 @@ def find(data: Path, site: str, patterns: str, start: str, end: str) -> Wanted:
 
 
 def settled(data: Path, wanted: Wanted) -> Wanted:
-    """The part of it that the site does not send by itself any more: what is on its way would be stored twice.
+    """The part of it that the site does not send by itself any more: what is on its way need not be fetched.
 
     Raises `UnavailableError` where the site still sends a backlog, or it is not known whether it does.
     """

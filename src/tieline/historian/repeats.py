@@ -4,6 +4,9 @@
 A sample is a repeat where one with the same point, time, value and quality is stored and the time is the device's own; an event where
 one that is the same in everything is. Only *suspect* batches are looked at: those whose gateway says that they may repeat, and
 those of a gateway that has a successor here already, whose batches overtook them. So it does not matter in which order the two arrive.
+
+Nor does it with what the center has fetched from what a site has kept: that may come, or may have come, by itself, or is fetched twice.
+All samples of a fetched batch are looked at, and of the batches that come later those that are not newer than what was fetched last.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import numpy.typing as npt
 
 from tieline.historian import schema
 from tieline.historian.schema import DAY_US, Catalog
-from tieline.model import Event, Quality, Samples
+from tieline.model import Batch, Event, Quality, Samples
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,9 +33,20 @@ MOST_DAYS = 16
 _ROW = np.dtype([("point", "<u4"), ("time", "<i8"), ("value", "<u8"), ("quality", "<u2")])
 
 
-def repeated_samples(cursor: duckdb.DuckDBPyConnection, samples: Samples, is_suspect: Mask) -> Mask:
-    """Which of the suspect samples are stored already, or come before among these."""
-    is_candidate = is_suspect & ((samples.quality & np.uint16(Quality.DEVICE_TIME)) != 0)
+def may_repeat(batch: Batch, *, is_suspect: bool, fetched_us: int | None) -> Mask:
+    """Which samples of a batch may be stored already; up to `fetched_us`, samples of its site were fetched."""
+    if batch.is_fetched:
+        return np.ones(len(batch.samples), np.bool_)
+    candidates = np.zeros(len(batch.samples), np.bool_)
+    if fetched_us is not None:
+        candidates |= batch.samples.time <= fetched_us
+    if is_suspect:
+        candidates |= (batch.samples.quality & np.uint16(Quality.DEVICE_TIME)) != 0
+    return candidates
+
+
+def repeated_samples(cursor: duckdb.DuckDBPyConnection, samples: Samples, is_candidate: Mask) -> Mask:
+    """Which of the candidates are stored already, or come before among these."""
     is_repeat = np.zeros(len(samples), np.bool_)
     candidates = np.flatnonzero(is_candidate)
     if not len(candidates):

@@ -15,6 +15,7 @@ Users see the schema `main`: the table `points` and the views. What they are mad
 | `event`        | events                                                                                       |
 | `audit`        | the sites' audit records                                                                     |
 | `start`        | the newest start of each site's gateway                                                      |
+| `fetched`      | the time of the newest sample that was fetched from each site, in microseconds               |
 | `ledger`       | the committed batches (see `ledger.py`)                                                      |
 """
 
@@ -71,6 +72,7 @@ CREATE TABLE IF NOT EXISTS store.audit (
     target VARCHAR NOT NULL, detail VARCHAR NOT NULL, outcome VARCHAR NOT NULL, previous VARCHAR NOT NULL, hash VARCHAR NOT NULL
 );
 CREATE TABLE IF NOT EXISTS store.start (site VARCHAR NOT NULL, start BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS store.fetched (site VARCHAR NOT NULL, until BIGINT NOT NULL);
 CREATE OR REPLACE VIEW audit AS
 SELECT site, sequence, time, actor, action, target, detail, outcome, previous, hash FROM store.audit;
 """

@@ -21,7 +21,7 @@ import shutil
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass, replace
 from datetime import date, timedelta
@@ -39,7 +39,7 @@ from tieline.historian.errors import one_line
 from tieline.historian.lake import Lake
 from tieline.historian.ledger import Ledger, runs
 from tieline.historian.reader import Reader
-from tieline.historian.repeats import repeated_samples, without_repeats
+from tieline.historian.repeats import may_repeat, repeated_samples, without_repeats
 from tieline.historian.schema import EARLIEST_US, LATEST_US, Catalog, Part, day_of, day_start, literal
 from tieline.historian.series import SeriesCache
 from tieline.historian.terms import CommitResult, Retention
@@ -95,6 +95,7 @@ class Historian:
         self._is_broken = False
         self._ledger, self._ledger_rows = Ledger(), 0
         self._starts: dict[str, int] = {}
+        self._fetched: dict[str, int] = {}
         self._catalog = Catalog()
         self._number = 1
         self._tail, self._tail_since = Part(name="", kind="tail"), 0.0
@@ -197,10 +198,15 @@ class Historian:
         for batch in fresh:
             if batch.start > max(self._starts.get(batch.site, 0), starts.get(batch.site, 0)):
                 starts[batch.site] = batch.start
+        fetched: dict[str, int] = {}
+        for batch in fresh:
+            if batch.is_fetched and len(batch.samples):
+                until = min(int(batch.samples.time.max()), LATEST_US)
+                fetched[batch.site] = max(until, fetched.get(batch.site, 0), self._fetched.get(batch.site, 0))
         newest = self._starts | starts
         is_suspect = [batch.may_repeat or 0 < batch.start < newest.get(batch.site, 0) for batch in fresh]
         with self._transaction(self._writer) as cursor:
-            samples, repeated = _new_samples(cursor, fresh, is_suspect)
+            samples, repeated = _new_samples(cursor, fresh, is_suspect, self._fetched | fetched)
             events, repeated_events = without_repeats(
                 cursor,
                 [event for batch, is_one in zip(fresh, is_suspect, strict=True) if not is_one for event in batch.events],
@@ -219,6 +225,9 @@ class Historian:
             for site, start in starts.items():
                 cursor.execute("DELETE FROM store.start WHERE site = $1", [site])
                 cursor.execute("INSERT INTO store.start VALUES ($1, $2)", [site, start])
+            for site, until in fetched.items():
+                cursor.execute("DELETE FROM store.fetched WHERE site = $1", [site])
+                cursor.execute("INSERT INTO store.fetched VALUES ($1, $2)", [site, until])
             # A row for what is new is the cheapest thing to write; now and then the rows are folded into one for each interval.
             fold = self._ledger_rows > 4096 + 4 * len(self._ledger)
             rows = self._ledger.rows() if fold else []
@@ -230,6 +239,7 @@ class Historian:
         for row in noted:
             self._ledger.add(*row)
         self._starts = newest
+        self._fetched |= fetched
         if len(samples):
             self._tail = self._tail.grown(len(samples), int(samples.time.min()), int(samples.time.max()))
         return CommitResult(
@@ -585,6 +595,7 @@ class Historian:
         with self._transaction(cursor):
             cursor.execute(schema.ADDED_TABLES)
         self._starts = dict(cursor.execute("SELECT site, max(start) FROM store.start GROUP BY site").fetchall())
+        self._fetched = dict(cursor.execute("SELECT site, max(until) FROM store.fetched GROUP BY site").fetchall())
         self._ledger = Ledger(cursor.execute("SELECT site, incarnation, first, last FROM store.ledger ORDER BY ALL").fetchall())
         self._ledger_rows = int(_one(cursor, "SELECT count(*) FROM store.ledger"))
         self._number = int(_one(cursor, "SELECT value FROM store.meta WHERE key = 'number'"))
@@ -700,13 +711,16 @@ def _fold_quarters(cursor: duckdb.DuckDBPyConnection, day: date) -> None:
     cursor.execute("INSERT INTO store.quarter SELECT * FROM folded ORDER BY point, time; DROP TABLE folded")
 
 
-def _new_samples(cursor: duckdb.DuckDBPyConnection, fresh: Sequence[Batch], is_suspect: Sequence[bool]) -> tuple[Samples, int]:
+def _new_samples(
+    cursor: duckdb.DuckDBPyConnection, fresh: Sequence[Batch], is_suspect: Sequence[bool], fetched: Mapping[str, int]
+) -> tuple[Samples, int]:
     """The samples that are to be stored, and how many are not because they are there already."""
-    parts = [Samples.empty() if batch.purpose is Purpose.PICTURE else batch.samples for batch in fresh]
-    samples = _sane(Samples.concatenate(parts))
-    if not any(is_suspect):
+    kept = [(batch, is_one) for batch, is_one in zip(fresh, is_suspect, strict=True) if batch.purpose is not Purpose.PICTURE]
+    samples = _sane(Samples.concatenate(batch.samples for batch, _ in kept))
+    candidates = [may_repeat(batch, is_suspect=is_one, fetched_us=fetched.get(batch.site)) for batch, is_one in kept]
+    if not any(map(np.any, candidates)):
         return samples, 0
-    is_repeat = repeated_samples(cursor, samples, np.repeat(is_suspect, [len(part) for part in parts]))
+    is_repeat = repeated_samples(cursor, samples, np.concatenate(candidates))
     repeated = int(np.count_nonzero(is_repeat))
     return (samples.take(~is_repeat), repeated) if repeated else (samples, 0)
 

@@ -45,6 +45,11 @@ class Batch:
     """Whether devices may report once more what an earlier gateway, or this one, has stored but could not confirm to them."""
 
     @property
+    def is_fetched(self) -> bool:
+        """Whether the center has asked for it: what its site has kept, and what may still come, or have come, by itself."""
+        return self.purpose is Purpose.BACKFILL and self.start == 0
+
+    @property
     def message_id(self) -> str:
         """Its name in one word; the bus removes doubles by it."""
         return f"{self.site}.{self.incarnation:x}.{self.sequence}"
