@@ -78,8 +78,8 @@ class Alarm:
     """When the condition last went."""
     acknowledged: int = 0
     acknowledged_by: str = ""
-    value: float = float("nan")
-    """What the point read when the state changed last; for an event NaN."""
+    value: float | None = None
+    """What the point read when the state changed last; None where nothing was read, as for events."""
     quality: int = 0
     unit: str = ""
     limit: float | None = None

@@ -38,7 +38,7 @@ _NEVER = np.iinfo(np.int64).min
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observed:
-    """Signals in columns, ordered by alarm; those of one alarm in the order in which they came."""
+    """Signals in columns; those of one alarm stand together, in the order in which they came."""
 
     row: Rows
     signal: Signals
@@ -56,7 +56,7 @@ class Observed:
 
 
 def starts_of(row: Rows) -> Rows:
-    """For each place of an ordered column, the place at which its run of equal numbers begins."""
+    """For each place of a column, the place at which its run of equal numbers begins."""
     places = np.arange(len(row))
     begins = np.ones(len(row), np.bool_)
     begins[1:] = row[1:] != row[:-1]

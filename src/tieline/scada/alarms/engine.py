@@ -50,18 +50,20 @@ class AlarmEngine:
         if len(self.row_of) < len(self.plan):
             raise ValueError("two alarms have the same id")
         self.standing = Standing(len(self.plan))
-        self.delays = Delays(
-            np.array([each.on_delay_s for each in self.plan], np.float64),
-            np.array([each.off_delay_s for each in self.plan], np.float64),
-        )
+        self.delays = self._make_delays()
         self.first_out = FirstOut([f"{each.site}/{each.group}" if each.group else "" for each in self.plan])
         self._is_latching = np.array([each.latched for each in self.plan], np.bool_)
         self._conditions = Conditions(self.plan)
+        self._late_conditions, self._late_delays = Conditions(self.plan), self._make_delays()
         self._suppression = Suppression(self.plan)
         self._events = EventConditions(self.plan)
         self._hearing = Hearing(self.plan)
         self.revision = 0
         """Grows with everything that changes."""
+
+    def _make_delays(self) -> Delays:
+        on, off = ([each.on_delay_s for each in self.plan], [each.off_delay_s for each in self.plan])
+        return Delays(np.array(on, np.float64), np.array(off, np.float64))
 
     def __len__(self) -> int:
         return len(self.plan)
@@ -90,6 +92,28 @@ class AlarmEngine:
         made = [each for rows, is_on, text in self._suppression.take(samples) for each in self._suppress(rows, is_on, text, now)]
         observed = self._conditions.take(samples, now.utc_us)
         return made if observed is None else made + self._observe(observed, now)
+
+    def take_late(self, samples: Samples, now: Now) -> list[Transitions]:
+        """Samples that were measured while nobody could be told, and say nothing of how things stand now.
+
+        A condition that came and went meanwhile is told as one that returned and that nobody has acknowledged.
+        """
+        observed = self._late_conditions.take(samples, now.utc_us)
+        if observed is None:
+            return []
+        made = [each for change in self._late_delays.take(observed, now) for each in self._missed(change, now)]
+        self._late_delays.touched.clear()
+        return made
+
+    def _missed(self, change: Changes, now: Now) -> Iterator[Transitions]:
+        standing, row, time = self.standing, change.row, change.time
+        was_known = (standing.raised[row] <= time) & (time <= standing.returned[row])
+        places = np.flatnonzero(change.is_active & ~self.delays.is_active[row] & ~was_known)
+        if not len(places):
+            return
+        rows, time, value, quality = row[places], time[places], change.value[places], change.quality[places]
+        for trigger in (Trigger.RAISE, Trigger.RETURN):
+            yield self._fire_condition(trigger, rows, time, value, quality, now)
 
     def take_events(self, events: Iterable[Event], now: Now) -> list[Transitions]:
         """Events of any sites, in the order in which they were reported."""
@@ -130,16 +154,21 @@ class AlarmEngine:
             places = np.flatnonzero(which)
             if not len(places):
                 continue
-            rows, time = change.row[places], change.time[places]
-            standing = self.standing
-            standing.value[rows], standing.quality[rows] = change.value[places], change.quality[places]
-            if trigger is Trigger.RAISE:
-                standing.raised[rows], standing.raised_received[rows] = time, now.utc_us
-                standing.raised_quality[rows] = change.quality[places]
-                standing.came(rows, now.utc_us)
-            else:
-                standing.returned[rows] = time
-            yield self._fire(trigger, rows, time, change.value[places], change.quality[places], now)
+            rows, time, value = change.row[places], change.time[places], change.value[places]
+            yield self._fire_condition(trigger, rows, time, value, change.quality[places], now)
+
+    def _fire_condition(
+        self, trigger: Trigger, rows: Rows, time: Times, value: Floats, quality: Qualities, now: Now
+    ) -> Transitions:
+        standing = self.standing
+        standing.value[rows], standing.quality[rows] = value, quality
+        if trigger is Trigger.RAISE:
+            standing.raised[rows], standing.raised_received[rows] = time, now.utc_us
+            standing.raised_quality[rows] = quality
+            standing.came(rows, now.utc_us)
+        else:
+            standing.returned[rows] = time
+        return self._fire(trigger, rows, time, value, quality, now)
 
     def _suppress(self, rows: Rows, is_on: bool, text: str, now: Now) -> list[Transitions]:
         standing = self.standing
@@ -229,7 +258,7 @@ class AlarmEngine:
                 refused[each] = why
             elif row is not None:
                 rows.append(row)
-        made = self._act(trigger, np.array(rows, np.intp), now, by=by, reason=reason, seconds=seconds)
+        made = self._act(trigger, np.array(rows, np.intp), now, by=by, reason=reason, seconds=seconds if rows else 0.0)
         return Requested(transitions=made, refused=refused)
 
     def _refusal(self, trigger: Trigger, row: int) -> str:
@@ -244,7 +273,7 @@ class AlarmEngine:
                 standing.acknowledged[rows], standing.acknowledged_by[rows] = now.utc_us, by
             case Trigger.SHELVE:
                 standing.is_shelved[rows] = True
-                standing.shelved_until[rows] = now.utc_us + round(seconds * 1e6)
+                standing.shelved_until[rows] = now.utc_us + int(seconds * 1e6)
                 standing.unshelve_s[rows] = now.monotonic_s + seconds
                 standing.shelved_by[rows], standing.shelved_reason[rows] = by, reason
             case Trigger.UNSHELVE | Trigger.EXPIRE:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Unpack
 
 import numpy as np
 
@@ -30,7 +31,7 @@ from tieline.scada.alarms.metrics import (
     percent_of_hours_above,
 )
 from tieline.scada.alarms.showing import alarms_of
-from tieline.scada.alarms.store import AlarmStore, JournalEntry
+from tieline.scada.alarms.store import AlarmStore, JournalEntry, JournalQuery
 from tieline.scada.alarms.transitions import Transitions
 from tieline.scada.links import Link
 
@@ -38,6 +39,9 @@ OPERATOR, ENGINEER = "operator", "engineer"
 """Roles of IEC 62351-8."""
 
 PRUNE_PERIOD_S = 60.0
+_UNACKNOWLEDGED = tuple(
+    CODE[state] for state in (AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED, AlarmState.LATCHED_UNACKNOWLEDGED)
+)
 _FLOOD_MEMORY_US = 24 * 3_600_000_000
 
 
@@ -96,6 +100,7 @@ class AlarmService:
         self._permits = permits
         self.incarnation = random.SystemRandom().getrandbits(53)
         self._sites = np.array([each.site for each in engine.plan], np.object_)
+        self._priority = np.array([each.priority for each in engine.plan], np.int64)
         every = dict.fromkeys(each.site for each in engine.plan)
         self._desks = {name: np.isin(self._sites, list(sites)) for name, sites in (desks or {"": every}).items()}
         self._watches = {name: FloodWatch() for name in self._desks}
@@ -121,7 +126,8 @@ class AlarmService:
             held = self._taken.setdefault(key, IntervalSet())
             if batch.sequence in held:
                 continue
-            made = [] if batch.purpose is Purpose.BACKFILL else self._engine.take(batch.samples, now)
+            is_late = batch.purpose is Purpose.BACKFILL
+            made = (self._engine.take_late if is_late else self._engine.take)(batch.samples, now)
             made += self._engine.take_events(batch.events, now)
             transitions += self._note(made, now)
             held.add(batch.sequence, batch.sequence)
@@ -193,6 +199,12 @@ class AlarmService:
         """One alarm, whatever its state; None where there is none of that name."""
         row = self._engine.row_of.get(id)
         return None if row is None else self._alarms(np.array([row]), now)[0]
+
+    def unacknowledged(self) -> tuple[int, int, int, int]:
+        """How many alarms nobody has acknowledged, for the priorities 1 to 4."""
+        waiting = np.isin(self._engine.standing.state, _UNACKNOWLEDGED)
+        one, two, three, four = np.bincount(self._priority[waiting], minlength=5)[1:].tolist()
+        return one, two, three, four
 
     def floods(self) -> dict[str, Flood | None]:
         """What flood each desk is in."""
@@ -272,11 +284,9 @@ class AlarmService:
 
     # what was
 
-    def journal(
-        self, *, begin: int = 0, end: int = 2**62, alarm: str | None = None, after: int = 0, limit: int = 1_000
-    ) -> list[JournalEntry]:
-        """The sequence of events as it was received in [begin, end), the oldest first, after the line of that sequence."""
-        return self._store.journal(begin=begin, end=end, alarm=alarm, after=after, limit=limit)
+    def journal(self, **asked: Unpack[JournalQuery]) -> list[JournalEntry]:
+        """Lines of the sequence of events, as `AlarmStore.journal`."""
+        return self._store.journal(**asked)
 
     def metrics(self, begin: int, end: int, now: Now, *, desk: str = "", operators: int = 1) -> Metrics:
         """The figures of [begin, end) of one desk with so many operators. Raises `KeyError` where there is no such desk."""
@@ -288,12 +298,11 @@ class AlarmService:
         plan, standing = self._engine.plan, self._engine.standing
         counts = np.bincount(row, minlength=len(plan))
         worst = np.argsort(-counts, kind="stable")[:MOST_BAD_ACTORS]
-        priorities = np.bincount(np.array([each.priority for each in plan], np.int64)[row], minlength=5).tolist()
+        priorities = np.bincount(self._priority[row], minlength=5).tolist()
         floods = flooded(at)
         stands = self._engine.delays.is_active & (standing.state < HELD) & mine
         old = np.flatnonzero(stands & (now.utc_us - standing.raised_received > STALE_US))
         state = np.bincount(standing.state[mine], minlength=len(STATES))
-        unacknowledged = (AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED, AlarmState.LATCHED_UNACKNOWLEDGED)
         return Metrics(
             begin=begin,
             end=end,
@@ -313,7 +322,7 @@ class AlarmService:
             chattering=tuple(plan[each].id for each in chattering(row, at).tolist()),
             stale=tuple(plan[each].id for each in old.tolist()),
             standing=int(np.count_nonzero(stands)),
-            unacknowledged=int(sum(state[CODE[each]] for each in unacknowledged)),
+            unacknowledged=int(state[list(_UNACKNOWLEDGED)].sum()),
             shelved=int(state[CODE[AlarmState.SHELVED]]),
             suppressed=int(state[CODE[AlarmState.SUPPRESSED]]),
             out_of_service=int(state[CODE[AlarmState.OUT_OF_SERVICE]]),

@@ -20,7 +20,7 @@ def alarms_of(engine: AlarmEngine, rows: Rows, now: Now) -> tuple[Alarm, ...]:
     for place, row in enumerate(rows.tolist()):
         plan = engine.plan[row]
         values = {name: column[place] for name, column in columns.items()}
-        state = STATES[values.pop("state")]
+        state, value = STATES[values.pop("state")], values.pop("value")
         made.append(
             Alarm(
                 id=plan.id,
@@ -32,6 +32,7 @@ def alarms_of(engine: AlarmEngine, rows: Rows, now: Now) -> tuple[Alarm, ...]:
                 kind=plan.kind,
                 priority=plan.priority,
                 state=state,
+                value=None if value != value else value,
                 reason=_reason(engine, row, state),
                 unit=plan.point.unit if plan.point else "",
                 limit=plan.limit,

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -64,10 +64,29 @@ class JournalEntry:
     has_device_time: bool
     """Whether `time` is the device's own; otherwise it is the gateway's or the center's."""
     received: int
-    value: float
+    value: float | None
+    """What was read then; None where nothing was."""
     quality: int
     by: str
     reason: str
+
+
+class JournalQuery(TypedDict, total=False):
+    """Which lines of the journal are wanted: all, where nothing is said. Times are microseconds since 1970-01-01 UTC."""
+
+    begin: int
+    """Received then or later."""
+    end: int
+    """Received before."""
+    after: int
+    """Later lines than that of this sequence."""
+    alarm: str | None
+    site: str | None
+    by_time: bool
+    """In the order of the times of their conditions and requests, and not of their receipt."""
+    newest_first: bool
+    limit: int
+    """1,000 where left out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,19 +173,26 @@ class AlarmStore:
                 )
         engine.standing.is_unsaved[rows] = False
 
-    def journal(
-        self, *, begin: int = 0, end: int = 2**62, alarm: str | None = None, after: int = 0, limit: int = 1_000
-    ) -> list[JournalEntry]:
-        """Lines received in [begin, end), the oldest first, after that one; of one alarm or of all."""
-        condition, given = "", [begin, end, after]
-        if alarm is not None:
-            condition = "AND alarm = (SELECT number FROM alarm WHERE id = ?)"
-            given = [*given, alarm]  # type: ignore[list-item]
+    def journal(self, **asked: Unpack[JournalQuery]) -> list[JournalEntry]:
+        """The lines that are asked for."""
+        conditions = ["received >= ?", "received < ?"]
+        given: list[str | int] = [asked.get("begin", 0), asked.get("end", 2**62)]
+        if "after" in asked:
+            conditions.append("sequence > ?")
+            given.append(asked["after"])
+        if alarm := asked.get("alarm"):
+            conditions.append("alarm = (SELECT number FROM alarm WHERE id = ?)")
+            given.append(alarm)
+        if site := asked.get("site"):
+            conditions.append("alarm IN (SELECT number FROM alarm WHERE id >= ? AND id < ?)")
+            given += [f"{site}/", f"{site}0"]  # 0 comes after /
+        direction = "DESC" if asked.get("newest_first") else "ASC"
+        order = f"time {direction}, sequence {direction}" if asked.get("by_time") else f"sequence {direction}"
         with self._explained():
             found = self._connection.execute(
                 'SELECT sequence, alarm, "trigger", before, after, time, received, value, quality, by, reason FROM journal '
-                f"WHERE received >= ? AND received < ? AND sequence > ? {condition} ORDER BY sequence LIMIT ?",
-                (*given, limit),
+                f"WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT ?",
+                (*given, asked.get("limit", 1_000)),
             ).fetchall()
         return [self._entry(*line) for line in found]
 
@@ -183,7 +209,7 @@ class AlarmStore:
             time=time,
             has_device_time=bool(quality & Quality.DEVICE_TIME),
             received=received,
-            value=float("nan") if value is None else value,
+            value=value,
             quality=quality,
             by=by,
             reason=reason,
