@@ -15,7 +15,7 @@ Rows = npt.NDArray[np.intp]
 NEVER = int(Quality.INVALID | Quality.OLD_DATA)
 """Quality of a point of which nothing was ever heard."""
 
-_LATE_US = 3_600_000_000
+_LATE_US = 300_000_000
 
 
 class ProcessImage:
@@ -50,7 +50,7 @@ class ProcessImage:
     def update(self, samples: Samples) -> Rows:
         """Takes samples, in the order in which they came; gives the row of each.
 
-        What a device stamped itself, and less than an hour before what is there, is history and stays out. Anything else that is older
+        What a device stamped itself, and less than five minutes before what is there, is history and stays out. Anything else that is older
         tells of a clock that was wrong or has stepped, and is what is known now.
         """
         rows = self.rows(samples.point)
