@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from tieline.edge.states import StateChanges
 from tieline.model import Point, PointId, PointKind, Quality, Samples
 
@@ -41,3 +43,12 @@ def test_a_state_that_is_not_good_changes_nothing() -> None:
 
 def test_a_site_without_states_has_no_events() -> None:
     assert list(StateChanges([POINTS[2]]).of(Samples.of([3, 9], 1, 1))) == []
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), 1e300])
+def test_a_state_that_is_no_state_stops_nobody(value: float) -> None:
+    states = StateChanges(POINTS)
+    list(states.of(Samples.of(1, 1, 2)))
+    list(states.of(Samples.of(1, 2, value)))
+    events = list(states.of(Samples.of(1, 3, 1)))
+    assert [event.text for event in events] == ["F1 breaker opened"]

@@ -26,7 +26,7 @@ class StateChanges:
         if not len(self._ids):
             return
         place = np.minimum(np.searchsorted(self._ids, reported.point), len(self._ids) - 1)
-        is_state = (self._ids[place] == reported.point) & is_good(reported.quality)
+        is_state = (self._ids[place] == reported.point) & is_good(reported.quality) & np.isfinite(reported.value)
         for row in np.flatnonzero(is_state).tolist():
             number, state = int(reported.point[row]), int(reported.value[row])
             before = self._state.get(number)
