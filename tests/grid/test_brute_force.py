@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.grid.stations import network_from
@@ -108,6 +108,7 @@ def fed(network: Network) -> frozenset[str]:
     return Truth.of(network, {}).energized
 
 
+@settings(max_examples=100, deadline=None)
 @given(cases())
 def test_every_level_is_what_all_assignments_agree_in(case: Case) -> None:
     network, topology = case.topology()
@@ -119,6 +120,7 @@ def test_every_level_is_what_all_assignments_agree_in(case: Case) -> None:
         assert topology.is_earthed(place.name) is agreed([place.name in truth.earthed for truth in found])
 
 
+@settings(max_examples=100, deadline=None)
 @given(cases())
 def test_what_was_changed_step_by_step_is_what_is_computed_at_once(case: Case) -> None:
     network, topology = case.topology()
@@ -132,6 +134,7 @@ def test_what_was_changed_step_by_step_is_what_is_computed_at_once(case: Case) -
     assert np.array_equal(other.columns.energized, topology.columns.energized)
 
 
+@settings(max_examples=100, deadline=None)
 @given(cases())
 def test_verdicts_on_parallels_and_live_earthing_are_exact(case: Case) -> None:
     network, topology = case.topology()
@@ -151,6 +154,7 @@ def test_verdicts_on_parallels_and_live_earthing_are_exact(case: Case) -> None:
         assert topology.synchrocheck_needed(switch).ok is expected
 
 
+@settings(max_examples=100, deadline=None)
 @given(cases())
 def test_what_is_lost_or_gained_lies_between_what_is_certain_and_what_is_possible(case: Case) -> None:
     network, topology = case.topology()
@@ -175,6 +179,7 @@ def test_what_is_lost_or_gained_lies_between_what_is_certain_and_what_is_possibl
         assert verdict.ok is not False or all(lost)
 
 
+@settings(max_examples=100, deadline=None)
 @given(cases())
 def test_no_closing_is_allowed_that_puts_voltage_on_earth_for_some_assignment(case: Case) -> None:
     network, topology = case.topology()
@@ -196,6 +201,7 @@ def test_no_closing_is_allowed_that_puts_voltage_on_earth_for_some_assignment(ca
                 assert after.energized & after.earthed
 
 
+@settings(max_examples=100, deadline=None)
 @given(cases(), st.data())
 def test_closing_another_switch_never_takes_voltage_or_earth_away(case: Case, data: st.DataObject) -> None:
     network, topology = case.topology()
@@ -209,6 +215,7 @@ def test_closing_another_switch_never_takes_voltage_or_earth_away(case: Case, da
     assert (after.earthed == 2)[before.earthed == 2].all()
 
 
+@settings(max_examples=100, deadline=None)
 @given(cases(), st.data())
 def test_learning_a_position_never_contradicts_what_was_certain(case: Case, data: st.DataObject) -> None:
     _, topology = case.topology()

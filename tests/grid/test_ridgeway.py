@@ -196,3 +196,8 @@ def test_a_controller_and_a_breaker_that_disagree_make_the_position_unknown(
     assert topology.state("hospital-load") is State.UNKNOWN
     topology.update(breaker.point, 1)
     assert topology.position("mb-q1") is False
+    topology.update(breaker.point, 0)
+    assert topology.position("mb-q1") is None
+    topology.update(controller.point, 2)
+    assert topology.position("mb-q1") is None
+    assert topology.why_unknown("mb-q1") == "it is between its positions, or in a bad one"

@@ -145,6 +145,34 @@ def test_an_earthing_switch_in_an_unknown_position_never_makes_a_part_safe() -> 
     assert "position of q1-e is not known" in verdict.words
 
 
+def test_an_earthed_feeder_behind_an_unknown_breaker_is_unknown_and_not_earthed() -> None:
+    station = Station(SINGLE_BUSBAR, q1=None, q1_e=True)
+    assert station.topology.is_earthed("f1") is True
+    assert station.states("f1", "town") == [UNKNOWN, UNKNOWN]
+
+
+def test_what_may_lose_its_voltage_behind_an_unknown_switch_is_told_too() -> None:
+    station = Station(SINGLE_BUSBAR, q1=None)
+    effect = station.topology.would_deenergize("q0")
+    assert effect.load_mw == 1.25
+    assert effect.load_mw_at_most == 4.75
+    assert "town-load" in effect.possibly
+
+
+def test_closing_on_a_part_that_is_energized_and_earthed_is_refused() -> None:
+    station = Station(SINGLE_BUSBAR, q1_e=True, q2=False)
+    assert station.topology.would_energize("q2").ok is False
+
+
+def test_a_part_that_may_be_connected_with_one_measured_live_is_no_part_to_earth() -> None:
+    station = Station(SINGLE_BUSBAR, q0=False, q1=None)
+    assert station.topology.would_earth_live("q1-e").ok is True
+    station.measure("bus", 19.7)
+    verdict = station.topology.would_earth_live("q1-e")
+    assert verdict.ok is None
+    assert "vt/bus measures 19.7 kV" in verdict.words
+
+
 def test_what_opening_takes_the_voltage_from_is_named_with_its_load() -> None:
     station = Station(SINGLE_BUSBAR)
     effect = station.topology.would_deenergize("q1")

@@ -126,7 +126,7 @@ def would_energize(now: Situation, switch: str) -> Effect:
     if now.network.is_earthing(switch):
         earthing = would_earth_live(now, switch)
         return Effect(ok=earthing.ok, words=earthing.words)
-    shorted = np.flatnonzero(_shorted(before, after, ends))
+    shorted = np.flatnonzero(_shorted(before, after))
     if len(shorted):
         return _with(effect, ok=False, words=f"closing {switch} puts voltage on earthed equipment: {_places(now, shorted)}")
     perhaps = np.flatnonzero(_perhaps_shorted(now, before, after, ends))
@@ -211,13 +211,10 @@ def _gaining(now: Situation, before: Conduction, ends: Iterable[tuple[int, int]]
     return gaining & now.network.is_fed
 
 
-def _shorted(before: Conduction, after: Conduction, ends: Iterable[tuple[int, int]]) -> Mask:
+def _shorted(before: Conduction, after: Conduction) -> Mask:
     """Nodes that are energized and earthed for certain once the switch is closed, and were not before."""
-    was, were = before.energized() == 2, before.earthed() == 2
-    shorted: Mask = (after.energized() == 2) & (after.earthed() == 2) & ~(was & were)
-    for pair in ends:
-        if not _meets(was, were, pair):
-            shorted &= ~after.galvanic.together(pair[0])
+    was = (before.energized() == 2) & (before.earthed() == 2)
+    shorted: Mask = (after.energized() == 2) & (after.earthed() == 2) & ~was
     return shorted
 
 
