@@ -201,6 +201,8 @@ class Commands:
             id=order.id, point=PointId(order.point), value=order.value, requester=order.requester, expires=order.expires_us
         )
         outcome = await self._gate.operate(command, f"center/{order.requester}", reason=order.reason)
+        if outcome.result is Result.UNKNOWN and self._gate.outcome_of(order.id) is None:
+            return outcome  # the gate ends meanwhile: its audit says more at the next start
         try:
             await asyncio.to_thread(self._book.end, outcome)
         except TielineError as error:  # the gate's audit has it, and gives it back after a restart

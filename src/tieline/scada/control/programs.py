@@ -82,16 +82,18 @@ class Programs:
         self._stored = dict(self._runs)
         self._tasks: asyncio.TaskGroup | None = None
 
-    async def run(self) -> None:
-        """Works until cancelled; runs that are under way then are stopped at the next start."""
+    async def recover(self) -> None:
+        """Stops the runs that were under way when the center ended. Raises `UnavailableError`."""
         for run in list(self._runs.values()):
             await self._store(after_restart(run, self._now()))
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                self._tasks = tasks
-                await asyncio.get_running_loop().create_future()
-        finally:
-            self._tasks = None
+
+    def begin(self, tasks: asyncio.TaskGroup) -> None:
+        """Runs are led from now on, as tasks of this group."""
+        self._tasks = tasks
+
+    def end(self) -> None:
+        """No run is led any more."""
+        self._tasks = None
 
     def all(self) -> list[Program]:
         """The programs, by their names."""
@@ -149,6 +151,11 @@ class Programs:
         self._running.pop(run, None)
         return running.run
 
+    def _open_tasks(self) -> asyncio.TaskGroup:
+        if self._tasks is None:
+            raise RefusedError("control is starting or ending")
+        return self._tasks
+
     def _program(self, name: str) -> Program:
         program = self._programs.get(name)
         if program is None:
@@ -156,6 +163,7 @@ class Programs:
         return program
 
     def _startable(self, person: Person, name: str) -> Program:
+        self._open_tasks()
         program = self._program(name)
         self._check_person(person, program)
         other = next((run for run in self._runs.values() if run.program == name and not run.state.is_over), None)
@@ -169,6 +177,7 @@ class Programs:
                 raise RefusedError(f"{person.name} may not operate {step.point.path}, and so not lead the program")
 
     def _find(self, person: Person, id_: str) -> Running:
+        self._open_tasks()
         run = self._runs.get(id_)
         if run is None:
             raise RefusedError(f"there is no run {id_!r}")
@@ -183,8 +192,8 @@ class Programs:
         self._running[running.run.id] = running
         is_led = running.run.id in self._people
         self._people[running.run.id] = person
-        if not is_led and self._tasks is not None:
-            self._tasks.create_task(self._drive(running), name=f"program run {running.run.id}")
+        if not is_led:
+            self._open_tasks().create_task(self._drive(running), name=f"program run {running.run.id}")
 
     async def _drive(self, running: Running) -> None:
         """Leads a run until it stops or ends."""

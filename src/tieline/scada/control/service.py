@@ -127,13 +127,15 @@ class ControlService:
     async def run(self) -> None:
         """Works until cancelled; what is under way then is asked for at the next start."""
         open_ones = await self._recover()
+        await self.programs.recover()
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
                 tasks.create_task(self._tick(), name="control's clock")
                 tasks.create_task(self._settle(open_ones), name="ask for lost answers")
-                tasks.create_task(self.programs.run(), name="switching programs")
+                self.programs.begin(tasks)
         finally:
+            self.programs.end()
             self._tasks = None
 
     async def select(self, person: Person, point: PointId, value: float, *, reason: str = "") -> Selection:
