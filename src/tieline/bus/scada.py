@@ -47,10 +47,6 @@ AlarmAction = Literal["acknowledge", "reset", "shelve", "unshelve", "take_out", 
 RunAction = Literal["stop", "resume", "confirm", "abandon"]
 
 
-class Nothing(msgspec.Struct, frozen=True):
-    """It is done; there is nothing to say."""
-
-
 class AlarmChanges(msgspec.Struct, frozen=True):
     """Alarms that changed after a revision, or all that stand. Ask again with `revision`, at once where it is not complete."""
 
@@ -93,6 +89,7 @@ class ProgramTitle(msgspec.Struct, frozen=True):
 class ControlState(msgspec.Struct, frozen=True):
     """All that is going on in control."""
 
+    incarnation: int
     revision: int
     selections: tuple[Selection, ...]
     operations: tuple[Operation, ...]
@@ -110,7 +107,7 @@ class Found(msgspec.Struct, frozen=True):
 class Request(msgspec.Struct, Generic[A], frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
     """A question or an order to supervision."""
 
-    answer: ClassVar[Any] = Nothing
+    answer: ClassVar[Any]
     timeout_s: ClassVar[float] = ANSWER_S
 
     who: Identity | None = None
@@ -179,8 +176,10 @@ class Approve(Request[Selection], frozen=True):
     selection: str
 
 
-class Cancel(Request[Nothing], frozen=True):
+class Cancel(Request[Selection], frozen=True):
     """Gives a selection up."""
+
+    answer: ClassVar[Any] = Selection
 
     selection: str
 
@@ -209,6 +208,7 @@ class StopRamp(Request[Outcome], frozen=True):
     """Stops a setpoint that is on its way."""
 
     answer: ClassVar[Any] = Outcome
+    timeout_s: ClassVar[float] = EXECUTE_S
 
     id: str
 
@@ -248,8 +248,10 @@ class StartProgram(Request[ProgramRun], frozen=True):
     name: str
 
 
-class ActOnRun(Request[Nothing], frozen=True):
+class ActOnRun(Request[ProgramRun], frozen=True):
     """Does something with a run of a switching program."""
+
+    answer: ClassVar[Any] = ProgramRun
 
     action: RunAction
     run: str

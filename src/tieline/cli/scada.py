@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
+from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from nats.aio.client import Client
 from tieline.bus import connected, scada, subjects
 from tieline.cli.renewing import renewing
 from tieline.cli.run import historian_folder, open_authority, seed
+from tieline.cli.topology_adapter import switching_of
 from tieline.config import Utility
 from tieline.historian import AsyncClient
 from tieline.io import Backoff, SystemClock
@@ -21,8 +23,11 @@ from tieline.model import Now
 from tieline.scada import LiveState
 from tieline.scada.alarm_desk import AlarmDesk
 from tieline.scada.alarms import AlarmEngine, AlarmService, AlarmStore
+from tieline.scada.control import ControlService
+from tieline.scada.control_answers import ControlAnswers
 from tieline.scada.feed import Feed
 from tieline.scada.service import ScadaService, permits
+from tieline.security.identity.signing import Signer
 
 log = structlog.get_logger()
 
@@ -53,20 +58,35 @@ async def run_scada(utility: Utility, data: Path, bus_ports: Sequence[int]) -> N
     folder = scada_folder(data)
     authority = open_authority(data)
     credentials = authority.credentials(subjects.SCADA_ROLE)
+    signer = Signer(credentials)
     live = LiveState(utility.points, sites=[site.name for site in utility.sites], started=clock.now_us())
     async with (
+        AsyncExitStack() as stack,
         AsyncClient(historian_folder(data)) as historian,
-        renewing(authority, {credentials: None}),
+        renewing(authority, {credentials: signer.reload}),
         connected(bus_ports, credentials) as client,
         AlarmDesk(partial(open_alarms, utility, folder), clock) as alarms,
     ):
-        service = ScadaService(alarms)
+        control = ControlService.open(
+            utility,
+            live,
+            client,
+            signer,
+            stack.enter_context(ExitStack()),
+            folder=data.absolute() / "center",
+            switching=switching_of(utility, live, clock.now_us),
+            clock=clock,
+        )
+        answers = ControlAnswers(control)
+        service = ScadaService(alarms, answers)
         feed = Feed(client, live, clock.now_us, found=None)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(feed.run(lambda: seed(live, historian, clock.now_us)), name="feed")
             tasks.create_task(alarms.take_stream(client, Backoff(random.random, cap_s=5.0)), name="take alarms")
             tasks.create_task(alarms.watch(live), name="watch alarms")
             tasks.create_task(alarms.tell_changes(client), name="tell alarms")
+            tasks.create_task(control.run(), name="control")
+            tasks.create_task(answers.tell_changes(client), name="tell control")
             tasks.create_task(scada.answer_requests(client, service.answer), name="answer")
             log.info(
                 "alarms run", alarms=await alarms.do(lambda service, now: len(service.snapshot(now, everything=True).alarms))

@@ -9,10 +9,11 @@ from typing import assert_never
 import msgspec
 
 from tieline.bus import scada
-from tieline.model import Now, RefusedError
+from tieline.model import Now
 from tieline.model.alarms import Alarm
 from tieline.scada.alarm_desk import AlarmDesk
 from tieline.scada.alarms import AlarmService, Changed, Done, Requester
+from tieline.scada.control_answers import ControlAnswers, somebody
 from tieline.security.identity.accounts.identity import Identity
 
 MOST_ALARMS = 2_000
@@ -35,8 +36,9 @@ def permits(requester: Requester, role: str, site: str) -> bool:
 class ScadaService:
     """What supervision answers."""
 
-    def __init__(self, alarms: AlarmDesk) -> None:
+    def __init__(self, alarms: AlarmDesk, control: ControlAnswers) -> None:
         self._alarms = alarms
+        self._control = control
 
     async def answer(self, request: scada.AnyRequest) -> object:
         """What was asked for. Raises `TielineError`: `RefusedError` above all."""
@@ -63,7 +65,8 @@ class ScadaService:
                     lambda service, now: service.metrics(request.begin, request.end, now, operators=request.operators)
                 )
                 return scada.Figures(msgspec.to_builtins(figures, str_keys=True))
-        raise RefusedError("there is no control here")
+            case _:
+                return await self._control.answer(request)
 
 
 def _list(service: AlarmService, request: scada.ListAlarms, now: Now) -> scada.AlarmChanges:
@@ -108,10 +111,3 @@ def _act(service: AlarmService, request: scada.ActOnAlarms, requester: Requester
 def _requester(who: Identity | None) -> Requester:
     who = somebody(who)
     return PersonRequester(name=who.person, roles=frozenset(who.roles), areas=who.areas)
-
-
-def somebody(who: Identity | None) -> Identity:
-    """Whoever asks. Raises `RefusedError` where nobody is logged in."""
-    if who is None:
-        raise RefusedError("nobody is logged in, and nothing is operated without a name")
-    return who

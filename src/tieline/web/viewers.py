@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from tieline.bus.scada import ScadaClient
 from tieline.scada import LiveState, NumberedEvent
 from tieline.scada.live import Rows
 from tieline.web.frames import FrameType, encode_frame
@@ -61,8 +62,10 @@ class Feed:
         clock: Callable[[], int],
         limits: FeedLimits,
         own_screen: OwnScreen | None = None,
+        scada: ScadaClient | None = None,
     ) -> None:
         self.own_screen = own_screen
+        self.scada = scada
         self.live = live
         self.metrics = metrics
         self.clock = clock
@@ -97,6 +100,7 @@ class _Viewer:
     status_revision: int = -1
     status_sent: float = float("-inf")
     event_id: int = -1
+    supervision: dict[str, object] = field(default_factory=dict)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -152,6 +156,7 @@ class _Viewer:
             while True:
                 await self._send_status(loop.time())
                 await self._send_events()
+                await self._send_supervision()
                 await self._send_values()
                 next_tick = max(next_tick + self.feed.limits.tick_s, loop.time())
                 with suppress(TimeoutError):
@@ -200,6 +205,23 @@ class _Viewer:
         if is_first:
             events = events[-self.feed.limits.events_at_start :]
         await self._send_text({"type": "events", "is_first": is_first, "events": [_event(one) for one in events]})
+
+    async def _send_supervision(self) -> None:
+        """Where alarms and control are; what is new there the page asks for."""
+        scada = self.feed.scada
+        if scada is None:
+            return
+        alarms, control = scada.alarms, scada.control
+        found: dict[str, object] = {
+            "type": "supervision",
+            "is_heard": scada.is_heard,
+            "alarms": [alarms.incarnation, alarms.revision],
+            "unacknowledged": alarms.unacknowledged,
+            "control": [control.incarnation, control.revision],
+        }
+        if found != self.supervision:
+            self.supervision = found
+            await self._send_text(found)
 
     async def _send_text(self, message: dict[str, object]) -> None:
         await self._send(msgspec.json.encode(message).decode())
