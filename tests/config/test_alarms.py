@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tieline.config import read_folder
-from tieline.config.alarms import AlarmPlan
+from tieline.config.alarms import AlarmPlan, AlarmRow, AlarmsSection
 from tieline.model.alarms import AlarmKind
 
 from .folders import UTILITY, edit, findings_of, write
@@ -214,3 +214,14 @@ def test_the_section_has_no_other_keys(folder: Path) -> None:
     edit(folder, SITE, "[[devices]]", "alarms = { default = true }\n\n[[devices]]")
     (finding,) = findings_of(folder)
     assert "did you mean defaults?" in str(finding)
+
+
+@pytest.mark.parametrize("key", sorted({*AlarmRow.model_fields, *AlarmsSection.model_fields}))
+def test_every_column_and_key_is_documented(key: str) -> None:
+    assert f"`{key}`" in (Path(__file__).parents[2] / "docs/reference/alarms.md").read_text()
+
+
+def test_an_event_that_is_over_at_once_cannot_last(folder: Path) -> None:
+    (folder / ALARMS).write_text("name,point,type,event,on_delay_s,priority\nx,rtu-1/v_a,event,spike,5,3\n")
+    (finding,) = findings_of(folder)
+    assert "spike is over at once and would never last for so long" in str(finding)

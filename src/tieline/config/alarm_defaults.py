@@ -1,43 +1,23 @@
 """Alarms that are made where nobody has described any: what is worth a person's attention at every site.
 
-Each device and the site's own link get a communication alarm, trips of the protection a state alarm, what detection finds an event alarm.
-Whether these are right for a utility is for its alarm engineers to say (ISA-18.2 clause 9, rationalization): `alarms.csv` replaces them.
+Each device and the site's own link get a communication alarm, trips of the protection a state alarm, what detection finds an
+event alarm. Whether these are right for a utility is for its alarm engineers to say (ISA-18.2 clause 9, rationalization):
+`alarms.csv` replaces them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
+from tieline.config.alarm_events import EVENT_OF
 from tieline.config.alarm_plan import AlarmPlan
-from tieline.config.detection import (
-    Disagreement,
-    Flatline,
-    Limits,
-    Missing,
-    PointDetection,
-    Rate,
-    Residual,
-    Spike,
-    Stuck,
-)
+from tieline.config.detection import PointDetection
 from tieline.model import Point, PointKind
 from tieline.model.alarms import AlarmKind
 
 LINK = "link"
 COMMUNICATION = "communication"
 TRIP = "trip"
-
-EVENT_OF: Mapping[type, str] = {
-    Limits: "limit_exceeded",
-    Rate: "rate_exceeded",
-    Stuck: "value_stuck",
-    Flatline: "flatline",
-    Spike: "spike",
-    Missing: "data_missing",
-    Disagreement: "disagreement",
-    Residual: "unusual_value",
-}
-"""What detection reports of what it looks for."""
 
 _EVENT_WORDS = {
     "limit_exceeded": "beyond a limit",

@@ -1,4 +1,5 @@
-"""`sites/<site>/alarms.csv`: the master alarm database of a site (ISA-18.2 clause 6, IEC 62682 clause 6), one row an alarm or a family."""
+"""`sites/<site>/alarms.csv`: the master alarm database of a site (ISA-18.2 clause 6, IEC 62682 clause 6), one row an alarm or a
+family."""
 
 from __future__ import annotations
 

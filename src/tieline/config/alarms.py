@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tieline.config.alarm_defaults import default_alarms, text_of
+from tieline.config.alarm_events import LASTING
 from tieline.config.alarm_plan import INVALID, QUESTIONABLE, AlarmPlan
 from tieline.config.alarm_rows import AlarmRow, AlarmsSection
 from tieline.config.calculation_expressions import expression_of
@@ -199,6 +200,9 @@ class _Reader:
             self._report(line, "state", "is no quality", f"write {INVALID} or {QUESTIONABLE}", row.state)
         if row.type is AlarmKind.EVENT and not row.event:
             self._report(line, "event", "is missing", "write the kind of the events, for example value_stuck")
+        if row.event and row.event not in LASTING and row.on_delay_s:
+            problem = f"{row.event} is over at once and would never last for so long"
+            self._report(line, "on_delay_s", problem, "leave it empty", f"{row.on_delay_s:g}")
 
     def _targets(self, line: int, row: AlarmRow) -> list[tuple[str, Point | None]]:
         """What a row names: points as `device/name`, devices by their names, the site itself as nothing."""

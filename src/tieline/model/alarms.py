@@ -92,7 +92,9 @@ class Alarm:
     is_first_out: bool = False
     """Whether it came first of its group."""
     is_chattering: bool = False
-    """Whether it came three times within a minute."""
+    """Whether it came three times within the last minute."""
+    is_stale: bool = False
+    """Whether it has been active for more than 24 hours."""
     is_communication_lost: bool = False
     """Whether its device or its site is not heard, so that nobody knows whether the condition still holds."""
     count: int = 0

@@ -351,8 +351,23 @@ def test_an_alarm_that_came_three_times_in_a_minute_is_chattering_for_a_minute()
         made.wait(10)
         made.read(1, 0)
     assert made.alarm().is_chattering
+    revision = made.alarm().revision
     made.wait(11)
     assert not made.alarm().is_chattering
+    assert made.alarm().revision > revision  # viewers are told
+
+
+def test_an_alarm_that_is_active_for_more_than_a_day_is_stale() -> None:
+    made = bench(state_plan(1), state_plan(2))
+    made.read(1, 1)
+    made.wait(86_400)
+    revision = made.engine.revision
+    assert not made.alarm().is_stale
+    made.wait(1)
+    assert made.alarm().is_stale
+    assert made.engine.revision == made.alarm().revision > revision
+    made.read(1, 0)
+    assert not made.alarm().is_stale
 
 
 def test_two_alarms_cannot_have_one_id() -> None:

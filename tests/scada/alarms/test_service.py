@@ -179,6 +179,19 @@ def test_the_unacknowledged_are_counted_by_priority(center: Center) -> None:
     assert center.service.unacknowledged() == (1, 1, 1, 1)
 
 
+def test_the_first_of_a_group_is_still_known_after_a_restart(tmp_path: Path) -> None:
+    now = Now(0.0, START_US)
+    marked = []
+    for sequence, numbers in enumerate(([2], [1], []), 1):
+        store = AlarmStore(tmp_path / "alarms.sqlite")
+        service = AlarmService(AlarmEngine([state_plan(1, group="t1"), state_plan(2, group="t1")]), store, now)
+        samples = Samples.of(numbers, START_US + sequence, 1.0)
+        service.take([Batch(site="alpha", incarnation=1, sequence=sequence, samples=samples)], now)
+        marked.append([alarm.id for alarm in service.snapshot(now).alarms if alarm.is_first_out])
+        store.close()
+    assert marked == [["alpha/a2"]] * 3
+
+
 # people
 
 

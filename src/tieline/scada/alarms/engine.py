@@ -29,7 +29,9 @@ from tieline.scada.alarms.transitions import Transitions, is_told
 from tieline.scada.links import Link
 
 DESIGN = "design"
-"""Who suppresses by an expression, and who ends a shelving whose time is over."""
+"""Who suppresses by an expression."""
+TIME = "time"
+"""Who ends a shelving that is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +138,9 @@ class AlarmEngine:
         is_over = (standing.shelved_until <= now.utc_us) | (standing.unshelve_s <= now.monotonic_s)
         over = np.flatnonzero(standing.is_shelved & is_over)
         if len(over):
-            made.append(self._act(Trigger.EXPIRE, over, now, by=DESIGN, reason="its time is over"))
+            made.append(self._act(Trigger.EXPIRE, over, now, by=TIME, reason=""))
+        marked = np.flatnonzero(standing.judge(self.delays.is_active, now.utc_us) & (standing.state > 0))
+        self._revise(marked)
         return made
 
     def _observe(self, observed: Observed, now: Now) -> list[Transitions]:

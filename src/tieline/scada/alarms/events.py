@@ -7,30 +7,16 @@ and goes at once. An alarm of a point takes those events whose text begins with 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from tieline.config.alarm_defaults import EVENT_OF
+from tieline.config.alarm_events import DEVICE_LOST, DEVICE_RESTORED, ENDS, LASTING
 from tieline.config.alarm_plan import AlarmPlan
 from tieline.edge.detection.voice import name_of
 from tieline.model import Event
 from tieline.model.alarms import AlarmKind
 from tieline.scada.alarms.conditions import Observed
-
-DEVICE_LOST, DEVICE_RESTORED = "device_lost", "device_restored"
-
-ENDS: Mapping[str, tuple[str, ...]] = {
-    DEVICE_LOST: (DEVICE_RESTORED,),
-    "link_lost": ("link_restored", "link_up"),
-    "function_fault": ("function_recovered",),
-    "rule_fault": ("rule_fault_over",),
-    "automation_handover": ("automation_handback",),
-}
-"""Kinds of events whose ends have names of their own."""
-
-LASTING = frozenset({*ENDS, *EVENT_OF.values()} - {"spike"})
-"""Kinds of events that have an end."""
 
 _COMES, _GOES = 1, -1
 

@@ -11,8 +11,6 @@ from tieline.scada.alarms.conditions import Rows, Times
 from tieline.scada.alarms.floods import WINDOW_US, Flood, floods_in
 from tieline.scada.alarms.standing import RECENT, RECENT_US
 
-STALE_US = 24 * 3_600_000_000
-"""An alarm that is active for longer is stale."""
 MOST_BAD_ACTORS = 10
 _HOUR_US = 3_600_000_000
 

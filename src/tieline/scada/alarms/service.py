@@ -21,7 +21,6 @@ from tieline.scada.alarms.floods import Flood, FloodWatch
 from tieline.scada.alarms.machine import CODE, HELD, STATES
 from tieline.scada.alarms.metrics import (
     MOST_BAD_ACTORS,
-    STALE_US,
     BadActor,
     Metrics,
     chattering,
@@ -147,9 +146,8 @@ class AlarmService:
         for watch in self._watches.values():
             watch.tick(now.utc_us)
         self._commit()
-        if now.monotonic_s - self._pruned_s >= PRUNE_PERIOD_S:
+        if now.monotonic_s - self._pruned_s >= PRUNE_PERIOD_S and self._store.prune(now.utc_us):
             self._pruned_s = now.monotonic_s
-            self._store.prune(now.utc_us)
         return transitions
 
     def _note(self, made: list[Transitions], now: Now) -> int:
@@ -301,7 +299,7 @@ class AlarmService:
         priorities = np.bincount(self._priority[row], minlength=5).tolist()
         floods = flooded(at)
         stands = self._engine.delays.is_active & (standing.state < HELD) & mine
-        old = np.flatnonzero(stands & (now.utc_us - standing.raised_received > STALE_US))
+        old = np.flatnonzero(standing.is_old(stands, now.utc_us))
         state = np.bincount(standing.state[mine], minlength=len(STATES))
         return Metrics(
             begin=begin,

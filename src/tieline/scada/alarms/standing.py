@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from tieline.scada.alarms.conditions import Rows, Times
+from tieline.scada.alarms.conditions import Mask, Rows
 
 RECENT = 3
 """An alarm that came so often..."""
 RECENT_US = 60_000_000
 """... in so long is chattering (ISA-18.2 clause 16.5: three times in a minute)."""
+
+STALE_US = 24 * 3_600_000_000
+"""An alarm that is active for longer is stale."""
 
 
 def _texts(count: int) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
@@ -46,6 +49,7 @@ class Standing:
         self.is_out = np.zeros(count, np.bool_)
         self.out_by = _texts(count)
         self.out_reason = _texts(count)
+        self._judged = np.zeros((2, count), np.bool_)
         self.revision = np.zeros(count, np.int64)
         self.is_unsaved = np.zeros(count, np.bool_)
         self._recent = np.full((RECENT, count), np.iinfo(np.int64).min // 2)
@@ -56,11 +60,19 @@ class Standing:
         self._recent[:-1, rows] = self._recent[1:, rows]
         self._recent[-1, rows] = received
 
-    def chatters(self, rows: Rows, now_us: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """Whether they came three times in the last minute."""
-        found: np.ndarray[tuple[int], np.dtype[np.bool_]] = now_us - self._recent[0, rows] <= RECENT_US
+    def chatters(self, now_us: int) -> Mask:
+        """Which came three times in the last minute."""
+        found: Mask = now_us - self._recent[0] <= RECENT_US
         return found
 
-    def lasted_us(self, now_us: int) -> Times:
-        """How long ago each condition came."""
-        return now_us - self.raised_received
+    def is_old(self, is_active: Mask, now_us: int) -> Mask:
+        """Which are stale."""
+        found: Mask = is_active & (now_us - self.raised_received > STALE_US)
+        return found
+
+    def judge(self, is_active: Mask, now_us: int) -> Mask:
+        """Where it is otherwise than when this was asked last whether an alarm chatters or is stale."""
+        before = self._judged
+        self._judged = np.stack([self.chatters(now_us), self.is_old(is_active, now_us)])
+        changed: Mask = (before != self._judged).any(axis=0)
+        return changed

@@ -230,8 +230,8 @@ class AlarmStore:
         is_known = self._number[order][place] == number if len(order) else np.zeros(len(number), np.bool_)
         return Told(order[place[is_known]] if len(order) else number.astype(np.intp), received[is_known])
 
-    def prune(self, now_us: int) -> int:
-        """Removes lines of the journal that are too old, or too many; gives how many. A few at a time: call it every minute or so."""
+    def prune(self, now_us: int) -> bool:
+        """Removes lines of the journal that are too old, or too many; so many at once at the most, and gives whether that was all."""
         with self._explained(), self._transaction():
             removed = self._connection.execute(
                 "DELETE FROM journal WHERE sequence IN (SELECT sequence FROM journal WHERE received < ? ORDER BY sequence LIMIT ?)",
@@ -242,7 +242,7 @@ class AlarmStore:
                     "DELETE FROM journal WHERE sequence IN (SELECT sequence FROM journal ORDER BY sequence LIMIT ?)",
                     (_PRUNED_AT_ONCE,),
                 ).rowcount
-        return removed
+        return removed < _PRUNED_AT_ONCE
 
     def _used(self) -> int:
         (pages,), (free,), (size,) = (
