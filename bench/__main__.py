@@ -11,6 +11,7 @@ from bench import (
     backfill,
     calculations,
     compression,
+    control,
     dnp3,
     expressions,
     goose,
@@ -34,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     letters = (
         "a Modbus, b pipeline, c latency, d historian, e web, f DNP3, g GOOSE and SV, h SCL, i IEC 61850 reports, "
-        "j processing, k compression, l calculations, m expressions, n back-fill, o alarms, q switching state"
+        "j processing, k compression, l calculations, m expressions, n back-fill, o alarms, p control, q switching state"
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{letters}; all if none is named")
     parser.add_argument("--rows", type=int, default=15_000_000, help="rows for the historian and its peers")
@@ -54,6 +55,7 @@ def main() -> None:
         "l": calculations.run,
         "m": expressions.run,
         "n": backfill.run,
+        "p": control.run,
         "o": alarms.run,
         "q": switching_state.run,
     }
