@@ -169,7 +169,7 @@ def test_a_port_in_use_is_one_clear_line_before_anything_starts(tmp_path: Path) 
 
 def test_any_address_but_loopback_is_refused_in_one_clear_line(tmp_path: Path) -> None:
     line = one_line(run("demo", "--data", tmp_path / "data", "--host", "0.0.0.0", "--port", "0"))
-    assert "there is no login yet" in line
+    assert "without TLS" in line
     assert not (tmp_path / "data" / "center").exists()
 
 

@@ -16,8 +16,8 @@ from .world import World, serving
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "scada.example", ""])
-def test_only_loopback_is_served_until_there_is_a_login(host: str) -> None:
-    with pytest.raises(RefusedError, match="no login yet"):
+def test_only_loopback_is_served_without_tls(host: str) -> None:
+    with pytest.raises(RefusedError, match="without TLS"):
         listen(host, 0)
 
 

@@ -11,11 +11,14 @@ from starlette.responses import Response
 from tieline import __version__
 from tieline.config import Utility
 from tieline.scada import LiveState
+from tieline.security.identity.accounts import Accounts
+from tieline.security.identity.accounts.oidc import Oidc
 from tieline.web.api import api_router
 from tieline.web.catalog import Catalog
 from tieline.web.errors import install_handlers
 from tieline.web.guard import Guard
 from tieline.web.history import History
+from tieline.web.login import ServerTls, install_login
 from tieline.web.metrics import OwnMetrics, WebMetrics
 from tieline.web.own_screen import OwnScreen
 from tieline.web.pages import page_router, static_files
@@ -35,10 +38,14 @@ def create_app(
     clock: Callable[[], int] = wall_clock,
     limits: FeedLimits | None = None,
     local_site: str | None = None,
+    accounts: Accounts | None = None,
+    oidc: Oidc | None = None,
+    tls: ServerTls | None = None,
 ) -> FastAPI:
     """The web application; `live` is read in the event loop that serves it and has to be written there too.
 
     As a site's own screen, with `local_site`, it says so on every page, and whether the site reaches the center.
+    With `accounts` every page, request and WebSocket needs somebody who is logged in; with `tls` it is served encrypted.
     """
     app = FastAPI(
         title="Tieline",
@@ -54,7 +61,10 @@ def create_app(
     feed = Feed(live, metrics, clock, limits or FeedLimits(), own_screen)
     app.state.feed = feed
     install_handlers(app)
-    app.add_middleware(Guard)
+    app.state.accounts = accounts
+    if accounts is not None:
+        install_login(app, accounts, oidc)
+    app.add_middleware(Guard, tls=tls)
 
     @app.get("/healthz", include_in_schema=False)
     async def healthz() -> dict[str, object]:

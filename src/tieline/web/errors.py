@@ -18,10 +18,14 @@ log = structlog.get_logger(__name__)
 
 KINDS: Mapping[int, str] = {
     400: "bad_request",
+    401: "login_required",
     403: "refused",
     404: "not_found",
     405: "method_not_allowed",
     406: "not_acceptable",
+    411: "length_required",
+    413: "too_large",
+    429: "too_many",
     502: "remote",
     503: "unavailable",
 }

@@ -1,8 +1,9 @@
-"""What every request has to pass and every response carries while there is no login.
+"""What every request has to pass and every response carries, with and without a login.
 
-The server listens on loopback only, so the remaining way in from outside is the user's own browser: a foreign page that sends
-requests here (cross-site), or one whose name was re-bound to 127.0.0.1 (DNS rebinding). The first shows in `Origin`, the second
-in `Host`; both are refused, for WebSockets as well, which no same-origin policy protects.
+A way in from outside is the user's own browser: a foreign page that sends requests here (cross-site), or one whose name was re-bound to
+our address (DNS rebinding). The first shows in `Origin`, the second in `Host`; both are refused, for WebSockets as well, which no
+same-origin policy protects. Without TLS the server listens on loopback only, and no other host is ours; with TLS those of the
+certificate are.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tieline.web.errors import error_response
+from tieline.web.login.tls import ServerTls
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -29,25 +31,29 @@ SECURITY_HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+STRICT_TRANSPORT = "max-age=31536000"
 
 
 class Guard:
     """ASGI middleware: refuses foreign hosts and origins, adds the security headers."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, tls: ServerTls | None = None) -> None:
         self._app = app
+        self._tls = tls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        refusal = why_refused(Headers(scope=scope))
+        refusal = why_refused(Headers(scope=scope), self._tls)
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers[name] = value
+                if self._tls is not None:
+                    headers["strict-transport-security"] = STRICT_TRANSPORT
                 headers.setdefault("cache-control", "no-store" if scope["path"].startswith("/api") else "no-cache")
             await send(message)
 
@@ -60,13 +66,16 @@ class Guard:
             await error_response(403, refusal)(scope, receive, send_guarded)
 
 
-def why_refused(headers: Headers) -> str | None:
+def why_refused(headers: Headers, tls: ServerTls | None = None) -> str | None:
     """Why a request with these headers is refused, or None where it is not."""
     host = headers.get("host", "")
-    if not is_loopback(_host_name(host)):
+    name = _host_name(host)
+    if tls is None and not is_loopback(name):
         return f"the host {host!r} is not this machine's loopback address; open http://127.0.0.1"
+    if tls is not None and not (is_loopback(name) or tls.is_named(name)):
+        return f"the host {host!r} is not one of the certificate; open {', '.join(tls.names)}"
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != host:
+    if origin is not None and (urlsplit(origin).netloc != host or (tls is not None and not origin.startswith("https://"))):
         return f"requests from the origin {origin!r} are refused"
     return None
 

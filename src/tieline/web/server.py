@@ -1,30 +1,34 @@
-"""Serving the application on a loopback port."""
+"""Serving the application: on a loopback port, or with TLS and a login on any."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import socket
-from collections.abc import Generator
+import ssl
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
 
 from tieline.model import RefusedError, UnavailableError
 from tieline.web.guard import is_loopback
+from tieline.web.login import ServerTls
 
 SEND_BUFFER = 128 * 1024
 
 
-def listen(host: str = "127.0.0.1", port: int = 8400) -> socket.socket:
+def listen(host: str = "127.0.0.1", port: int = 8400, *, tls: ServerTls | None = None) -> socket.socket:
     """A listening socket, taken before anything else starts; port 0 takes any free one.
 
-    Raises `RefusedError` where the host is not loopback (there is no login yet), `UnavailableError` where the port cannot be had.
+    Raises `RefusedError` where the host is not loopback and there is no TLS, `UnavailableError` where the port cannot be had.
     """
-    if not is_loopback(host):
+    if not is_loopback(host) and tls is None:
         raise RefusedError(
-            f"refused to serve on {host}: there is no login yet, so only this machine may connect; use 127.0.0.1 (and an SSH tunnel)"
+            f"refused to serve on {host} without TLS: only this machine may connect; "
+            "use 127.0.0.1 (and an SSH tunnel), or give a certificate and its key"
         )
     address = "127.0.0.1" if host.lower() == "localhost" else host.strip("[]")
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -44,9 +48,23 @@ def listen(host: str = "127.0.0.1", port: int = 8400) -> socket.socket:
     return listener
 
 
-async def serve(app: FastAPI, host: str = "127.0.0.1", port: int = 8400, *, listener: socket.socket | None = None) -> None:
-    """Serves until cancelled, on a socket of `listen(host, port)` or on the one given. Raises what `listen` raises."""
-    taken = listener or listen(host, port)
+async def serve(
+    app: FastAPI,
+    host: str = "127.0.0.1",
+    port: int = 8400,
+    *,
+    listener: socket.socket | None = None,
+    tls: ServerTls | None = None,
+) -> None:
+    """Serves until cancelled, on a socket of `listen(host, port)` or on the one given.
+
+    Raises what `listen` raises, and `RefusedError` where others than this machine could connect to an application without a login.
+    """
+    taken = listener or listen(host, port, tls=tls)
+    bound = taken.getsockname()[0]
+    if not is_loopback(bound) and (tls is None or app.state.accounts is None):
+        taken.close()
+        raise RefusedError(f"refused to serve on {bound}: other machines may connect with TLS and a login only")
     config = uvicorn.Config(
         app,
         ws="websockets-sansio",
@@ -60,6 +78,7 @@ async def serve(app: FastAPI, host: str = "127.0.0.1", port: int = 8400, *, list
         server_header=False,
         lifespan="off",
         timeout_graceful_shutdown=1,
+        ssl_context_factory=None if tls is None else partial(_context, tls),
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[taken]), name="web server")
@@ -71,6 +90,10 @@ async def serve(app: FastAPI, host: str = "127.0.0.1", port: int = 8400, *, list
             await serving
         finally:
             taken.close()
+
+
+def _context(tls: ServerTls, _config: uvicorn.Config, _default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    return tls.context
 
 
 class _Server(uvicorn.Server):

@@ -7,6 +7,7 @@ import { get } from "./api.js";
 import { byId, make } from "./dom.js";
 import { startHeader } from "./header.js";
 import { Live } from "./live.js";
+import { startSession } from "./login/session.js";
 
 /**
  * Opens the live feed and the header, then builds the page; whatever fails is said in words in place of the page.
@@ -33,5 +34,6 @@ export async function startPage(build) {
     main.replaceChildren(make("p", { class: "failure", role: "alert" }, `This page cannot be shown: ${words}.`), again);
   }
   startHeader(live, { ...place, sites, localSite });
+  void startSession();
   live.start();
 }
