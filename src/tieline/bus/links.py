@@ -26,7 +26,8 @@ async def answer_links(client: Client, sites: Iterable[str], clock: Callable[[],
         except RemoteError as error:
             log.error("message does not ask for the center", subject=message.subject, reason=str(error))
             return
-        if message.reply:
+        # Nowhere else: the center may publish what a site may not.
+        if message.reply.startswith(f"{subjects.inbox(subjects.edge_role(subjects.site_of(message.subject)))}."):
             await client.publish(message.reply, encode_link(LinkAnswer(number, received, clock())))
 
     # One subscription a site: the DMZ passes on no wildcard that reaches beyond what a site may publish.
