@@ -35,12 +35,13 @@ def plans() -> list[AlarmPlan]:
 
 
 def batch(sequence: int) -> Batch:
-    """A tenth of all trips comes or goes; all ten thousand come once, and half of them go."""
+    """A tenth of all trips comes, goes and comes again; later half of them are gone. Taken twice, it would count twice."""
     first = (sequence - 1) % 10 * A_BATCH + 1
     numbers = np.arange(first, first + A_BATCH)
-    value = np.where(sequence > 10, numbers % 2, 1)
-    time_us = START_US + sequence * 50_000 + np.arange(A_BATCH)
-    return Batch(site="alpha", incarnation=7, sequence=sequence, samples=Samples.of(numbers, time_us, value, Quality.DEVICE_TIME))
+    value = np.concatenate([np.ones(A_BATCH), np.zeros(A_BATCH), np.where(sequence > 10, numbers % 2, 1)])
+    time_us = START_US + sequence * 50_000 + np.arange(3 * A_BATCH)
+    samples = Samples.of(np.tile(numbers, 3), time_us, value, Quality.DEVICE_TIME)
+    return Batch(site="alpha", incarnation=7, sequence=sequence, samples=samples)
 
 
 def now_of(sequence: int) -> Now:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from pathlib import Path
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tieline.scada.alarms.floods import FEWER_THAN, MORE_THAN, WINDOW_US, Flood, FloodWatch, floods_in
-from tieline.scada.alarms.metrics import chattering, most_within, percent_in_flood, percent_of_hours_above
+from tieline.scada.alarms.metrics import Metrics, chattering, most_within, percent_in_flood, percent_of_hours_above
 
 SECOND = 1_000_000
 HOUR = 3_600 * SECOND
@@ -78,6 +82,12 @@ def test_the_flooded_part_of_a_time_is_what_lies_within_it() -> None:
     floods = (Flood(began=0, ended=20, alarms=11), Flood(began=50, ended=60, alarms=11))
     assert percent_in_flood(floods, 10, 110) == 20
     assert percent_in_flood((), 10, 110) == 0
+
+
+@pytest.mark.parametrize("figure", [field.name for field in fields(Metrics)][3:])
+def test_every_figure_is_documented(figure: str) -> None:
+    page = (Path(__file__).parents[3] / "docs/reference/alarms.md").read_text()
+    assert f"`{figure}`" in page
 
 
 def test_hours_with_too_many_alarms_are_counted() -> None:

@@ -247,4 +247,4 @@ class AlarmsMatchTheModel(RuleBasedStateMachine):
 
 
 TestAlarms = AlarmsMatchTheModel.TestCase
-TestAlarms.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
+TestAlarms.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
