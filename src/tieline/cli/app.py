@@ -24,6 +24,13 @@ HmiPort = Annotated[
 HmiHost = Annotated[
     str, typer.Option("--host", metavar="ADDRESS", help="Where the HMI listens; loopback only while there is no login.")
 ]
+CenterUrl = Annotated[str, typer.Option("--url", metavar="URL", help="The center's address.")]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option("--token-file", metavar="FILE", help="Holds an API token; the environment's TIELINE_TOKEN if left out."),
+]
+CaFile = Annotated[Path | None, typer.Option("--ca", metavar="FILE", help="The authority of the center's certificate, PEM.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")]
 DEFAULT_DATA = Path("tieline-data")
 
 
@@ -114,6 +121,9 @@ def run(
         int | None,
         typer.Option(metavar="N", min=1, max=65535, help="Port on loopback for the DMZ's Prometheus metrics; none if left out."),
     ] = None,
+    login: Annotated[
+        bool, typer.Option("--login", help="Let only people in who log in; nothing can be operated without it.")
+    ] = False,
     bus_port: Annotated[list[int] | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run the folder: every role on this machine, or one role of it."""
@@ -135,6 +145,7 @@ def run(
         dmz_address=dmz_address,
         metrics_port=metrics_port,
         bus_ports=bus_port or [0],
+        login=login,
     )
 
 
@@ -180,6 +191,83 @@ def fetch(
     from tieline.cli.fetch import run
 
     run(site, points, start, end, data, output, file, store=store)
+
+
+@app.command()
+def watch(
+    pattern: Annotated[
+        str, typer.Argument(metavar="[SITE|PATTERN]", help="A site, or site/device/name with * and ?; all if left out.")
+    ] = "",
+    once: Annotated[bool, typer.Option("--once", help="Print the values once and end.")] = False,
+    url: CenterUrl = "http://127.0.0.1:8400",
+    token_file: TokenFile = None,
+    ca: CaFile = None,
+) -> None:
+    """Show live values in the terminal."""
+    from tieline.cli.center_api import CenterApi
+    from tieline.cli.watch import run
+
+    with CenterApi(url, token_file=token_file, ca=ca) as api:
+        run(api, pattern, is_once=once)
+
+
+@app.command()
+def alarms(
+    site: Annotated[str | None, typer.Option(metavar="NAME", help="Only those of this site.")] = None,
+    ack: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Acknowledge it; may be repeated; all for all shown.")
+    ] = None,
+    reset: Annotated[list[str] | None, typer.Option(metavar="ID", help="Release a latched one; may be repeated.")] = None,
+    shelve: Annotated[list[str] | None, typer.Option(metavar="ID", help="Put it aside for a time; may be repeated.")] = None,
+    unshelve: Annotated[list[str] | None, typer.Option(metavar="ID", help="Take it up again; may be repeated.")] = None,
+    out_of_service: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Take it out of service; may be repeated.")
+    ] = None,
+    in_service: Annotated[list[str] | None, typer.Option(metavar="ID", help="Put it back into service; may be repeated.")] = None,
+    reason: Reason = "",
+    minutes: Annotated[float, typer.Option(min=1, help="For how long it is shelved.")] = 60.0,
+    output: Annotated[str, typer.Option("--format", help="table or json.")] = "table",
+    url: CenterUrl = "http://127.0.0.1:8400",
+    token_file: TokenFile = None,
+    ca: CaFile = None,
+) -> None:
+    """List the alarms; acknowledge them, shelve them, take them out of service."""
+    from tieline.cli.alarms import run
+    from tieline.cli.center_api import CenterApi
+
+    actions = {
+        "acknowledge": ack or [],
+        "reset": reset or [],
+        "shelve": shelve or [],
+        "unshelve": unshelve or [],
+        "out-of-service": out_of_service or [],
+        "in-service": in_service or [],
+    }
+    if output not in {"table", "json"}:
+        raise typer.BadParameter("write table or json", param_hint="--format")
+    with CenterApi(url, token_file=token_file, ca=ca) as api:
+        raise typer.Exit(run(api, actions, site=site, reason=reason, minutes=minutes, as_json=output == "json"))
+
+
+@app.command(context_settings={"ignore_unknown_options": True})  # -3.5 is a value
+def operate(
+    point: Annotated[str, typer.Argument(metavar="POINT", help="The writable point, as site/device/name.")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="A number, or open, close, off, on.")],
+    reason: Reason = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    code: Annotated[
+        str, typer.Option(metavar="DIGITS", help="Of the authenticator app, to permit control with this token.")
+    ] = "",
+    url: CenterUrl = "http://127.0.0.1:8400",
+    token_file: TokenFile = None,
+    ca: CaFile = None,
+) -> None:
+    """Operate a point: select it, see what speaks for and against, confirm, execute."""
+    from tieline.cli.center_api import CenterApi
+    from tieline.cli.operate import run
+
+    with CenterApi(url, token_file=token_file, ca=ca) as api:
+        raise typer.Exit(run(api, point, value, reason=reason, is_confirmed=yes, code=code, confirm=typer.confirm))
 
 
 @app.command()

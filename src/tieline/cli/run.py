@@ -19,7 +19,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -88,6 +88,7 @@ def run_role(
     dmz_address: str | None,
     bus_ports: Sequence[int],
     metrics_port: int | None = None,
+    login: bool = False,
 ) -> None:
     """Runs the role until it is told to stop. Raises `TielineError` where it cannot."""
     utility = read_folder(folder)
@@ -114,10 +115,10 @@ def run_role(
             body = partial(_dmz, utility, data, dmz, metrics_port)
             place = data / "dmz"
         case Role.CENTER:
-            body = partial(_center, utility, data, dmz, host, hmi_port)
+            body = partial(_center, utility, data, dmz, host, hmi_port, login=login)
             place = data / "center"
         case Role.WEB:
-            body = partial(_web, utility, data, bus_ports, host, hmi_port)
+            body = partial(_web, utility, data, bus_ports, host, hmi_port, login=login)
             place = data / "web"
         case Role.SCADA:
             from tieline.cli.scada import run_scada, scada_folder
@@ -125,7 +126,7 @@ def run_role(
             body = partial(run_scada, utility, data, bus_ports)
             place = scada_folder(data)
         case Role.ALL:
-            body = partial(_all, utility, data, host, hmi_port, ["--simulated"] if simulated else [])
+            body = partial(_all, utility, data, host, hmi_port, ["--simulated"] if simulated else [], login=login)
             place = data
     with held(place):
         run_until_signal(body())
@@ -252,7 +253,7 @@ async def _dmz(utility: Utility, data: Path, address: str, metrics_port: int | N
             )
 
 
-async def _center(utility: Utility, data: Path, dmz: str, host: str, hmi_port: int) -> None:
+async def _center(utility: Utility, data: Path, dmz: str, host: str, hmi_port: int, *, login: bool) -> None:
     from tieline.bus import connected, subjects
     from tieline.bus.center import center_bus, ensure_center_stream
     from tieline.bus.links import answer_links
@@ -301,7 +302,8 @@ async def _center(utility: Utility, data: Path, dmz: str, host: str, hmi_port: i
         common = ["run", str(utility.folder), "--data", str(data)]
         bus_options = [word for port in bus.ports for word in ("--bus-port", str(port))]
         scada = Child("scada", [*common, "--scada", *bus_options])
-        web = Child("web", [*common, "--web", "--host", host, "--port", str(hmi_port), *bus_options])
+        web_options = ["--host", host, "--port", str(hmi_port), *(["--login"] if login else [])]
+        web = Child("web", [*common, "--web", *web_options, *bus_options])
         supervisor = await stack.enter_async_context(Supervisor([web]))
         async with asyncio.TaskGroup() as tasks:
             counts, backoff, delay = IngestCounts(), Backoff(random.random, cap_s=5.0), CommitDelay(clock.now_us)
@@ -351,27 +353,36 @@ async def _keep_joined(client: Client, backfill_kbps: Mapping[str, int]) -> None
         await asyncio.sleep(JOIN_PERIOD_S)
 
 
-async def _web(utility: Utility, data: Path, bus_ports: Sequence[int], host: str, hmi_port: int) -> None:
+async def _web(utility: Utility, data: Path, bus_ports: Sequence[int], host: str, hmi_port: int, *, login: bool) -> None:
     from tieline.bus import connected, subjects
+    from tieline.bus.scada import ScadaClient
+    from tieline.cli.login import open_accounts, web_folder
     from tieline.historian import AsyncClient
     from tieline.scada import LiveState
     from tieline.scada.feed import Feed
+    from tieline.security.identity.accounts.oidc import Oidc
     from tieline.web import create_app, listen, serve
 
-    clock = SystemClock().now_us
+    clock = SystemClock()
     listener = listen(host, hmi_port)
     authority = open_authority(data)
     credentials = authority.credentials(subjects.WEB_ROLE)
-    live = LiveState(utility.points, sites=[site.name for site in utility.sites], started=clock())
+    live = LiveState(utility.points, sites=[site.name for site in utility.sites], started=clock.now_us())
     async with (
+        AsyncExitStack() as stack,
         AsyncClient(historian_folder(data)) as historian,
         renewing(authority, {credentials: None}),
         connected(bus_ports, credentials) as client,
     ):
-        feed = Feed(client, live, clock)
+        accounts = open_accounts(utility, data, clock, stack.enter_context(ExitStack())) if login else None
+        oidc = Oidc(utility.login.oidc, clock, secrets_folder=web_folder(data)) if login and utility.login.oidc else None
+        feed = Feed(client, live, clock.now_us)
+        scada = ScadaClient(client)
+        app = create_app(utility, live, historian, accounts=accounts, oidc=oidc, scada=scada)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(feed.run(lambda: seed(live, historian, clock)), name="feed")
-            tasks.create_task(serve(create_app(utility, live, historian), listener=listener), name="serve")
+            tasks.create_task(feed.run(lambda: seed(live, historian, clock.now_us)), name="feed")
+            tasks.create_task(scada.run(), name="hear alarms and control")
+            tasks.create_task(serve(app, listener=listener), name="serve")
 
 
 async def seed(live: LiveState, historian: AsyncClient, clock: Callable[[], int]) -> None:
@@ -389,9 +400,9 @@ async def seed(live: LiveState, historian: AsyncClient, clock: Callable[[], int]
         live.record(Event(**{**row, "severity": Severity(row["severity"])}))
 
 
-async def _all(utility: Utility, data: Path, host: str, hmi_port: int, arguments: Sequence[str]) -> None:
+async def _all(utility: Utility, data: Path, host: str, hmi_port: int, arguments: Sequence[str], *, login: bool) -> None:
     port, screens = hmi_port or free_port(), screen_ports(utility)
-    async with Supervisor(every_role(utility, data, host, port, screens, arguments)) as supervisor:
+    async with Supervisor(every_role(utility, data, host, port, screens, arguments, login=login)) as supervisor:
         await supervisor.until(partial(hmi_answers, host, port), timeout_s=READY_TIMEOUT_S)
         print(f"{utility.name} runs: http://{host}:{port}", flush=True)  # noqa: T201
         for name, screen_port in screens.items():
@@ -405,7 +416,14 @@ def screen_ports(utility: Utility) -> dict[str, int]:
 
 
 def every_role(
-    utility: Utility, data: Path, host: str, hmi_port: int, screens: Mapping[str, int], arguments: Sequence[str]
+    utility: Utility,
+    data: Path,
+    host: str,
+    hmi_port: int,
+    screens: Mapping[str, int],
+    arguments: Sequence[str],
+    *,
+    login: bool = False,
 ) -> list[Child]:
     """A child for each role, all on this machine: the DMZ listens on loopback, at a free port; `screens` are those of the sites.
 
@@ -420,7 +438,11 @@ def every_role(
     logs = data / "logs"
     return [
         Child("dmz", [*common, "--dmz"], logs / "dmz.log"),
-        Child("center", [*common, "--center", "--host", host, "--port", str(hmi_port)], logs / "center.log"),
+        Child(
+            "center",
+            [*common, "--center", "--host", host, "--port", str(hmi_port), *(["--login"] if login else [])],
+            logs / "center.log",
+        ),
         *(
             Child(
                 f"site {site.name}",

@@ -9,10 +9,12 @@ from fastapi import FastAPI, WebSocket
 from starlette.responses import Response
 
 from tieline import __version__
+from tieline.bus.scada import ScadaClient
 from tieline.config import Utility
 from tieline.scada import LiveState
 from tieline.security.identity.accounts import Accounts
 from tieline.security.identity.accounts.oidc import Oidc
+from tieline.web.alarms import alarm_router
 from tieline.web.api import api_router
 from tieline.web.catalog import Catalog
 from tieline.web.errors import install_handlers
@@ -20,6 +22,7 @@ from tieline.web.guard import Guard
 from tieline.web.history import History
 from tieline.web.login import ServerTls, install_login
 from tieline.web.metrics import OwnMetrics, WebMetrics
+from tieline.web.operate import control_router
 from tieline.web.own_screen import OwnScreen
 from tieline.web.pages import page_router, static_files
 from tieline.web.viewers import Feed, FeedLimits
@@ -41,11 +44,13 @@ def create_app(
     accounts: Accounts | None = None,
     oidc: Oidc | None = None,
     tls: ServerTls | None = None,
+    scada: ScadaClient | None = None,
 ) -> FastAPI:
     """The web application; `live` is read in the event loop that serves it and has to be written there too.
 
-    As a site's own screen, with `local_site`, it says so on every page, and whether the site reaches the center.
-    With `accounts` every page, request and WebSocket needs somebody who is logged in; with `tls` it is served encrypted.
+    As a site's own screen, with `local_site`, it says so on every page, and whether the site reaches the center. `scada` is asked for
+    alarms and control. With `accounts` every page, request and WebSocket needs somebody who is logged in; with `tls` it is served
+    encrypted.
     """
     app = FastAPI(
         title="Tieline",
@@ -58,7 +63,7 @@ def create_app(
     metrics = WebMetrics()
     own = OwnMetrics(utility, live, clock)
     own_screen = None if local_site is None else OwnScreen(utility.site(local_site), live, clock)
-    feed = Feed(live, metrics, clock, limits or FeedLimits(), own_screen)
+    feed = Feed(live, metrics, clock, limits or FeedLimits(), own_screen, scada)
     app.state.feed = feed
     install_handlers(app)
     app.state.accounts = accounts
@@ -81,6 +86,8 @@ def create_app(
     async def live_feed(socket: WebSocket) -> None:
         await feed.view(socket)
 
+    app.include_router(alarm_router(scada, clock))
+    app.include_router(control_router(scada, catalog))
     app.include_router(api_router(catalog, live, history, clock, local_site=local_site))
     app.include_router(page_router(catalog))
     app.mount("/static", static_files(), name="static")
