@@ -98,7 +98,7 @@ async def scene(
     authority = Authority.open(folder / "authority")
     credentials = authority.credentials("scada")
     async with running(folder, plan, clock) as site:
-        site.clock.us = max(site.clock.us, START_US)
+        site.clock.us = max(site.clock.us, present_us())
         book = CommandBook.open(folder / "commands.db", site.clock.us, kept=kept)
         offset_s: list[float | None] = [0.0]
         commands = Commands(
@@ -119,8 +119,9 @@ async def scene(
             book.close()
 
 
-START_US = time.time_ns() // 1_000
-"""Certificates are issued now, and verified at the time of the site's clock."""
+def present_us() -> int:
+    """Certificates are issued now, and verified at the time of the site's clock."""
+    return time.time_ns() // 1_000
 
 
 async def test_a_signed_command_reaches_the_device_and_is_answered_with_its_outcome(tmp_path: Path) -> None:
@@ -228,7 +229,7 @@ class TestReplayed:
 
     async def test_it_is_still_refused_after_a_restart(self, tmp_path: Path) -> None:
         clock = FakeClock()
-        clock.us = START_US
+        clock.us = present_us()
         async with scene(tmp_path, clock=clock) as at:
             payload = at.center.signed(at.center.order())
             assert (await at.give(payload)).result == "done"
@@ -237,7 +238,7 @@ class TestReplayed:
 
     async def test_it_is_refused_where_the_record_of_commands_was_lost(self, tmp_path: Path) -> None:
         clock = FakeClock()
-        clock.us = START_US
+        clock.us = present_us()
         async with scene(tmp_path, clock=clock) as at:
             payload = at.center.signed(at.center.order())
             await at.give(payload)
@@ -337,7 +338,7 @@ class TestAskedAgain:
 
     async def test_a_question_after_a_restart_gets_what_the_audit_knows(self, tmp_path: Path) -> None:
         clock = FakeClock()
-        clock.us = START_US
+        clock.us = present_us()
         async with scene(tmp_path, clock=clock) as at:
             at.site.driver.holds = asyncio.Event()
             task = asyncio.create_task(at.commands.answer(at.center.signed(at.center.order(id="x"))))
@@ -353,7 +354,7 @@ class TestAskedAgain:
 
     async def test_a_command_that_was_taken_and_not_looked_at_when_the_gateway_ended_did_nothing(self, tmp_path: Path) -> None:
         clock = FakeClock()
-        clock.us = START_US
+        clock.us = present_us()
         async with scene(tmp_path, clock=clock) as at:
             begun = await at.commands.begin(at.center.signed(at.center.order(id="x")))
             begun.close()  # killed here
