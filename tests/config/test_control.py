@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -105,6 +107,18 @@ def test_without_rules_operators_operate_everything_and_nobody_else_does(folder:
 def test_an_empty_list_of_rules_permits_nobody_anything(folder: Path) -> None:
     (folder / "utility.toml").write_text(f"{UTILITY}\n[control]\nrules = []\n")
     assert read_folder(folder).control.rules == ()
+
+
+def test_a_rule_for_a_class_of_equipment_is_for_its_points_only(tmp_path: Path) -> None:
+    example = tmp_path / "ridgeway"
+    shutil.copytree(str(files("tieline.examples") / "ridgeway"), example)
+    text = (example / "utility.toml").read_text()
+    rule = '\n[[control.rules]]\nroles = ["operator"]\nequipment = ["power_transformer"]\n'
+    (example / "utility.toml").write_text(text + rule)
+    utility = read_folder(example)
+    permitted = {point.path for point in utility.plant_points if point.id in utility.control.rules[0].points}
+    assert {"northgate/tm-1/tap_raise", "northgate/tm-2/voltage_target"} <= permitted
+    assert not any("f1_command" in path or "power_setpoint" in path for path in permitted)
 
 
 def test_a_program_is_understood(folder: Path) -> None:

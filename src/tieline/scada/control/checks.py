@@ -126,8 +126,8 @@ class Checks:
 
     def _switched(self, point: Point, value: float, now: Now) -> Iterator[Verdict]:
         switching = self._switching
-        switch = None if switching is None or point.quantity != SWITCHES else switching.switch_of(point.id)
-        if switching is None or switch is None:
+        switch = None if switching is None else switching.switch_of(point.id)
+        if switching is None or not switch:
             return
         state = switching.state
         if value != CLOSED:
@@ -149,10 +149,6 @@ class Checks:
                 yield _interlock(condition, now)
             return
         yield from _judged("parallel", against[0] if against else found[0], self._plan.parallel)
-
-
-SWITCHES = "switch_position"
-"""The quantity of points that operate a switch; others of the same equipment, such as a reset of its trip, do not move it."""
 
 
 def _verdict(check: str, *, ok: bool, words: str) -> Verdict:

@@ -57,3 +57,4 @@ class Switching:
 
     state: SwitchingState
     switch_of: Callable[[PointId], str | None]
+    """None, or nothing, for points that move no switch, such as the reset of its trip."""
