@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 from bench.topology import utility_of
 from tieline.bus import Server, connected, publish, streams, subjects
 from tieline.bus.configuration import for_center, for_dmz, for_site
-from tieline.bus.envelope import LinkRequest, encode_link
+from tieline.bus.envelope import LinkRequest, decode_link_answer, encode_link
 from tieline.bus.links import answer_links
 from tieline.cli.run import free_port
 from tieline.model import Batch, Samples
@@ -151,15 +151,19 @@ async def test_the_center_answers_no_site_in_the_place_of_another(tmp_path: Path
     """The center may publish what a site may not: an answer that goes wherever it is asked for would lend that to everybody."""
     async with bus_with_a_rogue(tmp_path) as bus:
         heard: list[bytes] = []
-        is_answered, is_last = asyncio.Event(), asyncio.Event()
+        answers: set[int] = set()
+        is_last = asyncio.Event()
 
         async def hear(message: Msg) -> None:
             heard.append(message.data)
             if message.data == b"last":
                 is_last.set()
 
-        async def answered(_: Msg) -> None:
-            is_answered.set()
+        async def answered(message: Msg) -> None:
+            answers.add(decode_link_answer(message.data).number)
+
+        async def ask(number: int, place: str) -> None:
+            await bus.rogue.publish(subjects.link("south"), encode_link(LinkRequest(number, 0)), reply=place)
 
         await bus.center.subscribe(reply, cb=hear)
         own = bus.rogue.new_inbox()
@@ -168,10 +172,13 @@ async def test_the_center_answers_no_site_in_the_place_of_another(tmp_path: Path
         asked = asyncio.create_task(answer_links(bus.center, SITES, lambda: 0))
         try:
             async with asyncio.timeout(20):
-                while not is_answered.is_set():
-                    for place in (reply, own):
-                        await bus.rogue.publish(subjects.link("south"), encode_link(LinkRequest(1, 0)), reply=place)
+                while 1 not in answers:
+                    await ask(1, own)
                     await asyncio.sleep(0.05)
+                await ask(2, reply)
+                await ask(2, own)
+                while 2 not in answers:
+                    await asyncio.sleep(0.01)
                 await bus.center.publish(reply, b"last")
                 await is_last.wait()
         finally:
