@@ -46,3 +46,8 @@ class AlarmPlan:
     suppress_inputs: Mapping[str, Point] = field(default_factory=dict)
     shelvable: bool = True
     most_shelve_s: float = 8 * 3600.0
+
+
+def points_of(plan: AlarmPlan) -> list[Point]:
+    """All points whose samples matter to the alarm."""
+    return [point for point in (plan.point, plan.reference, *plan.suppress_inputs.values()) if point is not None]

@@ -14,14 +14,13 @@ import numpy as np
 from tieline.config.alarms import AlarmPlan
 from tieline.model import Batch, Now, PointKind, Quality, Samples
 from tieline.model.alarms import AlarmKind
-from tieline.scada.alarms import AlarmEngine, AlarmService, AlarmStore, Requester
+from tieline.scada.alarms import AlarmEngine, AlarmService, AlarmStore
 
 from .plans import START_US, plan, point
 
 ALARMS = 10_000
 BATCHES = 20
 A_BATCH = 1_000
-ANNA = Requester(name="anna", roles=frozenset({"operator"}))
 
 
 def plans() -> list[AlarmPlan]:

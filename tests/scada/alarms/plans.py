@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from tieline.config.alarms import AlarmPlan
 from tieline.model import Now, Point, PointId, PointKind, Quality, Samples
 from tieline.model.alarms import Alarm, AlarmKind, AlarmState
 from tieline.scada.alarms import AlarmEngine
+from tieline.scada.alarms.machine import STATES
 from tieline.scada.alarms.showing import alarms_of
 from tieline.scada.alarms.transitions import Transitions
 
@@ -77,14 +78,8 @@ def bench(*plans: AlarmPlan) -> Bench:
 
 def path(made: list[Transitions]) -> list[tuple[str, str, str]]:
     """Trigger, state before, state after of every transition."""
-    from tieline.scada.alarms.machine import STATES
-
     return [
         (each.trigger.name.lower(), STATES[before], STATES[after])
         for each in made
         for before, after in zip(each.before.tolist(), each.after.tolist(), strict=True)
     ]
-
-
-def latched(each: AlarmPlan) -> AlarmPlan:
-    return replace(each, latched=True)

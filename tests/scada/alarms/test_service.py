@@ -192,6 +192,15 @@ def test_the_first_of_a_group_is_still_known_after_a_restart(tmp_path: Path) -> 
     assert marked == [["alpha/a2"]] * 3
 
 
+def test_a_site_has_no_say_in_the_alarms_of_another(center: Center) -> None:
+    assert center.send([1, 101], [1, 20], site="beta") == 0
+    center.wait(60)
+    assert center.states() == {"beta/b1": S.UNACKNOWLEDGED}
+    assert center.send(1, 1, site="gamma", purpose=Purpose.BACKFILL) == 0
+    assert center.send(1, 1, site="gamma") == 0
+    assert center.send(1, 1) == 1
+
+
 # people
 
 
@@ -217,8 +226,8 @@ def test_a_role_for_one_site_is_none_for_another(tmp_path: Path) -> None:
     store = AlarmStore(tmp_path / "alarms.sqlite")
     plans = [state_plan(1), plan("b1", point(101, site="beta"), AlarmKind.HIGH, limit=10.0)]
     service = AlarmService(AlarmEngine(plans), store, now, permits=lambda who, role, site: site == "beta" and role in who.roles)
-    for number, site in enumerate(("alpha", "beta"), 1):
-        samples = Samples.of([1, 101], START_US, [1, 11])
+    for number, (site, at) in enumerate((("alpha", 1), ("beta", 101)), 1):
+        samples = Samples.of(at, START_US, 11 if at > 1 else 1)
         service.take([Batch(site=site, incarnation=1, sequence=number, samples=samples)], now)
     done = service.acknowledge(["alpha/a1", "beta/b1", "gamma/x"], ANNA, now)
     assert done.ids == ("beta/b1",)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from tieline.config.alarm_plan import AlarmPlan
+from tieline.config.alarm_plan import AlarmPlan, points_of
 from tieline.model import Event, Now, Samples
 from tieline.scada.alarms.conditions import Conditions, Floats, Observed, Qualities, Rows, Times
 from tieline.scada.alarms.delays import Changes, Delays
@@ -54,6 +54,12 @@ class AlarmEngine:
         self.standing = Standing(len(self.plan))
         self.delays = self._make_delays()
         self.first_out = FirstOut([f"{each.site}/{each.group}" if each.group else "" for each in self.plan])
+        used = {point.path: point for each in self.plan for point in points_of(each)}.values()
+        self._points_of = {
+            site: np.array([point.id for point in used if point.site == site], np.uint32)
+            for site in {point.site for point in used}
+        }
+        """Site: the points that alarms look at."""
         self._is_latching = np.array([each.latched for each in self.plan], np.bool_)
         self._conditions = Conditions(self.plan)
         self._late_conditions, self._late_delays = Conditions(self.plan), self._make_delays()
@@ -62,6 +68,13 @@ class AlarmEngine:
         self._hearing = Hearing(self.plan)
         self.revision = 0
         """Grows with everything that changes."""
+
+    def _of(self, site: str | None, samples: Samples) -> Samples:
+        if site is None or not len(samples):
+            return samples
+        own = self._points_of.get(site)
+        is_own = np.zeros(len(samples), np.bool_) if own is None else np.isin(samples.point, own)
+        return samples if is_own.all() else samples.take(is_own)
 
     def _make_delays(self) -> Delays:
         on, off = ([each.on_delay_s for each in self.plan], [each.off_delay_s for each in self.plan])
@@ -89,18 +102,19 @@ class AlarmEngine:
 
     # what happens
 
-    def take(self, samples: Samples, now: Now) -> list[Transitions]:
-        """Samples of any sites, each point's in the order in which they were reported."""
+    def take(self, samples: Samples, now: Now, site: str | None = None) -> list[Transitions]:
+        """Samples in the order in which they were reported; from a site, those of other sites' points are passed over."""
+        samples = self._of(site, samples)
         made = [each for rows, is_on, text in self._suppression.take(samples) for each in self._suppress(rows, is_on, text, now)]
         observed = self._conditions.take(samples, now.utc_us)
         return made if observed is None else made + self._observe(observed, now)
 
-    def take_late(self, samples: Samples, now: Now) -> list[Transitions]:
+    def take_late(self, samples: Samples, now: Now, site: str | None = None) -> list[Transitions]:
         """Samples that were measured while nobody could be told, and say nothing of how things stand now.
 
         A condition that came and went meanwhile is told as one that returned and that nobody has acknowledged.
         """
-        observed = self._late_conditions.take(samples, now.utc_us)
+        observed = self._late_conditions.take(self._of(site, samples), now.utc_us)
         if observed is None:
             return []
         made = [each for change in self._late_delays.take(observed, now) for each in self._missed(change, now)]

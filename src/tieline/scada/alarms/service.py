@@ -126,7 +126,7 @@ class AlarmService:
             if batch.sequence in held:
                 continue
             is_late = batch.purpose is Purpose.BACKFILL
-            made = (self._engine.take_late if is_late else self._engine.take)(batch.samples, now)
+            made = (self._engine.take_late if is_late else self._engine.take)(batch.samples, now, batch.site)
             made += self._engine.take_events(batch.events, now)
             transitions += self._note(made, now)
             held.add(batch.sequence, batch.sequence)
