@@ -144,3 +144,11 @@ def test_health_comes_out_as_it_went_in() -> None:
         devices={"rtu-1": DeviceHealth(is_up=True, requests=8, errors=9, overruns=10)},
     )
     assert decode_health(encode_health(health)) == health
+    assert decode_health(encode_health(health), site="a") == health
+
+
+def test_health_in_another_site_s_name_is_refused() -> None:
+    """A site that says so under its own name would keep the values of another from becoming stale."""
+    health = Health(site="a", time=1, incarnation=2, samples=3, batches=4, pending=5, conflated=6, spooled=7, devices={})
+    with pytest.raises(RemoteError, match="a message of b holds the health of a"):
+        decode_health(encode_health(health), site="b")

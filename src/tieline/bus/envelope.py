@@ -187,12 +187,15 @@ def encode_health(health: Health) -> bytes:
     return _encoder.encode(health)
 
 
-def decode_health(payload: bytes) -> Health:
-    """The health in a payload. Raises `RemoteError` for anything else."""
+def decode_health(payload: bytes, *, site: str | None = None) -> Health:
+    """The health in a payload. Raises `RemoteError` for anything else, also for that of another than the one in whose name it came."""
     try:
-        return _health_decoder.decode(payload)
+        health = _health_decoder.decode(payload)
     except msgspec.MsgspecError as error:
         raise RemoteError(f"a message is not a health report: {error}") from error
+    if site is not None and health.site != site:
+        raise RemoteError(f"a message of {site} holds the health of {health.site}")
+    return health
 
 
 def encode_link(message: LinkRequest | LinkAnswer) -> bytes:

@@ -137,7 +137,7 @@ class Feed:
 
     async def _on_health(self, message: Msg) -> None:
         try:
-            health = decode_health(message.data)
+            health = decode_health(message.data, site=subjects.site_of(message.subject))
         except RemoteError as error:
             log.error("message is not a health report", subject=message.subject, reason=str(error))
             return
