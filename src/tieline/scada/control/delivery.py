@@ -17,6 +17,8 @@ from tieline.io import Clock
 from tieline.model import Point, RemoteError, UnavailableError
 from tieline.security.identity.signing import Signer
 
+_NOTHING = "the center's bus cannot be reached; nothing was sent"
+
 
 class NotSentError(UnavailableError):
     """Nothing left the center: the site cannot have acted."""
@@ -58,16 +60,13 @@ class Delivery:
         site = wanted.point.site
         inbox = self._client.new_inbox()
         answered: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
-        async with self._turns[site]:
-            payload = self._sign(wanted, await asyncio.to_thread(number))
-            if not self._client.is_connected:  # the client would keep it, and send it when nobody wants it any more
-                raise NotSentError("the center's bus cannot be reached; nothing was sent")
-            try:
-                subscription = await self._client.subscribe(inbox, future=answered)
-                await self._client.publish(subjects.command(site), payload, reply=inbox)
-            except Error as error:
-                raise NotSentError(f"the command was not sent: {str(error) or type(error).__name__}") from error
         try:
+            subscription = await self._client.subscribe(inbox, future=answered)
+        except Error as error:
+            raise NotSentError(f"{_NOTHING}: {_reason(error)}") from error
+        try:
+            async with self._turns[site]:
+                await self._send(site, self._sign(wanted, await asyncio.to_thread(number)), inbox)
             async with asyncio.timeout(within_s):
                 message = await answered
         except TimeoutError as error:
@@ -76,6 +75,14 @@ class Delivery:
             if self._client.is_connected:
                 await subscription.unsubscribe()
         return _read(message, site)
+
+    async def _send(self, site: str, payload: bytes, inbox: str) -> None:
+        if not self._client.is_connected:  # the client would keep it, and send it when nobody wants it any more
+            raise NotSentError(_NOTHING)
+        try:
+            await self._client.publish(subjects.command(site), payload, reply=inbox)
+        except Error as error:
+            raise NotSentError(f"{_NOTHING}: {_reason(error)}") from error
 
     def _sign(self, wanted: Wanted, number: int) -> bytes:
         now_us = self._clock.now_us()
@@ -106,3 +113,7 @@ def _read(message: Msg, site: str) -> CommandAnswer:
         return commands.decode_answer(message.data)
     except RemoteError as error:
         raise NoAnswerError(str(error)) from error
+
+
+def _reason(error: Error) -> str:
+    return str(error) or type(error).__name__
