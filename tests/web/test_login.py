@@ -239,6 +239,23 @@ async def test_logging_out_ends_the_session_and_not_only_the_cookie(app: FastAPI
         assert (await thief.get("/api/sites")).status_code == 401
 
 
+async def test_logging_in_anew_ends_the_session_that_the_browser_had(app: FastAPI, browser: Browser) -> None:
+    await browser.log_in()
+    value = browser.cookies["tieline_session"]
+    await browser.log_in("lise")
+    async with browsing(app) as thief:
+        thief.cookies.set("tieline_session", value)
+        assert (await thief.get("/api/sites")).status_code == 401
+
+
+async def test_nobody_chooses_from_where_he_seems_to_come(world: World, center: Center, app: FastAPI) -> None:
+    headers = {"x-forwarded-for": "198.51.100.7", "x-forwarded-proto": "https", "forwarded": "for=198.51.100.7;proto=https"}
+    async with serving(world, app=app) as address, httpx.AsyncClient(base_url=f"http://{address}", headers=headers) as client:
+        answer = await client.post("/api/login", json={"name": "ada", "password": PASSWORD})
+        assert "tieline_session" in answer.cookies
+        assert center.audit.records[-1].detail["address"] == "127.0.0.1"
+
+
 async def test_what_pages_ask_for_by_themselves_does_not_keep_a_session_alive(browser: Browser, center: Center) -> None:
     await browser.log_in()
     for _ in range(3):

@@ -76,6 +76,7 @@ async def serve(
         log_config=None,
         log_level="warning",
         server_header=False,
+        proxy_headers=False,  # whoever connects could say any address, or that plain HTTP is TLS
         lifespan="off",
         timeout_graceful_shutdown=1,
         ssl_context_factory=None if tls is None else partial(_context, tls),

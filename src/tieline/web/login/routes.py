@@ -53,7 +53,11 @@ def login_router(accounts: Accounts, hashing: Hashing, provider: str | None) -> 
             address=address_of(request),
             device=cookies.read(request, cookies.DEVICE),
         )
-        return _entered(request, await hashing.run(log_in))
+        entry = await hashing.run(log_in)
+        before: Session | None = request.state.session
+        if before is not None:
+            accounts.login.out(before, address=address_of(request))
+        return _entered(request, entry)
 
     @router.post("/login/second-factor", summary="Show a code of an app, or a recovery code", response_model=StageBody)
     async def by_code(asked: CodeAsked, request: Request) -> Response:
