@@ -1,0 +1,56 @@
+"""Signatures with a role's key, and what does not pass for one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from tieline.model import ConfigError, RefusedError
+from tieline.security.identity import Authority
+from tieline.security.identity.signing import Signer, Verifier
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_a_renewed_certificate_is_taken_up_and_verified(tmp_path: Path) -> None:
+    moment = [NOW]
+    authority = Authority.open(tmp_path, now=lambda: moment[0])
+    credentials = authority.credentials("scada")
+    signer, verifier = Signer(credentials), Verifier(credentials.authority, "scada")
+    before = signer.certificate
+    verifier.verify("x", b"1", signer.sign("x", b"1"), signer.certificate, moment[0])
+    moment[0] += timedelta(days=390)
+    authority.credentials("scada")
+    signer.reload()
+    assert signer.certificate != before
+    moment[0] += timedelta(days=30)
+    verifier.verify("x", b"2", signer.sign("x", b"2"), signer.certificate, moment[0])
+    with pytest.raises(RefusedError, match="is valid from"):
+        verifier.verify("x", b"2", signer.sign("x", b"2"), before, moment[0])
+
+
+@pytest.mark.parametrize("certificate", [b"", b"\x30\x00", b"no certificate"])
+def test_what_is_no_certificate_is_refused(tmp_path: Path, certificate: bytes) -> None:
+    credentials = Authority.open(tmp_path, now=lambda: NOW).credentials("scada")
+    signature = Signer(credentials).sign("x", b"1")
+    with pytest.raises(RefusedError, match="not one of the utility's authority"):
+        Verifier(credentials.authority, "scada").verify("x", b"1", signature, certificate, NOW)
+
+
+def test_the_authority_itself_signs_no_commands(tmp_path: Path) -> None:
+
+    credentials = Authority.open(tmp_path, now=lambda: NOW).credentials("scada")
+    itself = x509.load_pem_x509_certificate(credentials.authority.read_bytes()).public_bytes(Encoding.DER)
+    with pytest.raises(RefusedError, match="only scada may"):
+        Verifier(credentials.authority, "scada").verify("x", b"1", b"", itself, NOW)
+
+
+def test_a_key_that_cannot_be_read_is_a_matter_of_configuration(tmp_path: Path) -> None:
+    credentials = Authority.open(tmp_path, now=lambda: NOW).credentials("scada")
+    credentials.key.write_bytes(b"nothing")
+    with pytest.raises(ConfigError, match="not a readable private key"):
+        Signer(credentials)
