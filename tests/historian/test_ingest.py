@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from bench.topology import Topology, running
-from tests.historian.conftest import batch
+from tests.historian.conftest import NOW, batch, rows_of
 from tieline.bus import publish, subjects
 from tieline.historian import FILE_NAME, Historian
 from tieline.historian.ingest import IngestCounts, ingest
 from tieline.historian.terms import CommitResult
 from tieline.io import Backoff
-from tieline.model import Batch, UnavailableError
+from tieline.model import Batch, Point, PointId, PointKind, Samples, UnavailableError
 
 pytestmark = pytest.mark.system
 
@@ -89,3 +89,22 @@ async def test_an_ingest_whose_store_is_full_can_be_stopped_at_once(tmp_path: Pa
         trying.cancel()
         done, _ = await asyncio.wait([trying], timeout=5)
         assert done
+
+
+async def test_a_site_writes_no_history_of_another_site_s_points(tmp_path: Path, topology: Topology) -> None:
+    owners = {1: "south", 2: "north", 3: "south"}
+    points = [
+        Point(id=PointId(number), site=site, device="d", name=f"p{number}", kind=PointKind.ANALOG)
+        for number, site in owners.items()
+    ]
+    counts = IngestCounts()
+    with Historian.open(tmp_path / FILE_NAME, lake=tmp_path / "lake", points=points) as historian:
+        for site in ("north", "south"):
+            one = Batch(site=site, incarnation=9, sequence=1, samples=Samples.of([1, 2, 3, 9], NOW, [1, 2, 3, 9]))
+            await publish(topology.center, one, subject=subjects.center_batches(site))
+        taking = asyncio.create_task(ingest(topology.historian, historian, counts, Backoff(lambda: 0.0)))
+        await until(lambda: counts.batches == 4)
+        taking.cancel()
+        await asyncio.wait([taking])
+        held = rows_of(historian, f"SELECT value FROM samples WHERE epoch_us(time) = {NOW} AND value IN (1, 2, 3, 9)")
+    assert sorted(value for (value,) in held) == [1, 2, 3, 9, 9]

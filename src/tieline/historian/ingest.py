@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
@@ -59,7 +59,7 @@ async def ingest(
         while True:
             messages = await _gather(pull, until=committed_at + COMMIT_PERIOD_S)
             committed_at = asyncio.get_running_loop().time()
-            batches = [batch for message in messages if (batch := _read(message, counts)) is not None]
+            batches = [batch for message in messages if (batch := _read(message, historian, counts)) is not None]
             await _commit_surely(historian, batches, counts, backoff)
             if on_commit is not None:
                 on_commit(batches)
@@ -121,11 +121,12 @@ async def _finish(work: Callable[[], None]) -> None:
         raise
 
 
-def _read(message: Msg, counts: IngestCounts) -> Batch | None:
-    """The batch in a message; one that is not readable must not hold up those behind it."""
+def _read(message: Msg, historian: Historian, counts: IngestCounts) -> Batch | None:
+    """The batch in a message, with what is its site's; one that is not readable must not hold up those behind it."""
     try:
-        return decode_batch(message.data, site=subjects.site_of(message.subject))
+        batch = decode_batch(message.data, site=subjects.site_of(message.subject))
     except RemoteError as error:
         counts.unreadable += 1
         log.error("message is not a batch", subject=message.subject, reason=str(error), bytes=len(message.data))
         return None
+    return replace(batch, samples=historian.owners.own(batch))

@@ -38,6 +38,7 @@ from tieline.historian.connection import connect, has_version, new_cursor
 from tieline.historian.errors import one_line
 from tieline.historian.lake import Lake
 from tieline.historian.ledger import Ledger, runs
+from tieline.historian.owners import Owners
 from tieline.historian.reader import Reader
 from tieline.historian.repeats import may_repeat, repeated_samples, without_repeats
 from tieline.historian.schema import EARLIEST_US, LATEST_US, Catalog, Part, day_of, day_start, literal
@@ -96,6 +97,8 @@ class Historian:
         self._ledger, self._ledger_rows = Ledger(), 0
         self._starts: dict[str, int] = {}
         self._fetched: dict[str, int] = {}
+        self.owners = Owners()
+        """Whose each described point is."""
         self._catalog = Catalog()
         self._number = 1
         self._tail, self._tail_since = Part(name="", kind="tail"), 0.0
@@ -166,6 +169,7 @@ class Historian:
         with self._care_lock, self._transaction(self._care) as cursor, _registered(cursor, "described", pa.table(columns)):
             cursor.execute("DELETE FROM points WHERE id IN (SELECT id FROM described)")
             cursor.execute("INSERT INTO points SELECT * FROM described ORDER BY path")
+            self.owners = Owners(cursor.execute("SELECT id, site FROM points").fetchall())
 
     def commit(self, batches: Sequence[Batch]) -> CommitResult:
         """Stores all batches that are not stored yet, durably and all or none.

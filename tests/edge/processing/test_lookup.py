@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tieline.edge.processing.lookup import Lookup
+from tieline.model.lookup import Lookup
 
 IDS = st.integers(0, 2**32 - 1)
 

@@ -30,7 +30,6 @@ from tieline.config.processing_steps import (
     Substitute,
 )
 from tieline.edge.processing.debounce import DebounceMany, LetGo
-from tieline.edge.processing.lookup import Lookup
 from tieline.edge.processing.memo import Memo
 from tieline.edge.processing.part import Part
 from tieline.edge.processing.remembered import StepState, recall, remember
@@ -39,6 +38,7 @@ from tieline.edge.processing.steps import InvertMany, LimitsMany, LinearizeMany,
 from tieline.edge.processing.turns import Index, is_once
 from tieline.edge.processing.weave import woven
 from tieline.model import Now, Samples
+from tieline.model.lookup import Lookup
 from tieline.model.samples import PointColumn
 
 _MAKERS: Mapping[type, Callable[[Any], StepOfMany]] = {

@@ -14,13 +14,13 @@ import numpy as np
 
 from tieline.config.processing import PointProcessing, PointReporting
 from tieline.edge.processing.exceptions import Exceptions
-from tieline.edge.processing.lookup import Lookup
 from tieline.edge.processing.memo import Memo
 from tieline.edge.processing.part import Mask
 from tieline.edge.processing.swinging_door import Held, SwingingDoors
 from tieline.edge.processing.turns import Index, wide_turns
 from tieline.edge.processing.weave import woven
 from tieline.model import VALIDITY, Now, Point, Quality, Samples
+from tieline.model.lookup import Lookup
 from tieline.model.samples import PointColumn
 
 _OUT_OF_RANGE = np.uint16(Quality.QUESTIONABLE | Quality.OUT_OF_RANGE)

@@ -7,9 +7,11 @@ A binary search in a large table waits for memory at each halving: a tenth of a 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
-from tieline.edge.processing.turns import Index
 from tieline.model.samples import PointColumn
+
+Index = npt.NDArray[np.intp]
 
 _GOLDEN = np.uint32(2_654_435_769)
 _BITS_TO_SPARE = 3
