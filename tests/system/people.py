@@ -62,6 +62,14 @@ class Person:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def try_get(self, path: str) -> httpx.Response:
+        """The answer, whatever it is."""
+        return self._client.get(path)
+
+    def cookies(self) -> dict[str, str]:
+        """What a browser of this person holds."""
+        return dict(self._client.cookies)
+
     def post(self, path: str, **body: object) -> Any:
         """The body of an answer that is good."""
         answer = self.try_post(path, **body)

@@ -33,6 +33,14 @@ def page_router(catalog: Catalog) -> APIRouter:
     async def trend() -> FileResponse:
         return FileResponse(STATIC / "trend.html")
 
+    @router.get("/alarms")
+    async def alarms() -> FileResponse:
+        return FileResponse(STATIC / "alarms.html")
+
+    @router.get("/operate")
+    async def operate() -> FileResponse:
+        return FileResponse(STATIC / "operate.html")
+
     @router.get("/vendor/uplot.js")
     async def chart_script() -> FileResponse:
         return FileResponse(charts / "uPlot.iife.js", media_type="text/javascript")

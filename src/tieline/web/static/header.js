@@ -18,6 +18,7 @@ export function startHeader(live, { title, subtitle, current, sites, localSite }
     { href: "/", text: "Overview" },
     ...sites.slice(0, MAX_CHIPS).map((site) => ({ href: `/site/${site.name}`, text: site.title })),
     { href: "/trend", text: "Trend" },
+    ...(localSite === null ? [{ href: "/alarms", text: "Alarms" }, { href: "/operate", text: "Operate" }] : []),
   ].map(({ href, text }) => make("a", href === current ? { href, "aria-current": "page" } : { href }, text));
   const questionable = makeCount("questionable", "?", "questionable values");
   const invalid = makeCount("invalid", "×", "invalid values");

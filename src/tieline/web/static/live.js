@@ -15,6 +15,7 @@ const MAX_EVENTS = 200;
  * @property {boolean} links whether a link or the connection changed its state: everything's staleness may differ
  * @property {boolean} status
  * @property {boolean} events
+ * @property {boolean} supervision whether alarms or control have changed
  */
 
 export class Live {
@@ -26,6 +27,8 @@ export class Live {
   viewers = 0;
   /** @type {boolean | null} whether the site reaches the center, on a site's own screen; null where that is not known */
   reachesCenter = null;
+  /** @type {import("./types.js").Supervision | null} where alarms and control are; null where the server has none */
+  supervision = null;
   /** @type {((changes: Changes) => void)[]} */ #listeners = [];
   /** @type {((frame: import("./frames.js").Frame) => void)[]} */ #frameListeners = [];
   /** @type {Changes} */ #pending = nothing();
@@ -115,6 +118,9 @@ export class Live {
       const held = message.is_first ? [] : this.events;
       this.events = [...message.events.reverse(), ...held].slice(0, MAX_EVENTS);
       this.#pending.events = true;
+    } else if (message.type === "supervision") {
+      this.supervision = message;
+      this.#pending.supervision = true;
     }
     this.#ask();
   }
@@ -136,5 +142,5 @@ export class Live {
 
 /** @returns {Changes} */
 function nothing() {
-  return { points: new Set(), links: false, status: false, events: false };
+  return { points: new Set(), links: false, status: false, events: false, supervision: false };
 }

@@ -79,10 +79,72 @@ export interface LiveEvent {
   text: string;
 }
 
+/** Where alarms and control are; incarnation and revision of each. */
+export interface Supervision {
+  type: "supervision";
+  is_heard: boolean;
+  alarms: [number, number];
+  unacknowledged: [number, number, number, number];
+  control: [number, number];
+}
+
+/** An alarm as `/api/alarms` gives it; times as ISO 8601. */
+export interface Alarm {
+  id: string;
+  site: string;
+  text: string;
+  priority: number;
+  state: "unacknowledged" | "latched_unacknowledged" | "returned_unacknowledged" | "acknowledged" | "latched_acknowledged" | "shelved" | "suppressed_by_design" | "out_of_service" | "normal";
+  is_active: boolean;
+  raised: string | null;
+  has_device_time: boolean;
+  value: number | null;
+  unit: string;
+  reason: string;
+  is_first_out: boolean;
+  is_chattering: boolean;
+  is_communication_lost: boolean;
+  equipment: string;
+  consequence: string;
+  response: string;
+}
+
+/** A selection as `/api/control` gives it. */
+export interface Selection {
+  id: string;
+  point: number;
+  path: string;
+  value: number;
+  requester: string;
+  expires: string;
+  verdicts: { check: string; standing: "met" | "refused" | "open" | "noted"; words: string }[];
+  approved_by: string;
+  is_refused: boolean;
+  is_ready: boolean;
+  reason: string;
+}
+
+/** What became of a command. */
+export interface Outcome {
+  command: string;
+  result: "done" | "refused" | "failed" | "unknown";
+  reason: string;
+}
+
+/** What `/api/control` answers. */
+export interface Control {
+  selections: Selection[];
+  operations: { id: string; path: string; value: number; requester: string; released: string; outcome: Outcome | null }[];
+  tags: { id: string; kind: "do_not_operate" | "information"; target: string; owner: string; reason: string; placed: string }[];
+  programs: { name: string; title: string; description: string; steps: string[] }[];
+  runs: { id: string; program: string; person: string; state: "running" | "waiting" | "stopped" | "done" | "abandoned"; step: number; steps: { state: string; words: string }[]; words: string }[];
+}
+
 /** A text message of the live feed. */
 export type Message =
   | { type: "status"; time: number; viewers: number; sites: SiteStatus[]; reaches_center?: boolean | null }
   | { type: "events"; is_first: boolean; events: LiveEvent[] }
+  | Supervision
   | { type: "error"; error: { kind: string; message: string } };
 
 /** The newest sample of a point; time in microseconds, 0 where nothing was ever heard. */

@@ -1,0 +1,72 @@
+"""The pages of alarms and control in a browser, over a center that runs."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from tests.system.people import PASSWORD, Person
+
+CHROMIUM = Path("/usr/bin/chromium")
+TIMEOUT_MS = 20_000
+POINT = "sunfield/ppc-1/t2_command"
+
+
+def look_at_pages(port: int, person: Person) -> None:
+    """Operates a breaker on the page, and looks at the alarms; nothing where there is no browser."""
+    if not CHROMIUM.exists():
+        return
+    from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=TIMEOUT_MS)
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
+        context = browser.new_context(base_url=f"http://127.0.0.1:{port}", viewport={"width": 1920, "height": 1080})
+        context.add_cookies(
+            [{"name": name, "value": value, "url": f"http://127.0.0.1:{port}"} for name, value in person.cookies().items()]
+        )
+        page = context.new_page()
+        page.set_default_timeout(TIMEOUT_MS)
+        page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+
+        page.goto("/operate")
+        page.get_by_label("Search").fill("sunfield t2_command")
+        page.get_by_label("Point", exact=True).select_option(POINT)
+        page.get_by_label("open (0)").check()
+        page.get_by_label("Reason", exact=True).fill("test of the page")
+        page.get_by_role("button", name="Select").click()
+        expect(page.locator(".verdicts li")).not_to_have_count(0)
+        expect(page.locator(".standing")).to_have_text(re.compile("ready, held for"))
+        _picture(page, "operate-confirm")
+        page.get_by_role("button", name="Execute").press("Enter")
+        expect(page.locator(".outcome")).to_have_text(re.compile(f"^Done: {POINT}"))
+        expect(page.locator('.beside li:has-text("t2_position") .number')).to_have_text("open")
+        _picture(page, "operate-outcome")
+        assert Axe().run(page).violations_count == 0, Axe().run(page).generate_report()
+
+        page.get_by_label("Search").fill("rtu-1/f2_command")
+        page.get_by_label("Point", exact=True).select_option("northgate/rtu-1/f2_command")
+        page.get_by_label("open (0)").check()
+        page.get_by_role("button", name="Select").click()
+        expect(page.locator(".standing")).to_have_text(re.compile("refused, nothing is held"))
+        expect(page.locator('.verdicts [data-standing="refused"]')).to_contain_text("feeder 5")
+        expect(page.get_by_role("button", name="Execute")).to_be_disabled()
+
+        page.goto("/alarms")
+        expect(page.locator(".found")).to_have_text(re.compile(r"\d+ of \d+ alarms"))
+        _picture(page, "alarms")
+        assert Axe().run(page).violations_count == 0, Axe().run(page).generate_report()
+        browser.close()
+    assert complaints == []
+    assert PASSWORD not in str(complaints)
+
+
+def _picture(page: object, name: str) -> None:
+    """Where somebody wants to look at the pages."""
+    folder = os.environ.get("TIELINE_PICTURES")
+    if folder:
+        page.screenshot(path=f"{folder}/{name}.png")  # type: ignore[attr-defined]
