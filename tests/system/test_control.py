@@ -48,6 +48,11 @@ seconds_between_trips = inf
 at_s = 0
 switch = "ng-qf3"
 action = "jam"
+
+[[events]]
+at_s = 0
+device = "northgate/tm-2"
+behavior = "gone"
 """
 SHOWN = [
     "northgate/rtu-1/f1_position",
@@ -144,6 +149,7 @@ def test_people_operate_devices_of_all_three_protocols(tmp_path: Path, processes
         refused_by_the_local_switch(center)
         failed_where_the_switch_jams(center)
         operated_from_the_terminal(center, tmp_path)
+        acknowledged_from_the_terminal(center, tmp_path)
         look_at_pages(center.port, center.grace)
         still_known_after_a_kill(center)
         told_by_both_audits(center)
@@ -217,6 +223,7 @@ def failed_where_the_switch_jams(center: Center) -> None:
 
 
 def operated_from_the_terminal(center: Center, folder: Path) -> None:
+    """With a token of one's own, and with its rights."""
     token, others = folder / "token", folder / "token-of-lise"
     token.write_text(center.ada.token())
     others.write_text(center.lise.token())
@@ -235,8 +242,29 @@ def operated_from_the_terminal(center: Center, folder: Path) -> None:
     eventually(lambda: center.value("northgate/rtu-1/f6_position")["value"] == 1)
     shown = center.tieline("watch", "northgate/rtu-1/f6_*", "--once", token=others)
     assert "northgate/rtu-1/f6_position" in shown.stdout, shown.stderr
-    listed = json.loads(center.tieline("alarms", "--format", "json", token=others).stdout)
-    assert listed == [alarm for alarm in center.ada.ask("/api/alarms")["alarms"] if alarm["state"] != "normal"] or listed
+
+
+def acknowledged_from_the_terminal(center: Center, folder: Path) -> None:
+    """A device that does not answer is an alarm; who is no operator does not acknowledge it."""
+    token, others = folder / "token", folder / "token-of-lise"
+
+    def silent() -> list[dict[str, Any]]:
+        return [alarm for alarm in center.ada.ask("/api/alarms")["alarms"] if alarm["device"] == "tm-2"]
+
+    eventually(lambda: any(alarm["kind"] == "communication" for alarm in silent()))
+    found = next(alarm for alarm in silent() if alarm["kind"] == "communication")
+    assert found["state"] == "unacknowledged"
+    refused = center.tieline("alarms", "--ack", found["id"], token=others)
+    assert refused.returncode == 2
+    assert "has not the role operator" in refused.stderr
+    done = center.tieline("alarms", "--ack", found["id"], "--format", "json", token=token)
+    assert done.returncode == 0, done.stderr
+    listed = next(alarm for alarm in json.loads(done.stdout) if alarm["id"] == found["id"])
+    assert (listed["state"], listed["acknowledged_by"]) == ("acknowledged", "ada")
+    lines = center.ada.ask(f"/api/alarms/journal?alarm={found['id']}")["lines"]
+    assert [line["after"] for line in lines] == ["unacknowledged", "acknowledged"]
+    assert center.ada.ask("/api/alarms/metrics?from=-1h")["figures"]["alarms"] >= 1
+    assert found["id"] in center.tieline("alarms", "--site", "northgate", token=others).stdout
 
 
 def still_known_after_a_kill(center: Center) -> None:
@@ -261,6 +289,8 @@ def told_by_both_audits(center: Center) -> None:
     def told(action: str, target: str, outcome: str) -> bool:
         return any((each["action"], each["target"], each["outcome"]) == (action, target, outcome) for each in records)
 
+    shelved = [alarm for alarm in center.ada.ask("/api/alarms?state=shelved")["alarms"] if alarm["shelved_by"] == "grace"]
+    assert [alarm["reason"] for alarm in shelved] == ["the transformer monitor is replaced"]
     assert told("select", "northgate/rtu-1/f2_command", "refused")
     assert told("tag", "ng-qf4", "placed")
     assert told("approve", "northgate/tm-1/voltage_target", "approved")

@@ -48,13 +48,15 @@ RunAction = Literal["stop", "resume", "confirm", "abandon"]
 
 
 class AlarmChanges(msgspec.Struct, frozen=True):
-    """Alarms that changed after a revision, or all that stand. Ask again with `revision`, at once where it is not complete."""
+    """Alarms that changed after a revision, or all that stand. Ask again with `revision` and `after`, at once where it is not complete."""
 
     incarnation: int
     revision: int
     is_whole: bool
     """Whether what was known before is to be forgotten."""
     is_complete: bool
+    after: str
+    """Where it is not complete, the last alarm of that revision that was told."""
     alarms: tuple[Alarm, ...]
 
 
@@ -121,6 +123,8 @@ class ListAlarms(Request[AlarmChanges], frozen=True):
 
     since: int = -1
     incarnation: int = 0
+    after: str = ""
+    """Also those of that very revision whose ids come after this one."""
     everything: bool = False
     """Also those that are normal."""
 

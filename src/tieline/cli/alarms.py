@@ -65,7 +65,7 @@ def read_alarms(api: CenterApi, site: str | None) -> list[dict[str, Any]]:
         found |= {alarm["id"]: alarm for alarm in answer["alarms"]}
         if answer["is_complete"]:
             break
-        query |= {"since": answer["revision"], "incarnation": answer["incarnation"]}
+        query |= {"since": answer["revision"], "incarnation": answer["incarnation"], "after": answer["after"]}
     standing = [alarm for alarm in found.values() if alarm["state"] != "normal"]
     return sorted(standing, key=lambda alarm: (ORDER.index(alarm["state"]), alarm["priority"], -_time_key(alarm), alarm["id"]))
 

@@ -12,7 +12,7 @@ from tieline.bus import scada
 from tieline.model import Now
 from tieline.model.alarms import Alarm
 from tieline.scada.alarm_desk import AlarmDesk
-from tieline.scada.alarms import AlarmService, Changed, Done, Requester
+from tieline.scada.alarms import AlarmService, Done, Requester
 from tieline.scada.control_answers import ControlAnswers, somebody
 from tieline.security.identity.accounts.identity import Identity
 
@@ -70,23 +70,17 @@ class ScadaService:
 
 
 def _list(service: AlarmService, request: scada.ListAlarms, now: Now) -> scada.AlarmChanges:
-    changed = (
-        service.snapshot(now, everything=request.everything)
-        if request.since < 0
-        else service.changes(request.since, request.incarnation, now)
-    )
-    alarms, revision, is_complete = _first_of(changed, MOST_ALARMS)
-    return scada.AlarmChanges(changed.incarnation, revision, changed.is_whole, is_complete, alarms)
-
-
-def _first_of(changed: Changed, most: int) -> tuple[tuple[Alarm, ...], int, bool]:
-    """As many as one answer takes, the revision up to which they are all, and whether nothing is left."""
-    if len(changed.alarms) <= most:
-        return changed.alarms, changed.revision, True
-    ordered: Sequence[Alarm] = sorted(changed.alarms, key=lambda alarm: alarm.revision)
-    revision = ordered[most - 1].revision
-    taken = tuple(alarm for alarm in ordered if alarm.revision <= revision)
-    return taken, revision, len(taken) == len(ordered)
+    if request.since < 0:
+        changed = service.snapshot(now, everything=request.everything)
+    else:
+        changed = service.changes(request.since - bool(request.after), request.incarnation, now)
+    alarms: Sequence[Alarm] = changed.alarms
+    if request.after and not changed.is_whole:
+        alarms = [alarm for alarm in alarms if (alarm.revision, alarm.id) > (request.since, request.after)]
+    if len(alarms) <= MOST_ALARMS:
+        return scada.AlarmChanges(changed.incarnation, changed.revision, changed.is_whole, True, "", tuple(alarms))
+    told = sorted(alarms, key=lambda alarm: (alarm.revision, alarm.id))[:MOST_ALARMS]
+    return scada.AlarmChanges(changed.incarnation, told[-1].revision, changed.is_whole, False, told[-1].id, tuple(told))
 
 
 def _act(service: AlarmService, request: scada.ActOnAlarms, requester: Requester, now: Now) -> Done:

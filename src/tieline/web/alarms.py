@@ -16,6 +16,7 @@ from tieline.model import in_words
 from tieline.model.alarms import Alarm, AlarmKind, AlarmState
 from tieline.web.api import ERRORS
 from tieline.web.asking import Who, ask, moment
+from tieline.web.errors import bad_request
 from tieline.web.times import iso, parse_time
 
 MOST_IDS = 500
@@ -68,7 +69,8 @@ class AlarmsBody(BaseModel):
     incarnation: int
     revision: int = Field(description="ask with it, and with the incarnation, for what changed since")
     is_whole: bool = Field(description="these are all there are; what was known before is to be forgotten")
-    is_complete: bool = Field(description="false where more wait behind the revision: ask again at once")
+    is_complete: bool = Field(description="false where more wait: ask again at once, with `after` too")
+    after: str = Field(description="the last alarm of the revision that is here; empty where it is complete")
     alarms: list[AlarmBody]
 
 
@@ -155,9 +157,10 @@ def alarm_router(scada: ScadaClient | None, clock: Callable[[], int]) -> APIRout
         text: str = "",
         since: Annotated[int, Query(description="a revision of an earlier answer")] = -1,
         incarnation: int = 0,
+        after: Annotated[str, Query(description="of an earlier answer that was not complete")] = "",
         everything: Annotated[bool, Query(description="also those that are normal")] = False,
     ) -> AlarmsBody:
-        found = await ask(scada, ListAlarms(since=since, incarnation=incarnation, everything=everything))
+        found = await ask(scada, ListAlarms(since=since, incarnation=incarnation, after=after, everything=everything))
         words = text.lower().split()
         wanted = [
             alarm
@@ -173,6 +176,7 @@ def alarm_router(scada: ScadaClient | None, clock: Callable[[], int]) -> APIRout
             revision=found.revision,
             is_whole=found.is_whole,
             is_complete=found.is_complete,
+            after=found.after,
             alarms=[_body(alarm) for alarm in wanted],
         )
 
@@ -184,8 +188,7 @@ def alarm_router(scada: ScadaClient | None, clock: Callable[[], int]) -> APIRout
         after: Annotated[int, Query(ge=0)] = 0,
         limit: Annotated[int, Query(ge=1, le=MOST_LINES)] = 1_000,
     ) -> JournalBody:
-        now = clock()
-        begin, until = parse_time(start, now), parse_time(end, now)
+        begin, until = _read_range(start, end, clock())
         table = await ask(scada, ReadJournal(begin=begin, end=until, alarm=alarm, after=after, most=limit))
         lines = [_line(row) for row in table.rows]
         return JournalBody(newest=lines[-1].sequence if lines else after, lines=lines)
@@ -196,8 +199,7 @@ def alarm_router(scada: ScadaClient | None, clock: Callable[[], int]) -> APIRout
         end: Annotated[str, Query(alias="to")] = "now",
         operators: Annotated[int, Query(ge=1, le=1_000)] = 1,
     ) -> FiguresBody:
-        now = clock()
-        begin, until = parse_time(start, now), parse_time(end, now)
+        begin, until = _read_range(start, end, clock())
         found = await ask(scada, ReadMetrics(begin=begin, end=until, operators=operators))
         return FiguresBody(start=iso(begin), end=iso(until), figures=found.values)
 
@@ -210,6 +212,16 @@ def alarm_router(scada: ScadaClient | None, clock: Callable[[], int]) -> APIRout
         return DoneBody(ids=list(done.ids), refused=done.refused)
 
     return router
+
+
+def _read_range(start: str, end: str, now: int) -> tuple[int, int]:
+    try:
+        begin, until = parse_time(start, now), parse_time(end, now)
+    except ValueError as error:
+        raise bad_request(f"from or to: {error}") from error
+    if begin >= until:
+        raise bad_request("from has to lie before to")
+    return begin, until
 
 
 def _body(alarm: Alarm) -> AlarmBody:

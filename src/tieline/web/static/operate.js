@@ -113,8 +113,7 @@ void startPage(async (live, sites) => {
   function makeStates(point) {
     return [0, 1].map((value) => {
       const choice = make("input", { type: "radio", name: "value", value: String(value) });
-      const words = point.quantity === "switch_position" ? (value ? "close" : "open") : stateOf(point, value);
-      return make("label", {}, choice, `${words} (${value})`);
+      return make("label", {}, choice, orderOf(point, value));
     });
   }
 
@@ -178,7 +177,7 @@ void startPage(async (live, sites) => {
   function showTime() {
     if (!selection) return setText(standing, "Nothing is selected.");
     const point = points.find((one) => one.id === selection?.point);
-    const what = `${selection.path} to ${point && isDiscrete(point) ? selection.value : formatNumber(selection.value, 3)}`;
+    const what = `${selection.path} to ${point ? orderOf(point, selection.value) : selection.value}`;
     if (selection.is_refused) return setText(standing, `${what}: refused, nothing is held.`);
     const left = Math.ceil((Date.parse(selection.expires) * 1_000 - live.now()) / 1e6);
     if (left <= 0) {
@@ -266,6 +265,16 @@ void startPage(async (live, sites) => {
   await refresh();
   return { title: "Operate", subtitle: "select, confirm, execute", current: "/operate" };
 });
+
+/**
+ * What a value means as an order to this point, in words.
+ * @param {Point} point
+ * @param {number} value
+ */
+function orderOf(point, value) {
+  if (!isDiscrete(point)) return `${formatNumber(value, point.decimals)} ${point.unit}`;
+  return `${point.quantity === "switch_position" ? (value ? "close" : "open") : stateOf(point, value)} (${value})`;
+}
 
 /**
  * @param {"control" | "setpoint"} kind

@@ -48,8 +48,9 @@ export class AlarmList {
     try {
       do {
         this.#isAskedAgain = false;
+        let after = "";
         for (;;) {
-          const answer = await get("alarms", { since: this.#revision, incarnation: this.#incarnation });
+          const answer = await get("alarms", { since: this.#revision, incarnation: this.#incarnation, after });
           if (answer.is_whole) this.alarms.clear();
           for (const alarm of answer.alarms) {
             if (alarm.state === "normal") this.alarms.delete(alarm.id);
@@ -57,6 +58,7 @@ export class AlarmList {
           }
           this.#revision = answer.revision;
           this.#incarnation = answer.incarnation;
+          after = answer.after;
           if (answer.is_complete) break;
         }
       } while (this.#isAskedAgain);
@@ -92,15 +94,19 @@ export async function actOnAlarms(action, ids, how = {}) {
  */
 export function makeAction(text, failure, action, label = "") {
   const button = make("button", { type: "button", class: "button", ...(label ? { "aria-label": label } : {}) }, text);
+  let isBusy = false;
   button.addEventListener("click", async () => {
-    button.disabled = true;
+    if (isBusy) return;
+    isBusy = true;
+    button.setAttribute("aria-busy", "true");
     failure.textContent = "";
     try {
       await action();
     } catch (error) {
       failure.textContent = error instanceof Error ? error.message : String(error);
     } finally {
-      button.disabled = false;
+      isBusy = false;
+      button.removeAttribute("aria-busy");
     }
   });
   return button;
