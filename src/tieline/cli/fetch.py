@@ -73,7 +73,7 @@ def run(site: str, points: str, start: str, end: str, data: Path, output: str | 
             pulled = _pull(runner, chunks)
             first = next(pulled, None)
             if first is None:
-                raise ConfigError(_nothing(wanted, progress))
+                raise ConfigError(_nothing(wanted, progress, is_storing=store))
             if output:
                 write_answer(_as_table(wanted, chain([first], pulled)), output, file)
             else:
@@ -307,10 +307,15 @@ def _interrupted(problem: str, progress: Progress, file: Path | None, *, is_stor
     return f"{said}; ask again from {until}"
 
 
-def _nothing(wanted: Wanted, progress: Progress) -> str:
+def _nothing(wanted: Wanted, progress: Progress, *, is_storing: bool) -> str:
     from tieline.web.times import iso
 
     if progress.kept is None:
         return f"{wanted.site} keeps nothing yet"
     oldest, newest = map(iso, progress.kept)
-    return f"{wanted.site} keeps nothing of these points for that time; it keeps {oldest} to {newest}"
+    said = f"{wanted.site} keeps nothing of these points for that time; it keeps {oldest} to {newest}"
+    return (
+        f"{said}, and --store leaves out the last {ON_THE_WAY_US // 1_000_000} s, which may be on their way"
+        if is_storing
+        else said
+    )
