@@ -123,7 +123,7 @@ async def test_one_logs_in_by_keyboard_lands_where_one_wanted_to_go_and_logs_out
     await expect(page.locator(".who a")).to_have_text("ada")
     await screen.check()
     await page.get_by_role("button", name="Log out").click()
-    await expect(page.get_by_label("Password")).to_be_visible()
+    await expect(page.get_by_label("Password", exact=True)).to_be_visible()
     await page.goto("/")
     await expect(page).to_have_url(re.compile("/login"))
 
@@ -196,7 +196,7 @@ async def test_a_security_key_in_a_browser(center: Center) -> None:
         await page.get_by_role("button", name="Touch the key").click()
         await expect(page.locator(".codes li")).to_have_count(10)
         await page.get_by_role("button", name="Log out", exact=True).click()
-        await expect(page.get_by_label("Password")).to_be_visible()
+        await expect(page.get_by_label("Password", exact=True)).to_be_visible()
         await page.goto("/account")
         await screen.log_in("ada")
         await page.get_by_role("button", name="Use a security key").click()
