@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable
 
@@ -191,7 +192,7 @@ class Outbox:
         self._progress.set()
 
 
-class _Lane:
+class _Lane(ABC):
     """What waits for one stream, oldest first."""
 
     def __init__(self, purpose: Purpose, age_s: float) -> None:
@@ -214,13 +215,13 @@ class _Lane:
         return str(self._purpose)
 
     @property
+    @abstractmethod
     def is_empty(self) -> bool:
         """Whether nothing waits."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take(self) -> tuple[Samples, list[Event | AuditRecord], Purpose]:
         """What goes into the next batch."""
-        raise NotImplementedError
 
     def hurry(self, mark: int) -> None:
         """What was added up to the mark waits for no company."""
