@@ -22,8 +22,9 @@ from websockets.asyncio.client import connect
 from bench.result import Result, show
 from bench.topology import utility_toml
 from tieline.bus import connected
-from tieline.cli.run import every_role, free_port, hmi_answers, open_authority
+from tieline.cli.run import every_role, free_port, open_authority
 from tieline.cli.supervisor import Supervisor
+from tieline.cli.web import WebOptions
 from tieline.config import read_folder
 from tieline.model import Samples
 from tieline.scada import LiveState
@@ -74,12 +75,13 @@ def run() -> list[Result]:
 async def _run(folder: Path) -> list[Result]:
     write_folder(folder / "utility")
     utility, data, port = read_folder(folder / "utility"), folder / "data", free_port()
+    web = WebOptions(port=port, has_login=False)
     async with AsyncExitStack() as stack:
         field = await stack.enter_async_context(Field(utility, data=data))
         for device in field.devices:
             field.hold(device)
-        supervisor = await stack.enter_async_context(Supervisor(every_role(utility, data, "127.0.0.1", port, ["--simulated"])))
-        await supervisor.until(lambda: hmi_answers("127.0.0.1", port), timeout_s=60)
+        supervisor = await stack.enter_async_context(Supervisor(every_role(utility, data, web, {}, ["--simulated"])))
+        await supervisor.until(web.answers, timeout_s=60)
         ports = next((data / "center" / "bus" / "ports").glob("*.ports"))
         bus_port = int(json.loads(ports.read_text())["nats"][0].rsplit(":", 1)[1])
         client = await stack.enter_async_context(connected(bus_port, open_authority(data).credentials("web")))

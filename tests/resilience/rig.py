@@ -120,7 +120,9 @@ class Rig:
         self.roles = {
             "field": self._role("field", self._simulate),
             "dmz": self._role("dmz", lambda: [*self._run(self._dmz_port), "--dmz"]),
-            "center": self._role("center", lambda: [*self._run(self.center_wan.port), "--center", "--port", str(self._hmi_port)]),
+            "center": self._role(
+                "center", lambda: [*self._run(self.center_wan.port), "--center", "--no-login", "--port", str(self._hmi_port)]
+            ),
             **{f"site-{site}": self._role(f"site-{site}", self._site(site)) for site in SITES},
         }
         self.small_disk = small_disk

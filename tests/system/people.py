@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tieline.cli.login import ACCOUNTS_FILE, web_folder
+from tieline.cli.web import ACCOUNTS_FILE, PASSWORD_FILE, web_folder
 from tieline.config import read_folder
 from tieline.io import SystemClock
 from tieline.security.identity.accounts import Accounts
@@ -40,14 +40,19 @@ def prepare_accounts(folder: Path, data: Path, *names: str) -> None:
     accounts.close()
 
 
+def password_of_demo(data: Path) -> str:
+    """The one that the demonstration has made for everybody."""
+    return (web_folder(data) / PASSWORD_FILE).read_text(encoding="ascii")
+
+
 class Person:
     """Somebody who is logged in."""
 
-    def __init__(self, port: int, name: str, *, with_code: bool = True) -> None:
+    def __init__(self, port: int, name: str, *, with_code: bool = True, password: str = PASSWORD) -> None:
         self.name = name
         self._steps = step_at(time.time_ns() // 1_000) - 1
         self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=TIMEOUT_S)
-        self.post("/api/login", name=name, password=PASSWORD)
+        self.post("/api/login", name=name, password=password)
         if with_code:
             self.post("/api/login/second-factor", code=self.code())
 

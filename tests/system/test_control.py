@@ -111,7 +111,7 @@ def running(tmp_path: Path, processes: Processes) -> Iterator[Center]:
     processes.start("simulate", folder, "--data", data, "--scenario", tmp_path / "scenario.toml")
     eventually(lambda: (data / "field.json").exists())
     port = free_port()
-    processes.start("run", folder, "--data", data, "--simulated", "--login", "--port", str(port))
+    processes.start("run", folder, "--data", data, "--simulated", "--port", str(port))
     eventually(lambda: answers(port), within_s=120)
     center = Center(folder, data, port)
     eventually(lambda: all(center.is_read(point) for point in SHOWN))

@@ -8,15 +8,19 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import time
-import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
+import httpx
 import pytest
 from py1815.master import Master, Tasks
 from py1815.master.store import Store
 
+from tests.system.people import Person, password_of_demo
 from tests.system.processes import Processes, eventually, processes_with, run
 from tieline.cli.run import free_port
 from tieline.config.field import NetworkPlace, read_book
@@ -26,18 +30,26 @@ from tieline.security.identity import Authority
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
 
-def get(port: int, path: str) -> dict[str, object]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
-        body: dict[str, object] = json.load(answer)
-        return body
-
-
 def start_demo(processes: Processes, data: Path, port: int) -> subprocess.Popen[bytes]:
     demo = processes.start("demo", "--data", data, "--port", str(port))
-    address = f"http://127.0.0.1:{port}"
-    eventually(lambda: address in processes.said_by(demo) or demo.poll() is not None, within_s=90)
+    eventually(lambda: "Ctrl-C" in processes.said_by(demo) or demo.poll() is not None, within_s=90)
     assert demo.poll() is None, processes.said_by(demo)
+    assert f"http://127.0.0.1:{port}" in processes.said_by(demo)
     return demo
+
+
+LogIn = Callable[[Path, int], Person]
+
+
+@pytest.fixture
+def log_in() -> Iterator[LogIn]:
+    """Somebody who looks at the demo."""
+    with ExitStack() as stack:
+
+        def enter(data: Path, port: int) -> Person:
+            return stack.enter_context(closing(Person(port, "lise", with_code=False, password=password_of_demo(data))))
+
+        yield enter
 
 
 def count(data: Path) -> int:
@@ -56,31 +68,29 @@ def sites_stored(data: Path) -> list[str]:
     return [row["site"] for row in json.loads(answer.stdout)] if answer.returncode == 0 else []
 
 
-def links(port: int) -> list[str]:
-    sites = get(port, "/api/sites")["sites"]
-    assert isinstance(sites, list)
-    return [site["link"]["state"] for site in sites]
+def links(viewer: Person) -> list[str]:
+    return [site["link"]["state"] for site in viewer.ask("/api/sites")["sites"]]
 
 
-def all_values(port: int) -> dict[str, tuple[object, object]]:
-    values = get(port, "/api/values")["values"]
-    assert isinstance(values, list)
+def all_values(viewer: Person) -> dict[str, tuple[object, object]]:
+    values = viewer.ask("/api/values")["values"]
     return {value["path"]: (value["value"], value["time"]) for value in values}
 
 
-def test_the_demo_runs_stops_cleanly_and_keeps_its_data(tmp_path: Path, processes: Processes) -> None:
+def test_the_demo_runs_stops_cleanly_and_keeps_its_data(tmp_path: Path, processes: Processes, log_in: LogIn) -> None:
     data, port = tmp_path / "data", free_port()
     demo = start_demo(processes, data, port)
-    eventually(lambda: links(port) == ["up"] * 3)
+    viewer = log_in(data, port)
+    eventually(lambda: links(viewer) == ["up"] * 3)
     # Every site, at once: joining one to the center's stream must not undo the joining of another.
     eventually(lambda: len({*sites_stored(data)} - {"center", "dmz"}) == 3, within_s=20)
-    eventually(lambda: all(value is not None for value, _ in all_values(port).values()))
-    before = all_values(port)
-    eventually(lambda: sum(now != before[path] for path, now in all_values(port).items()) > 50)
+    eventually(lambda: all(value is not None for value, _ in all_values(viewer).values()))
+    before = all_values(viewer)
+    eventually(lambda: sum(now != before[path] for path, now in all_values(viewer).items()) > 50)
     first = count(data)
     assert first > 300
     eventually(lambda: count(data) > first + 100)
-    assert get(port, "/openapi.json")["openapi"]
+    assert viewer.ask("/openapi.json")["openapi"]
 
     demo.send_signal(signal.SIGINT)
     assert demo.wait(30) == 0, processes.said_by(demo)
@@ -92,10 +102,13 @@ def test_the_demo_runs_stops_cleanly_and_keeps_its_data(tmp_path: Path, processe
     eventually(lambda: count(data) > kept)
 
 
-async def test_the_demo_presents_a_station_to_a_scada_system_that_is_there_already(tmp_path: Path, processes: Processes) -> None:
+async def test_the_demo_presents_a_station_to_a_scada_system_that_is_there_already(
+    tmp_path: Path, processes: Processes, log_in: LogIn
+) -> None:
     data, port = tmp_path / "data", free_port()
     start_demo(processes, data, port)
-    eventually(lambda: links(port) == ["up"] * 3)
+    viewer = log_in(data, port)
+    eventually(lambda: links(viewer) == ["up"] * 3)
     place = read_book(data / "field.json")["northgate/control-room"]
     assert isinstance(place, NetworkPlace)
     tasks = Tasks(enable_unsolicited=(1, 2, 3))
@@ -125,17 +138,20 @@ def test_a_demo_that_is_killed_leaves_no_process_behind(tmp_path: Path, processe
     eventually(lambda: not processes_with(str(data)), within_s=30)
 
 
-def test_a_killed_role_comes_back_and_its_site_is_seen_lost_meanwhile(tmp_path: Path, processes: Processes) -> None:
+def test_a_killed_role_comes_back_and_its_site_is_seen_lost_meanwhile(
+    tmp_path: Path, processes: Processes, log_in: LogIn
+) -> None:
     data, port = tmp_path / "data", free_port()
     start_demo(processes, data, port)
-    eventually(lambda: links(port) == ["up"] * 3)
+    viewer = log_in(data, port)
+    eventually(lambda: links(viewer) == ["up"] * 3)
     gateway = next(int(entry.name) for entry in Path("/proc").iterdir() if _is_gateway(entry, data, "millbrook"))
     os.kill(gateway, signal.SIGSTOP)  # it hangs: worse than dying
-    eventually(lambda: "lost" in links(port))
-    site = get(port, "/api/sites/millbrook")
-    assert site["values"]["stale"] == site["points"]  # type: ignore[index]
+    eventually(lambda: "lost" in links(viewer))
+    site = viewer.ask("/api/sites/millbrook")
+    assert site["values"]["stale"] == site["points"]
     os.kill(gateway, signal.SIGKILL)
-    eventually(lambda: links(port) == ["up"] * 3)
+    eventually(lambda: links(viewer) == ["up"] * 3)
     eventually(lambda: {"link_up", "link_lost", "link_restored"} <= kinds_of_events(data, "millbrook"))
 
 
@@ -167,10 +183,21 @@ def test_a_port_in_use_is_one_clear_line_before_anything_starts(tmp_path: Path) 
     assert not (tmp_path / "data" / "center").exists()
 
 
-def test_any_address_but_loopback_is_refused_in_one_clear_line(tmp_path: Path) -> None:
-    line = one_line(run("demo", "--data", tmp_path / "data", "--host", "0.0.0.0", "--port", "0"))
-    assert "without TLS" in line
-    assert not (tmp_path / "data" / "center").exists()
+def test_other_machines_are_not_let_in_without_a_login(tmp_path: Path) -> None:
+    folder, data = tmp_path / "mine", tmp_path / "data"
+    assert run("example", folder).returncode == 0
+    line = one_line(run("run", folder, "--data", data, "--no-login", "--host", "0.0.0.0", "--port", "0"))
+    assert "without a login" in line
+    assert not (data / "center").exists()
+
+
+def test_where_nobody_could_create_accounts_that_is_one_clear_line(tmp_path: Path) -> None:
+    folder, data = tmp_path / "mine", tmp_path / "data"
+    assert run("example", folder).returncode == 0
+    utility = folder / "utility.toml"
+    utility.write_text(utility.read_text().replace('"security_administrator", ', ""))
+    assert "--no-login" in one_line(run("run", folder, "--data", data, "--port", "0"))
+    assert not (data / "center").exists()
 
 
 def test_a_data_directory_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
@@ -252,3 +279,31 @@ def test_a_center_waits_for_a_reader_of_its_historian(tmp_path: Path, processes:
     assert center.poll() is None
     reader.close()
     eventually(lambda: (historian / "historian.sock").exists())
+
+
+def test_other_machines_log_in_over_tls_and_the_first_administrator_is_told_once(tmp_path: Path, processes: Processes) -> None:
+    folder, data, port = tmp_path / "mine", tmp_path / "data", free_port()
+    assert run("example", folder).returncode == 0
+    center = processes.start(
+        *("run", folder, "--data", data, "--center", "--host", "0.0.0.0", "--tls-name", "scada.ridgeway.example"),
+        *("--port", str(port), "--dmz-address", f"127.0.0.1:{free_port()}"),
+    )
+    trusted = ssl.create_default_context()
+    eventually((data / "authority" / "authority.crt").exists)
+    trusted.load_verify_locations(data / "authority" / "authority.crt")
+    with httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=trusted) as client:
+
+        def login() -> httpx.Response | None:
+            try:
+                return client.get("/login", headers={"host": "scada.ridgeway.example"})
+            except httpx.TransportError:
+                return None
+
+        eventually(lambda: login() is not None)
+        first = re.findall(r"first login: (\w+) with the one-time password (\S+)", processes.said_by(center))
+        assert [name for name, _ in first] == ["rosalind"]
+        assert client.get("/api/sites").status_code == 401
+        answer = client.post("/api/login", json={"name": "rosalind", "password": first[0][1]})
+        assert answer.json() == {"stage": "change_password"}
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.get(f"http://127.0.0.1:{port}/login")

@@ -81,7 +81,7 @@ def test_every_value_of_a_recording_arrives_once_although_the_center_is_killed_t
     processes.start("run", *common, "--dmz")
 
     def start_center() -> subprocess.Popen[bytes]:
-        return processes.start("run", *common, "--center", "--port", str(free_port()))
+        return processes.start("run", *common, "--center", "--no-login", "--port", str(free_port()))
 
     center = start_center()
     eventually(lambda: (data / "authority" / "roles" / "center.crt").exists())

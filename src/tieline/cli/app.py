@@ -22,7 +22,8 @@ HmiPort = Annotated[
     int | None, typer.Option("--port", metavar="N", min=0, max=65535, help="Port of the HMI; 0 takes any free one.")
 ]
 HmiHost = Annotated[
-    str, typer.Option("--host", metavar="ADDRESS", help="Where the HMI listens; loopback only while there is no login.")
+    str,
+    typer.Option("--host", metavar="ADDRESS", help="Where the HMI listens; with TLS wherever others than this machine connect."),
 ]
 CenterUrl = Annotated[str, typer.Option("--url", metavar="URL", help="The center's address.")]
 TokenFile = Annotated[
@@ -122,12 +123,25 @@ def run(
         typer.Option(metavar="N", min=1, max=65535, help="Port on loopback for the DMZ's Prometheus metrics; none if left out."),
     ] = None,
     login: Annotated[
-        bool, typer.Option("--login", help="Let only people in who log in; nothing can be operated without it.")
-    ] = False,
+        bool,
+        typer.Option("--login/--no-login", help="Let only people in who log in; without it pages show, and nothing is operated."),
+    ] = True,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The HMI's certificate, PEM; one of the utility's own authority if left out."),
+    ] = None,
+    key: Annotated[Path | None, typer.Option(metavar="FILE", help="The certificate's key, PEM.")] = None,
+    tls_name: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A name under which people open the HMI, for its own certificate; may be repeated."),
+    ] = None,
+    password_only: Annotated[bool, typer.Option("--password-only", hidden=True)] = False,
+    first_login_told: Annotated[bool, typer.Option("--first-login-told", hidden=True)] = False,
     bus_port: Annotated[list[int] | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run the folder: every role on this machine, or one role of it."""
-    from tieline.cli.run import Role, run_role
+    from tieline.cli.run import PORT_OF_FOLDER, Role, run_role
+    from tieline.cli.web import WebOptions
 
     of_site = Role.LOCAL if local else Role.SITE
     asked = ((of_site, site), (Role.DMZ, dmz), (Role.CENTER, center), (Role.WEB, web), (Role.SCADA, scada))
@@ -140,12 +154,19 @@ def run(
         data,
         site=site,
         simulated=simulated,
-        host=host,
-        port=port,
+        web=WebOptions(
+            host=host,
+            port=PORT_OF_FOLDER if port is None else port,
+            has_login=login,
+            is_password_only=password_only,
+            is_first_login_told=first_login_told,
+            certificate=certificate,
+            key=key,
+            names=tuple(tls_name or ()),
+        ),
         dmz_address=dmz_address,
         metrics_port=metrics_port,
         bus_ports=bus_port or [0],
-        login=login,
     )
 
 

@@ -19,7 +19,8 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ from tieline.cli.device_tls import device_context
 from tieline.cli.renewing import renewing
 from tieline.cli.state import held, prepare
 from tieline.cli.supervisor import Child, Supervisor
+from tieline.cli.web import LOOPBACK, WebOptions, run_web, tell_first_login, web_folder
 from tieline.config import TlsFiles, Utility, read_folder
 from tieline.io import Backoff, SystemClock
 from tieline.model import ConfigError, Samples, TielineError, UnavailableError
@@ -45,7 +47,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-LOOPBACK = ("127.0.0.1", "localhost")
+PORT_OF_FOLDER = -1
+SCREEN_HOST = "127.0.0.1"
+"""The own screens of sites have no login."""
 READY_TIMEOUT_S = 60.0
 JOIN_PERIOD_S = 1.0
 READER_TIMEOUT_S = 60.0
@@ -83,50 +87,49 @@ def run_role(
     *,
     site: str | None,
     simulated: bool,
-    host: str,
-    port: int | None,
+    web: WebOptions,
     dmz_address: str | None,
     bus_ports: Sequence[int],
     metrics_port: int | None = None,
-    login: bool = False,
 ) -> None:
-    """Runs the role until it is told to stop. Raises `TielineError` where it cannot."""
+    """Runs the role until it is told to stop; the web's port -1 is the folder's. Raises `TielineError` where it cannot."""
     utility = read_folder(folder)
     if simulated and role in {Role.ALL, Role.SITE}:
         utility = _relocated(utility, data)
     dmz = _read_address(dmz_address or f"{utility.dmz.host}:{utility.dmz.port}")
     data = prepare(data)
-    hmi_port = utility.center.hmi_port if port is None else port
+    given = web.port
+    web = replace(web, port=utility.center.hmi_port if given == PORT_OF_FOLDER else given)
     configure_logs(f"{'local' if role is Role.LOCAL else 'edge'}-{site}" if site else role)
     body: Callable[[], Coroutine[Any, Any, None]]
     match role:
         case Role.SITE:
             assert site is not None
-            screen_port = (utility.site(site).local.hmi_port or 0) if port is None else port
-            body = partial(_site, utility, data, site, dmz, host, screen_port or free_port())
+            screen_port = (utility.site(site).local.hmi_port or 0) if given == PORT_OF_FOLDER else given
+            body = partial(_site, utility, data, site, dmz, web.host, screen_port or free_port())
             place = data / f"site-{site}"
         case Role.LOCAL:
             from tieline.cli.local import local_folder, run_local
 
             assert site is not None
-            body = partial(run_local, utility, data, site, bus_ports[0], host, hmi_port)
+            body = partial(run_local, utility, data, site, bus_ports[0], web.host, web.port)
             place = local_folder(data, site)
         case Role.DMZ:
             body = partial(_dmz, utility, data, dmz, metrics_port)
             place = data / "dmz"
         case Role.CENTER:
-            body = partial(_center, utility, data, dmz, host, hmi_port, login=login)
+            body = partial(_center, utility, data, dmz, web)
             place = data / "center"
         case Role.WEB:
-            body = partial(_web, utility, data, bus_ports, host, hmi_port, login=login)
-            place = data / "web"
+            body = partial(run_web, utility, data, bus_ports, web)
+            place = web_folder(data)
         case Role.SCADA:
             from tieline.cli.scada import run_scada, scada_folder
 
             body = partial(run_scada, utility, data, bus_ports)
             place = scada_folder(data)
         case Role.ALL:
-            body = partial(_all, utility, data, host, hmi_port, ["--simulated"] if simulated else [], login=login)
+            body = partial(_all, utility, data, web, ["--simulated"] if simulated else [])
             place = data
     with held(place):
         run_until_signal(body())
@@ -253,7 +256,7 @@ async def _dmz(utility: Utility, data: Path, address: str, metrics_port: int | N
             )
 
 
-async def _center(utility: Utility, data: Path, dmz: str, host: str, hmi_port: int, *, login: bool) -> None:
+async def _center(utility: Utility, data: Path, dmz: str, web: WebOptions) -> None:
     from tieline.bus import connected, subjects
     from tieline.bus.center import center_bus, ensure_center_stream
     from tieline.bus.links import answer_links
@@ -266,6 +269,9 @@ async def _center(utility: Utility, data: Path, dmz: str, host: str, hmi_port: i
     from tieline.historian.connection import FILE_NAME
     from tieline.historian.ingest import IngestCounts, ingest
 
+    web.check(utility)
+    if web.has_login and not web.is_first_login_told:
+        tell_first_login(utility, data, _say)
     clock = SystemClock()
     authority = open_authority(data)
     credentials = authority.credentials(subjects.CENTER_ROLE, hosts=LOOPBACK)
@@ -302,9 +308,8 @@ async def _center(utility: Utility, data: Path, dmz: str, host: str, hmi_port: i
         common = ["run", str(utility.folder), "--data", str(data)]
         bus_options = [word for port in bus.ports for word in ("--bus-port", str(port))]
         scada = Child("scada", [*common, "--scada", *bus_options])
-        web_options = ["--host", host, "--port", str(hmi_port), *(["--login"] if login else [])]
-        web = Child("web", [*common, "--web", *web_options, *bus_options])
-        supervisor = await stack.enter_async_context(Supervisor([web]))
+        pages = Child("web", [*common, "--web", *web.arguments(), *bus_options])
+        supervisor = await stack.enter_async_context(Supervisor([pages]))
         async with asyncio.TaskGroup() as tasks:
             counts, backoff, delay = IngestCounts(), Backoff(random.random, cap_s=5.0), CommitDelay(clock.now_us)
             tasks.create_task(ingest(ingest_client, historian, counts, backoff, on_commit=delay.take), name="ingest")
@@ -353,38 +358,6 @@ async def _keep_joined(client: Client, backfill_kbps: Mapping[str, int]) -> None
         await asyncio.sleep(JOIN_PERIOD_S)
 
 
-async def _web(utility: Utility, data: Path, bus_ports: Sequence[int], host: str, hmi_port: int, *, login: bool) -> None:
-    from tieline.bus import connected, subjects
-    from tieline.bus.scada import ScadaClient
-    from tieline.cli.login import open_accounts, web_folder
-    from tieline.historian import AsyncClient
-    from tieline.scada import LiveState
-    from tieline.scada.feed import Feed
-    from tieline.security.identity.accounts.oidc import Oidc
-    from tieline.web import create_app, listen, serve
-
-    clock = SystemClock()
-    listener = listen(host, hmi_port)
-    authority = open_authority(data)
-    credentials = authority.credentials(subjects.WEB_ROLE)
-    live = LiveState(utility.points, sites=[site.name for site in utility.sites], started=clock.now_us())
-    async with (
-        AsyncExitStack() as stack,
-        AsyncClient(historian_folder(data)) as historian,
-        renewing(authority, {credentials: None}),
-        connected(bus_ports, credentials) as client,
-    ):
-        accounts = open_accounts(utility, data, clock, stack.enter_context(ExitStack())) if login else None
-        oidc = Oidc(utility.login.oidc, clock, secrets_folder=web_folder(data)) if login and utility.login.oidc else None
-        feed = Feed(client, live, clock.now_us)
-        scada = ScadaClient(client)
-        app = create_app(utility, live, historian, accounts=accounts, oidc=oidc, scada=scada)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(feed.run(lambda: seed(live, historian, clock.now_us)), name="feed")
-            tasks.create_task(scada.run(), name="hear alarms and control")
-            tasks.create_task(serve(app, listener=listener), name="serve")
-
-
 async def seed(live: LiveState, historian: AsyncClient, clock: Callable[[], int]) -> None:
     """What the historian held last, so that a screen is not empty after a restart."""
     from tieline.model import Event, Severity
@@ -400,14 +373,21 @@ async def seed(live: LiveState, historian: AsyncClient, clock: Callable[[], int]
         live.record(Event(**{**row, "severity": Severity(row["severity"])}))
 
 
-async def _all(utility: Utility, data: Path, host: str, hmi_port: int, arguments: Sequence[str], *, login: bool) -> None:
-    port, screens = hmi_port or free_port(), screen_ports(utility)
-    async with Supervisor(every_role(utility, data, host, port, screens, arguments, login=login)) as supervisor:
-        await supervisor.until(partial(hmi_answers, host, port), timeout_s=READY_TIMEOUT_S)
-        print(f"{utility.name} runs: http://{host}:{port}", flush=True)  # noqa: T201
+async def _all(utility: Utility, data: Path, web: WebOptions, arguments: Sequence[str]) -> None:
+    web, screens = replace(web, port=web.port or free_port(), is_first_login_told=True), screen_ports(utility)
+    roles = every_role(utility, data, web, screens, arguments)
+    if web.has_login:
+        tell_first_login(utility, data, _say)
+    async with Supervisor(roles) as supervisor:
+        await supervisor.until(web.answers, timeout_s=READY_TIMEOUT_S)
+        _say(f"{utility.name} runs: {web.address}")
         for name, screen_port in screens.items():
-            print(f"local screen of {name}: http://{host}:{screen_port}", flush=True)  # noqa: T201
+            _say(f"local screen of {name}: http://{SCREEN_HOST}:{screen_port}")
         await supervisor.forever()
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201
 
 
 def screen_ports(utility: Utility) -> dict[str, int]:
@@ -416,37 +396,28 @@ def screen_ports(utility: Utility) -> dict[str, int]:
 
 
 def every_role(
-    utility: Utility,
-    data: Path,
-    host: str,
-    hmi_port: int,
-    screens: Mapping[str, int],
-    arguments: Sequence[str],
-    *,
-    login: bool = False,
+    utility: Utility, data: Path, web: WebOptions, screens: Mapping[str, int], arguments: Sequence[str]
 ) -> list[Child]:
     """A child for each role, all on this machine: the DMZ listens on loopback, at a free port; `screens` are those of the sites.
 
-    Raises `UnavailableError` where the HMI's port is taken, `ConfigError` where a certificate is missing: before anything starts.
+    Raises `TielineError` where a port is taken, a certificate is missing or nobody could log in: before anything starts.
     """
     from tieline.web import listen
 
-    for port in (hmi_port, *screens.values()):
-        listen(host, port).close()
+    web.check(utility)
     issue_all(utility, data)
+    listen(web.host, web.port, tls=web.tls(web.own_credentials(open_authority(data)))).close()
+    for port in screens.values():
+        listen(SCREEN_HOST, port).close()
     common = ["run", str(utility.folder), "--data", str(data), "--dmz-address", f"127.0.0.1:{free_port()}"]
     logs = data / "logs"
     return [
         Child("dmz", [*common, "--dmz"], logs / "dmz.log"),
-        Child(
-            "center",
-            [*common, "--center", "--host", host, "--port", str(hmi_port), *(["--login"] if login else [])],
-            logs / "center.log",
-        ),
+        Child("center", [*common, "--center", *web.arguments()], logs / "center.log"),
         *(
             Child(
                 f"site {site.name}",
-                [*common, "--site", site.name, "--host", host, "--port", str(screens.get(site.name, 0)), *arguments],
+                [*common, "--site", site.name, "--port", str(screens.get(site.name, 0)), *arguments],
                 logs / f"site-{site.name}.log",
             )
             for site in utility.sites
@@ -465,20 +436,6 @@ def issue_all(utility: Utility, data: Path) -> None:
         authority.credentials(role)
     for site in utility.sites:
         authority.credentials(subjects.local_role(site.name))
-
-
-async def hmi_answers(host: str, port: int) -> bool:
-    """Whether the web server there is ready to be looked at."""
-    try:
-        async with asyncio.timeout(2):
-            reader, writer = await asyncio.open_connection(host, port)
-            writer.write(f"GET /healthz HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
-            status = await reader.readline()
-            writer.close()
-            await writer.wait_closed()
-    except (OSError, TimeoutError):
-        return False
-    return b" 200 " in status
 
 
 def free_port() -> int:
