@@ -78,7 +78,7 @@ def test_a_site_goes_on_alone_and_the_center_fetches_what_it_kept(tmp_path: Path
 
     began = datetime.now(UTC).isoformat()
     processes.start(*common, "--dmz")
-    center = processes.start(*common, "--center", "--port", str(hmi))
+    center = processes.start(*common, "--center", "--no-login", "--port", str(hmi))
     eventually(lambda: value(hmi, "northgate/tieline/link_up") == 1.0)
     eventually(lambda: value(screen, "northgate/tieline/link_up") == 1.0)
     eventually(lambda: value(hmi, "center/tieline/memory_mb") is not None and value(hmi, "dmz/tieline/memory_mb") is not None)
