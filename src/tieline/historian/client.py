@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from tieline.historian import wire
 from tieline.historian.connection import FILE_NAME, connect, new_cursor, require_version
 from tieline.historian.errors import QueryError
+from tieline.historian.pieces import Pieces
 from tieline.historian.reader import Parameters, Reader
 from tieline.historian.schema import load_catalog
 from tieline.historian.series import SeriesCache
@@ -118,6 +119,10 @@ class Client:
         """`Reader.history`."""
         return self._ask(wire.HistoryOf([int(point) for point in points], start_us, end_us, buckets)).read_all()
 
+    def statistics(self, points: Sequence[int], start_us: int, end_us: int, holds_us: Sequence[int]) -> pa.Table:
+        """`Reader.statistics`."""
+        return self._ask(wire.StatisticsOf([int(point) for point in points], start_us, end_us, list(holds_us))).read_all()
+
     def _ask(self, request: wire.Request) -> pa.RecordBatchReader:
         import pyarrow as pa
 
@@ -188,6 +193,19 @@ class AsyncClient:
     async def history(self, points: Sequence[int], start_us: int, end_us: int, buckets: int) -> pa.Table:
         """`Reader.history`."""
         return await self._ask(wire.HistoryOf([int(point) for point in points], start_us, end_us, buckets))
+
+    async def statistics(self, points: Sequence[int], start_us: int, end_us: int, holds_us: Sequence[int]) -> pa.Table:
+        """`Reader.statistics`."""
+        return await self._ask(wire.StatisticsOf([int(point) for point in points], start_us, end_us, list(holds_us)))
+
+    async def pieces(self, points: Sequence[int], start_us: int, end_us: int) -> AsyncIterator[pa.Table]:
+        """The samples of the range in consecutive pieces, each as `samples` gives it, of so many rows as fit into memory."""
+        pieces = Pieces(start_us, end_us)
+        for start, end in pieces:
+            found = await self.samples(points, start, end)
+            pieces.took(len(found))
+            if len(found):
+                yield found
 
     async def stream(self, statement: str, parameters: Parameters = None) -> AsyncIterator[pa.RecordBatch]:
         """The answer to one statement batch by batch, at the pace of its reader; the first batch may be empty.

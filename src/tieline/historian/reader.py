@@ -18,8 +18,10 @@ import numpy as np
 from tieline.historian import schema
 from tieline.historian.errors import QueryError, one_line
 from tieline.historian.guard import check
+from tieline.historian.pieces import Pieces
 from tieline.historian.schema import DAY_US, QUARTER_US, Catalog
 from tieline.historian.series import SeriesCache, by_point_and_time, cut, decimate
+from tieline.historian.statistics import Statistics
 from tieline.model import Samples, UnavailableError
 
 if TYPE_CHECKING:
@@ -144,6 +146,25 @@ class Reader:
             columns = self._snapshot(lambda catalog: self._rolled_trend(catalog, points, first, last, width), first, last)
         return _table(columns, _HISTORY)
 
+    def statistics(self, points: Sequence[int], start_us: int, end_us: int, holds_us: Sequence[int]) -> pa.Table:
+        """Statistics of these points from `start_us` to before `end_us` over every raw sample: one row for each point, in ascending
+        order. `holds_us` says of each how long a value holds at the most while nothing newer comes.
+
+        Columns: `point`, `samples`, `min`, `min_time`, `max`, `max_time`, `mean`, `deviation` (both weighted with time), `integral`
+        (in unit hours), `covered` and `good` (microseconds in which a value, a good value is known); NULL for what is not known.
+        """
+        holds = {int(point): hold for point, hold in zip(points, holds_us, strict=True) if 0 <= point < 1 << 32}
+        if not holds or start_us >= end_us:
+            return _table({}, _STATISTICS)
+        found = Statistics(start_us, end_us, holds)
+        wanted = _checked(list(holds), start_us, end_us)
+        pieces = Pieces(start_us - max(holds.values()), end_us)
+        for start, end in pieces:
+            samples = self._snapshot(lambda catalog, a=start, b=end: self._read(catalog, wanted, a, b), start, end)  # type: ignore[misc]
+            found.take(samples)
+            pieces.took(len(samples))
+        return _table(found.columns(), _STATISTICS)
+
     def _snapshot(self, read: Callable[[Catalog], _T], start_us: int, end_us: int) -> _T:
         """What `read` finds in the parts that overlap the range, all as of one moment."""
         try:
@@ -227,6 +248,20 @@ _HISTORY = {
     "severity": "uint8",
 }
 
+_STATISTICS = {
+    "point": "uint32",
+    "samples": "int64",
+    "min": "float64",
+    "min_time": "time",
+    "max": "float64",
+    "max_time": "time",
+    "mean": "float64",
+    "deviation": "float64",
+    "integral": "float64",
+    "covered": "int64",
+    "good": "int64",
+}
+
 
 def _table(columns: Mapping[str, Any], types: Mapping[str, str]) -> pa.Table:
     import pyarrow as pa
@@ -237,7 +272,7 @@ def _table(columns: Mapping[str, Any], types: Mapping[str, str]) -> pa.Table:
         mask = np.ma.getmaskarray(column) if isinstance(column, np.ma.MaskedArray) and column.mask is not np.ma.nomask else None
         data = np.asarray(np.ma.getdata(column), np.int64 if kind == "time" else kind)
         array = pa.array(data, mask=mask)
-        arrays.append(array.view(pa.timestamp("us", "UTC")) if kind == "time" else array)
+        arrays.append(array.cast(pa.timestamp("us", "UTC")) if kind == "time" else array)
     return pa.table(arrays, names=list(types))
 
 

@@ -196,6 +196,8 @@ def _run(reader: Reader, request: wire.Request) -> pa.RecordBatchReader | pa.Tab
             return reader.samples(request.points, request.start_us, request.end_us)
         case wire.HistoryOf():
             return reader.history(request.points, request.start_us, request.end_us, request.buckets)
+        case wire.StatisticsOf():
+            return reader.statistics(request.points, request.start_us, request.end_us, request.holds_us)
 
 
 def _send(asker: socket.socket, answer: pa.RecordBatchReader | pa.Table) -> None:

@@ -53,7 +53,16 @@ class HistoryOf(msgspec.Struct, frozen=True, tag="history"):
     buckets: int
 
 
-Request = Query | SamplesOf | HistoryOf
+class StatisticsOf(msgspec.Struct, frozen=True, tag="statistics"):
+    """`Reader.statistics`."""
+
+    points: list[int]
+    start_us: int
+    end_us: int
+    holds_us: list[int]
+
+
+Request = Query | SamplesOf | HistoryOf | StatisticsOf
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Request).decode
