@@ -31,6 +31,10 @@ class Topology:
     center: Client
     historian: Client
 
+    async def held_at_site(self) -> int:
+        """Batches in the site's streams: those that the center was not sent, and those whose storage it has not acknowledged."""
+        return sum([(await streams.depth(self.edge, stream)).messages for stream in subjects.SITE_STREAMS])
+
 
 def utility_of(folder: Path, names: Sequence[str]) -> Utility:
     """A utility with sites that have no devices."""

@@ -196,7 +196,7 @@ async def test_what_is_given_up_while_the_rest_is_on_its_way_is_counted_to_the_s
         assert dropped > 0
         await until(lambda: here.counts.samples >= 2_000_000 - dropped, within_s=60)
         async with asyncio.timeout(20):
-            while await streams.held_at_site(topology.edge):
+            while await topology.held_at_site():
                 await asyncio.sleep(0.05)
         assert here.counts.samples > 725_000, "the center took some while others were given up"
     found = values(tmp_path)

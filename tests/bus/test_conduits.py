@@ -58,11 +58,11 @@ async def test_a_batch_crosses_the_dmz_and_the_site_forgets_it_only_then(tmp_pat
         await publish(topology.edge, batch(1))
         await publish(topology.edge, batch(1))  # the retry of a publisher that missed the acknowledgement
         assert (await streams.depth(topology.edge, subjects.SITE_STREAM)).waiting == 1
-        assert await streams.held_at_site(topology.edge) == 1
+        assert await topology.held_at_site() == 1
         await join(topology)
 
         async def arrived() -> bool:
-            return await messages_at_center(topology.center) == 1 and await streams.held_at_site(topology.edge) == 0
+            return await messages_at_center(topology.center) == 1 and await topology.held_at_site() == 0
 
         await eventually(arrived)
 
@@ -173,7 +173,7 @@ async def test_each_of_a_site_s_streams_reaches_the_center_under_its_own_subject
             await publish(topology.edge, replace(batch(number), purpose=purpose))
 
         async def arrived() -> bool:
-            return await messages_at_center(topology.center) == 4 and await streams.held_at_site(topology.edge) == 0
+            return await messages_at_center(topology.center) == 4 and await topology.held_at_site() == 0
 
         await eventually(arrived)
         found = {}

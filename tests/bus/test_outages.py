@@ -117,7 +117,7 @@ async def test_every_acknowledged_sample_is_committed_once_while_every_server_di
             try:
                 await until(lambda: counts.samples >= written or taking.done(), within_s=90)
             except TimeoutError:
-                pytest.fail(f"{counts} of {written} samples; at the site: {await streams.held_at_site(topology.edge)} batches")
+                pytest.fail(f"{counts} of {written} samples; at the site: {await topology.held_at_site()} batches")
             finally:
                 for task in (publishing, *beside, taking):
                     task.cancel()

@@ -224,25 +224,13 @@ def fill(disk: Path, *, leave: int) -> Path:
     return filler
 
 
-@pytest.mark.parametrize("claims", [False, True])
-async def test_a_disk_that_others_fill_costs_old_measurements_and_keeps_its_reserve(
-    tmp_path: Path, small_disk: Path, claims: bool
-) -> None:
-    """Whoever is asked for room has none, or says that he made some and did not."""
+async def test_a_disk_that_others_fill_costs_old_measurements_and_keeps_its_reserve(tmp_path: Path, small_disk: Path) -> None:
     async with site(tmp_path, SpoolSection(mb=32, reserve_mb=16), disk=small_disk) as place:
         for number in range(1, 121):
             await place.spool.store(batch(number, Purpose.BACKFILL))
         filler = fill(small_disk, leave=15 * MB)
-        asked: list[bool] = []
-
-        def make_room() -> bool:
-            asked.append(True)
-            return claims
-
-        place.spool.make_room = make_room
         for number in range(121, 181):
             await place.spool.store(batch(number, Purpose.LIVE))
-        assert asked, "who keeps less important things is asked first"
         lost = place.spool.dropped_samples[BACKFILL]
         assert await place.samples(BACKFILL) == 600_000 - lost
         assert await place.samples(SITE) == 600_000
@@ -256,21 +244,6 @@ async def test_a_disk_that_others_fill_costs_old_measurements_and_keeps_its_rese
         await eventually(is_restored)
         assert place.kinds[:2] == ["disk_full", "spool_full"]
         assert "disk_restored" in place.kinds
-
-
-async def test_nothing_is_given_up_where_somebody_else_can_make_room(tmp_path: Path, small_disk: Path) -> None:
-    async with site(tmp_path, SpoolSection(mb=32, reserve_mb=16), disk=small_disk) as place:
-        raw = fill(small_disk, leave=15 * MB)
-
-        def make_room() -> bool:
-            os.truncate(raw, max(0, raw.stat().st_size - MB))
-            return raw.stat().st_size > 0
-
-        place.spool.make_room = make_room
-        for number in range(1, 61):
-            await place.spool.store(batch(number, Purpose.BACKFILL))
-        assert await place.samples(BACKFILL) == 300_000
-        assert (place.kinds, dict(place.spool.dropped_samples)) == ([], {})
 
 
 @pytest.mark.parametrize("is_known", [True, False])

@@ -250,11 +250,6 @@ async def depth(client: Client, stream: str) -> Depth:
     return Depth(state["messages"], state["bytes"], answer["num_pending"], answer["delivered"]["stream_seq"])
 
 
-async def held_at_site(client: Client) -> int:
-    """Batches in the site's streams: those that the center was not sent, and those whose storage it has not acknowledged."""
-    return sum([(await depth(client, stream)).messages for stream in subjects.SITE_STREAMS])
-
-
 @asynccontextmanager
 async def unsent(client: Client, stream: str) -> AsyncIterator[int]:
     """Gives the number from which on the center was sent nothing of a stream of the client's own site.

@@ -115,10 +115,6 @@ class Forwarder:
         """What each of the site's streams held a second ago."""
         return dict(self._spool.depths)
 
-    def ask_first(self, make_room: Callable[[], bool]) -> None:
-        """Whoever keeps less important things on the same disk: asked to free some when it is short, before anything here is given up."""
-        self._spool.make_room = make_room
-
     def add(self, samples: Samples) -> None:
         """Takes samples; never waits."""
         self._outbox.add(samples)
@@ -137,10 +133,6 @@ class Forwarder:
         Raises `UnavailableError` where some of it had to be given up meanwhile: nothing may be confirmed to a device then.
         """
         await self._outbox.settle()
-
-    def expect_repeats(self) -> None:
-        """A device was connected anew: for two minutes, what it sends may have been stored before without its knowing."""
-        self._outbox.expect_repeats()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -5,10 +5,9 @@ How it works. Before a batch is stored, there must be room for it:
 - events and audit records may take the whole budget, measurements all but the share of the events;
 - measurements leave a reserve of the disk free, events a quarter of it.
 
-Where the disk is short, whoever keeps less important things there is asked first (`make_room`). Then the oldest back-fill goes, then
-the oldest measurements of the live stream, and for events at last the oldest events. What the center was sent already, and has
-perhaps not acknowledged, is left alone: what is dropped is read first and counted exactly. A little more than needed is dropped
-at once, because it is cheaper, and because one event then tells of much.
+Where there is none, the oldest back-fill goes, then the oldest measurements of the live stream, and for events at last the oldest
+events. What the center was sent already, and has perhaps not acknowledged, is left alone: what is dropped is read first and counted
+exactly. A little more than needed is dropped at once, because it is cheaper, and because one event then tells of much.
 
 A disk that others fill to the last byte is another matter: nats-server (2.15) stops the stream whose write failed, never answers a
 publisher again, and goes on so when there is space again, until it is started anew. A stream that does not answer while its server is
@@ -44,8 +43,6 @@ RESTART_PERIOD_S = 20.0
 OVERHEAD_BYTES = 256
 """A message on disk is longer than its payload by less than this: subject, message id, checksum."""
 MOST_TRIES = 4
-MOST_REQUESTS = 16
-"""So often whoever keeps less important things is asked for room at once."""
 _MB = 1024 * 1024
 _MEASUREMENTS = (subjects.BACKFILL_STREAM, subjects.SITE_STREAM)
 """In the order in which they are dropped."""
@@ -84,8 +81,6 @@ class Spool:
         self.is_disk_full = False
         self.restarts = 0
         """Of the server, because it did not recover from a full disk by itself."""
-        self.make_room: Callable[[], bool] = lambda: False
-        """Asked first where the disk is short; says whether it has freed anything."""
         self._site = site
         self._client = client
         self._budget = section.mb * _MB
@@ -192,10 +187,6 @@ class Spool:
 
     async def _spare_the_disk(self, size: int, reserve: int, *, for_events: bool) -> None:
         self._look_at_disk()
-        for _ in range(MOST_REQUESTS):
-            if self._free - size >= reserve or not self.make_room():
-                break
-            self._look_at_disk()
         if self._free - size >= reserve:
             return
         self._note_disk_full()
