@@ -208,6 +208,29 @@ async def test_a_body_without_a_length_is_not_read(browser: Browser) -> None:
     assert answer.status_code == 411
 
 
+@pytest.mark.parametrize("length", ["65537", "00000000000000065537", "9" * 5_000, "-1", "1e3", "", "²"])
+async def test_a_body_that_is_too_long_is_not_read_however_its_length_is_written(browser: Browser, length: str) -> None:
+    headers = [(b"content-length", length.encode("latin-1")), (b"content-type", b"application/json")]
+    assert (await browser.post("/api/login", content=b"{}", headers=headers)).status_code == 413
+
+
+async def test_accounts_that_cannot_be_read_are_said_and_let_nobody_in(browser: Browser, center: Center) -> None:
+    await browser.log_in()
+    center.accounts.close()
+    answer = await browser.get("/api/sites")
+    assert (answer.status_code, answer.json()["error"]["kind"]) == (503, "unavailable")
+    center.accounts = center.open()
+
+
+@pytest.mark.parametrize("label", ["", "   ", "a\nb", "\x1b[2J", "\u202edrawkcab", "\u2028", "a" * 61])
+async def test_what_is_recorded_is_one_line_that_can_be_read(browser: Browser, label: str) -> None:
+    await browser.log_in()
+    asked = {"label": label, "roles": ["viewer"], "days": 1}
+    answer = await browser.send_json("POST", "/api/account/tokens", asked)
+    assert answer.status_code == 400
+    assert "label" in answer.json()["error"]["message"]
+
+
 async def test_many_wrong_passwords_at_once_are_looked_at_a_few_times_only(browser: Browser, center: Center) -> None:
     answers = await asyncio.gather(*(browser.log_in("ada", OTHER_PASSWORD) for _ in range(20)))
     statuses = [answer.status_code for answer in answers]

@@ -21,6 +21,7 @@ from tieline.web.times import iso, parse_time
 
 MOST_IDS = 500
 MOST_LINES = 5_000
+LARGEST = 2**63 - 1
 
 
 class AlarmBody(BaseModel):
@@ -155,8 +156,8 @@ def alarm_router(scada: ScadaClient | None, clock: Callable[[], int]) -> APIRout
         priority: Annotated[list[int] | None, Query()] = None,
         kind: AlarmKind | None = None,
         text: str = "",
-        since: Annotated[int, Query(description="a revision of an earlier answer")] = -1,
-        incarnation: int = 0,
+        since: Annotated[int, Query(ge=-1, le=LARGEST, description="a revision of an earlier answer")] = -1,
+        incarnation: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
         after: Annotated[str, Query(description="of an earlier answer that was not complete")] = "",
         everything: Annotated[bool, Query(description="also those that are normal")] = False,
     ) -> AlarmsBody:
@@ -177,7 +178,7 @@ def alarm_router(scada: ScadaClient | None, clock: Callable[[], int]) -> APIRout
             is_whole=found.is_whole,
             is_complete=found.is_complete,
             after=found.after,
-            alarms=[_body(alarm) for alarm in wanted],
+            alarms=[alarm_body(alarm) for alarm in wanted],
         )
 
     @router.get("/journal", summary="What happened to alarms")
@@ -185,7 +186,7 @@ def alarm_router(scada: ScadaClient | None, clock: Callable[[], int]) -> APIRout
         start: Annotated[str, Query(alias="from")] = "-24h",
         end: Annotated[str, Query(alias="to")] = "now",
         alarm: str = "",
-        after: Annotated[int, Query(ge=0)] = 0,
+        after: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
         limit: Annotated[int, Query(ge=1, le=MOST_LINES)] = 1_000,
     ) -> JournalBody:
         begin, until = _read_range(start, end, clock())
@@ -224,7 +225,8 @@ def _read_range(start: str, end: str, now: int) -> tuple[int, int]:
     return begin, until
 
 
-def _body(alarm: Alarm) -> AlarmBody:
+def alarm_body(alarm: Alarm) -> AlarmBody:
+    """An alarm as the API shows it."""
     plain = msgspec.to_builtins(alarm)
     times = ("raised", "raised_received", "returned", "acknowledged", "shelved_until")
     plain |= {name: moment(plain[name]) for name in times}

@@ -8,8 +8,8 @@ certificate are.
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,6 +32,9 @@ SECURITY_HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 STRICT_TRANSPORT = "max-age=31536000"
+UNCHANGING = ("/static/", "/vendor/")
+"""Files that are the same for everybody; browsers keep nothing else."""
+_HOST = re.compile(r"(?:(?P<name>[A-Za-z0-9._-]+)|\[(?P<v6>[0-9A-Fa-f:.]+)\])(?::\d{1,5})?", re.ASCII)
 
 
 class Guard:
@@ -54,7 +57,7 @@ class Guard:
                     headers[name] = value
                 if self._tls is not None:
                     headers["strict-transport-security"] = STRICT_TRANSPORT
-                headers.setdefault("cache-control", "no-store" if scope["path"].startswith("/api") else "no-cache")
+                headers.setdefault("cache-control", "no-cache" if scope["path"].startswith(UNCHANGING) else "no-store")
             await send(message)
 
         if refusal is None:
@@ -69,13 +72,13 @@ class Guard:
 def why_refused(headers: Headers, tls: ServerTls | None = None) -> str | None:
     """Why a request with these headers is refused, or None where it is not."""
     host = headers.get("host", "")
-    name = _host_name(host)
+    name = host_name(host)
     if tls is None and not is_loopback(name):
         return f"the host {host!r} is not this machine's loopback address; open http://127.0.0.1"
     if tls is not None and not (is_loopback(name) or tls.is_named(name)):
         return f"the host {host!r} is not one of the certificate; open {', '.join(tls.names)}"
     origin = headers.get("origin")
-    if origin is not None and (urlsplit(origin).netloc != host or (tls is not None and not origin.startswith("https://"))):
+    if origin is not None and origin != f"{'http' if tls is None else 'https'}://{host}":
         return f"requests from the origin {origin!r} are refused"
     return None
 
@@ -90,8 +93,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _host_name(host: str) -> str:
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
+def host_name(host: str) -> str:
+    """The name or address in a `Host`, without brackets and port; empty where it is none."""
+    found = _HOST.fullmatch(host)
+    return "" if found is None else (found["name"] or found["v6"])

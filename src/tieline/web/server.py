@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from tieline.model import RefusedError, UnavailableError
+from tieline.web.connections import PATIENCE_S, permit_descriptors, protocol
 from tieline.web.guard import is_loopback
 from tieline.web.login import ServerTls
 
@@ -55,8 +56,9 @@ async def serve(
     *,
     listener: socket.socket | None = None,
     tls: ServerTls | None = None,
+    patience_s: float = PATIENCE_S,
 ) -> None:
-    """Serves until cancelled, on a socket of `listen(host, port)` or on the one given.
+    """Serves until cancelled, on a socket of `listen(host, port)` or on the one given; a request has to arrive in `patience_s`.
 
     Raises what `listen` raises, and `RefusedError` where others than this machine could connect to an application without a login.
     """
@@ -65,8 +67,10 @@ async def serve(
     if not is_loopback(bound) and (tls is None or app.state.accounts is None):
         taken.close()
         raise RefusedError(f"refused to serve on {bound}: other machines may connect with TLS and a login only")
+    permit_descriptors()
     config = uvicorn.Config(
         app,
+        http=protocol(patience_s=patience_s),
         ws="websockets-sansio",
         ws_max_size=1_000_000,
         ws_per_message_deflate=False,  # costs more CPU than loopback costs time

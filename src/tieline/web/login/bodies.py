@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tieline.config.fields import Role
 
@@ -15,8 +15,15 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _one_line(text: str) -> str:
+    """What is recorded, and shown to others: neither line breaks nor anything that changes how the rest is shown."""
+    if not text.isprintable() or not text.strip():
+        raise ValueError("has to be a line of text that can be printed")
+    return text.strip()
+
+
 Text = Annotated[str, Field(max_length=1_024)]
-Label = Annotated[str, Field(min_length=1, max_length=60)]
+Label = Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_one_line)]
 
 
 class PasswordAsked(Asked):
@@ -63,7 +70,7 @@ class NewTokenAsked(Asked):
 class LockAsked(Asked):
     """Why an account is locked."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=200)]
+    reason: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
 
 
 class StageBody(BaseModel):

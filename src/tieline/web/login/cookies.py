@@ -17,6 +17,8 @@ PROVIDER = "tieline_provider"
 TOKEN_HEADER = "tieline-token"  # noqa: S105 - its name
 DEVICE_LIFE_S = 365 * 86_400
 PROVIDER_LIFE_S = 600
+PROBLEM = "tieline_problem"
+PROBLEM_LIFE_S = 60
 
 
 def token_of(value: str) -> str:
@@ -57,6 +59,11 @@ def take_session(response: Response, connection: HTTPConnection) -> None:
 def give_provider(response: Response, connection: HTTPConnection, value: str) -> None:
     """The browser is on its way to a provider; it comes back from another site, so this one cookie has to be sent from there."""
     _set(response, connection, PROVIDER, value, life_s=PROVIDER_LIFE_S if value else 0, is_strict=False)
+
+
+def give_problem(response: Response, connection: HTTPConnection, problem: str) -> None:
+    """What the login page says once: only we can put it there, unlike what is in an address."""
+    _set(response, connection, PROBLEM, problem, life_s=PROBLEM_LIFE_S, is_hidden=False)
 
 
 def _set(

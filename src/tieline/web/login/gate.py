@@ -8,6 +8,7 @@ somebody is there do.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import suppress
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tieline.model import UnavailableError
 from tieline.security.identity.accounts import Accounts, Identity
 from tieline.web.errors import error_response
 from tieline.web.login import cookies
@@ -26,6 +28,8 @@ OPEN = {"/healthz", "/login", "/login/provider", "/login/provider/back", "/api/l
 OPEN_FOLDERS = ("/static/", "/vendor/")
 HALF_WAY = ("/api/login/", "/api/account/", "/api/session", "/api/logout")
 """What is needed to complete a login; these look at the session themselves."""
+MOST_SOCKETS = 50
+"""WebSockets of one person at a time, so that nobody takes those of all: each page that is open has one."""
 LOOK_EVERY_S = 1.0
 ENDED = 4401
 """WebSockets are closed with this when their session ends."""
@@ -38,24 +42,39 @@ class Gate:
     def __init__(self, app: ASGIApp, accounts: Accounts) -> None:
         self._app = app
         self._accounts = accounts
+        self._sockets: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
         connection = HTTPConnection(scope)
-        refusal = self._check(connection)
+        try:
+            refusal = self._check(connection)
+        except UnavailableError as error:
+            refusal = error_response(503, str(error))
         identity: Identity | None = connection.state.identity
         if scope["type"] == "websocket":
             if refusal is not None or identity is None:
-                await receive()
-                await send({"type": "websocket.close", "code": 1008, "reason": "log in first"})
+                await _refuse(receive, send, 1008, "log in first")
+            elif self._sockets[identity.person] >= MOST_SOCKETS:
+                await _refuse(receive, send, 1013, f"{identity.person} has {MOST_SOCKETS} connections already")
             else:
-                await _Watched(self._accounts, identity, receive, send).run(self._app, scope)
+                await self._watch(identity, scope, receive, send)
         elif refusal is not None:
             await refusal(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+    async def _watch(self, identity: Identity, scope: Scope, receive: Receive, send: Send) -> None:
+        person = identity.person
+        self._sockets[person] += 1
+        try:
+            await _Watched(self._accounts, identity, receive, send).run(self._app, scope)
+        finally:
+            self._sockets[person] -= 1
+            if not self._sockets[person]:
+                del self._sockets[person]
 
     def _check(self, connection: HTTPConnection) -> Response | None:
         """What is answered in place of what was asked for; None to let it through."""
@@ -99,7 +118,7 @@ def _check_body(connection: HTTPConnection) -> Response | None:
     if "transfer-encoding" in headers:
         return error_response(411, "say with content-length how long the request is")
     length = headers.get("content-length", "0")
-    if not (length.isascii() and length.isdigit()) or int(length[:12]) > MOST_BYTES:
+    if not (length.isascii() and length.isdigit() and len(length) <= 12 and int(length) <= MOST_BYTES):
         return error_response(413, f"a request has at most {MOST_BYTES} bytes")
     return None
 
@@ -111,6 +130,11 @@ def _login_first(connection: HTTPConnection) -> Response:
         wanted = path + (f"?{connection.url.query}" if connection.url.query else "")
         return RedirectResponse(f"/login?next={quote(wanted, safe='')}", 303)
     return error_response(401, "log in first", {"www-authenticate": REALM})
+
+
+async def _refuse(receive: Receive, send: Send, code: int, reason: str) -> None:
+    await receive()
+    await send({"type": "websocket.close", "code": code, "reason": reason})
 
 
 class _Watched:
@@ -131,7 +155,7 @@ class _Watched:
         try:
             while True:
                 await asyncio.wait({receiving}, timeout=LOOK_EVERY_S)
-                if not self._accounts.login.lives(self._identity):
+                if not self._is_alive():
                     return await self._end()
                 if receiving.done():
                     return receiving.result()
@@ -140,6 +164,12 @@ class _Watched:
                 receiving.cancel()
                 with suppress(asyncio.CancelledError):
                     await receiving
+
+    def _is_alive(self) -> bool:
+        try:
+            return self._accounts.login.lives(self._identity)
+        except UnavailableError:  # who cannot be asked about is not let on
+            return False
 
     async def _end(self) -> Message:
         if not self._has_ended:

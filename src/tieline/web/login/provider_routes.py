@@ -17,6 +17,20 @@ from tieline.web.login.gate import address_of
 from tieline.web.login.routes import origin_of
 
 BACK = "/login/provider/back"
+REFUSALS = {
+    "access_denied",
+    "account_selection_required",
+    "consent_required",
+    "interaction_required",
+    "invalid_request",
+    "invalid_scope",
+    "login_required",
+    "server_error",
+    "temporarily_unavailable",
+    "unauthorized_client",
+    "unsupported_response_type",
+}
+"""RFC 6749, 4.1.2.1; OpenID Connect Core 1.0, 3.1.2.6."""
 
 
 def provider_router(accounts: Accounts, oidc: Oidc) -> APIRouter:
@@ -26,9 +40,9 @@ def provider_router(accounts: Accounts, oidc: Oidc) -> APIRouter:
     @router.get("/login/provider")
     async def go(request: Request, next: str = "/") -> Response:  # noqa: A002 - the query's word
         try:
-            begun = await oidc.begin(origin_of(request) + BACK, local_path(next))
+            begun = await oidc.begin(origin_of(request) + BACK, local_path(next), address=address_of(request))
         except TielineError as error:
-            return _failed(str(error))
+            return _failed(request, str(error))
         response = RedirectResponse(begun.address, 303)
         cookies.give_provider(response, request, begun.browser)
         return response
@@ -43,7 +57,7 @@ def provider_router(accounts: Accounts, oidc: Oidc) -> APIRouter:
             name, next_path = await oidc.finish(state=state, code=code, browser=browser, issuer=iss)
             entry = accounts.login.by_provider(name, address=address_of(request), provider=oidc.settings.issuer)
         except TielineError as problem:
-            response = _failed(f"the provider refuses: {error[:80]}" if error else str(problem))
+            response = _failed(request, _refusal(error) if error else str(problem))
         else:
             response = _onward("/login" if entry.session.stage != "full" else next_path)
             cookies.give_session(response, request, entry)
@@ -59,8 +73,15 @@ def local_path(wanted: str) -> str:
     return wanted if is_local and wanted.isprintable() and "\\" not in wanted else "/"
 
 
-def _failed(problem: str) -> Response:
-    return RedirectResponse(f"/login#{quote(problem)}", 303)
+def _refusal(error: str) -> str:
+    """What the provider says, where it is a word of its protocol: an address that anybody makes up is not to speak to people."""
+    return f"the provider refuses: {error if error in REFUSALS else 'it does not say why in a known word'}"
+
+
+def _failed(request: Request, problem: str) -> Response:
+    response = RedirectResponse("/login", 303)
+    cookies.give_problem(response, request, quote(problem))
+    return response
 
 
 def _onward(path: str) -> HTMLResponse:

@@ -11,7 +11,7 @@ from tieline.security.identity.accounts.identity import Identity
 from tieline.security.identity.accounts.parts import Parts
 from tieline.security.identity.accounts.passwords import problems_of
 from tieline.security.identity.accounts.secret_values import one_time_secret
-from tieline.security.identity.accounts.throttle import Key
+from tieline.security.identity.accounts.throttle import OF_PERSONS, Key
 
 FIRST_SECRET_LIFE_US = 60 * 60_000_000
 SECRET_LIFE_US = 72 * 3_600_000_000
@@ -216,7 +216,7 @@ class Administration:
             has_account=account is not None,
             awaits_first_login=account is not None and account.must_change,
             locked=None if account is None else account.locked,
-            waits_s=max(parts.throttle.wait_s(Key(kind, name), now.monotonic_s) for kind in ("account", "factor")),
+            waits_s=max(parts.throttle.wait_s(Key(kind, name), now.monotonic_s) for kind in OF_PERSONS),
             has_app=held.has_app,
             security_keys=len(held.keys),
             recovery_codes=held.recovery_codes,

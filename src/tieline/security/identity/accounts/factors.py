@@ -5,6 +5,7 @@ Whoever has none may set up the first one soon after logging in; whoever has one
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -130,9 +131,10 @@ class Factors:
             self._may_change(session)
             challenge = self._take(session, "register")
             key = security_keys.registered(challenge, answer, label, parts.now().utc_us)
-            if key is None or not parts.records.add_key(session.person, key):
+            if key is None or parts.records.has_key(key.id):
                 raise LoginRefusedError("the security key's answer is not right; try again")
             self._record(session, "factor_added", {"factor": "security key", "label": label})
+            parts.records.add_key(session.person, key)
             return self._first_codes(session.person)
 
     def remove_key(self, session: Session, identifier: str) -> None:
@@ -171,26 +173,26 @@ class Factors:
         """Whether a key of the person answered what it was asked. Raises `LoginRefusedError`."""
         parts = self._parts
         with parts.lock:
-            keys = self._begin(session.person)
+            keys = self._begin(Key("factor", session.person))
             challenge = self._take(session, "prove")
             proof = security_keys.proven(challenge, answer, parts.records.keys(session.person))
             if proof is None:
-                self._refuse(session.person, address, "security key")
+                self._refuse(keys, address, "security key")
             self._accept(session.person, address, "security key")
             parts.records.count_key(proof.id, proof.sign_count)
             parts.throttle.succeed(keys)
 
-    def check_code(self, person: str, code: str, *, address: str) -> None:
+    def check_code(self, person: str, code: str, *, address: str, is_token: bool = False) -> None:
         """Whether that is a code of the person's app, not shown before, or a recovery code, which is used up by that.
 
         Raises `LoginRefusedError`.
         """
         parts = self._parts
         with parts.lock:
-            keys = self._begin(person)
+            keys = self._begin(Key("token factor" if is_token else "factor", person))
             account = parts.records.account(person)
             if account is None:
-                self._refuse(person, address, "code")
+                self._refuse(keys, address, "code")
             step = None
             if account.totp is not None:
                 step = totp.find_step(account.totp, _bare(code), parts.now().utc_us, after=account.totp_step)
@@ -199,29 +201,34 @@ class Factors:
             elif (hashed := recovery.hash_of(code)) is not None and parts.records.use_recovery_code(person, hashed):
                 factor = "recovery code"
             else:
-                self._refuse(person, address, "code")
+                self._refuse(keys, address, "code")
             self._accept(person, address, factor)
             parts.throttle.succeed(keys)
 
-    def _begin(self, person: str) -> list[Key]:
-        keys = [Key("factor", person)]
-        if wait_s := self._parts.throttle.begin(keys, self._parts.now().monotonic_s):
+    def _begin(self, key: Key) -> list[Key]:
+        if wait_s := self._parts.throttle.begin([key], self._parts.now().monotonic_s):
             raise TooManyFailuresError(wait_s)
-        return keys
+        return [key]
 
     def _accept(self, person: str, address: str, factor: str) -> None:
         detail = {"address": address, "factor": factor}
         self._parts.record(actor=person, action="second_factor", target=person, detail=detail, outcome="done")
 
-    def _refuse(self, person: str, address: str, factor: str) -> NoReturn:
+    def _refuse(self, keys: Sequence[Key], address: str, factor: str) -> NoReturn:
         parts = self._parts
-        key = Key("factor", person)
+        (key,) = keys
         parts.record(
-            actor=person,
+            actor=key.name,
             action="second_factor",
-            target=person,
+            target=key.name,
             outcome="refused",
-            detail={"address": address, "factor": factor, "failures": parts.throttle.failures(key)},
+            detail={
+                "address": address,
+                "factor": factor,
+                "failures": parts.throttle.failures(key),
+                "waits_s": round(parts.throttle.wait_s(key, parts.now().monotonic_s), 1),
+                "refused_before": parts.throttle.take_unseen(keys),
+            },
         )
         raise LoginRefusedError(f"the {factor} is wrong, or was used already")
 

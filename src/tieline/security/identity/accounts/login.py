@@ -154,7 +154,7 @@ class Login:
         """A code permits control to who shows an API token. Raises `LoginRefusedError`."""
         parts = self._parts
         with parts.lock:
-            self._factors.check_code(identity.person, code, address=identity.address)
+            self._factors.check_code(identity.person, code, address=identity.address, is_token=True)
             parts.tokens.permit_control(identity.session, parts.now())
 
     def set_up(self, session: Session) -> Entry:
@@ -169,7 +169,7 @@ class Login:
         """
         parts = self._parts
         name = session.person
-        keys = [Key("factor", name)]
+        keys = [Key("password", name)]
         with parts.lock:
             if session.stage not in {"full", "change_password"}:
                 raise NotPermittedError("log in completely before you change the password")
@@ -197,7 +197,7 @@ class Login:
             parts.record(actor=name, action="password_changed", target=name, outcome="done", detail={"address": address})
             parts.records.set_password(name, made, now.utc_us, keep_former=parts.settings.password_history)
             parts.sessions.end_all_of(name, but=session.name)
-            return self._advance(session, has_factor=session.controls_for_s > 0)
+            return self._advance(session, has_factor=False)
 
     def out(self, session: Session, *, address: str) -> None:
         """Ends the session."""
@@ -283,7 +283,8 @@ class Login:
         account = parts.records.account(session.person)
         if account is None or parts.sessions.named(session.name, now) is None:
             raise LoginRefusedError("the session has ended; log in again")
-        stage = self._stage(account, has_factor=has_factor or session.stage in {"change_password", "full"})
+        has_passed = has_factor or session.stage in {"change_password", "full"}
+        stage = self._stage(account, has_factor=has_passed)
         value = parts.sessions.rotate(session.name, now, stage=stage, permits_control=has_factor)
         advanced = parts.sessions.named(session.name, now)
         assert advanced is not None

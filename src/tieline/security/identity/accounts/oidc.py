@@ -25,11 +25,14 @@ from tieline.io.clock import Clock
 from tieline.model import ConfigError, RemoteError, UnavailableError
 from tieline.security.identity.accounts.errors import LoginRefusedError
 from tieline.security.identity.accounts.secret_values import hash_of, new_value
+from tieline.security.identity.accounts.throttle import network_of
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
 """Signatures that are taken: none with a shared secret, and never "none"."""
 LIFE_S = 600.0
 MOST_BEGUN = 1_000
+MOST_BEGUN_AN_ADDRESS = 50
+"""The oldest of an address gives way: whoever begins logins without end ends nobody else's."""
 LEEWAY_S = 60
 KNOWN_FOR_S = 3_600.0
 KEYS_AT_MOST_EVERY_S = 30.0
@@ -55,6 +58,7 @@ class _Flow:
     verifier: str
     redirect: str
     next: str
+    network: str
     until_s: float
 
 
@@ -82,19 +86,29 @@ class Oidc:
         self._keys: KeySet | None = None
         self._keys_asked_s = float("-inf")
 
-    async def begin(self, redirect: str, next_path: str) -> Begun:
-        """Begins a login; `redirect` is where the browser comes back to, `next_path` where it goes then.
+    async def begin(self, redirect: str, next_path: str, *, address: str = "") -> Begun:
+        """Begins a login; `redirect` is where the browser comes back to, `next_path` where it goes then, `address` whose it is.
 
         Raises `UnavailableError` where the provider cannot be reached, `RemoteError` where it makes no sense.
         """
         provider = await self._discover()
         now_s = self._clock.monotonic()
         self._flows = {state: flow for state, flow in self._flows.items() if flow.until_s > now_s}
+        network = network_of(address)
+        of_network = [state for state, flow in self._flows.items() if flow.network == network]
+        for state in of_network[: max(0, len(of_network) - MOST_BEGUN_AN_ADDRESS + 1)]:
+            del self._flows[state]
         while len(self._flows) >= MOST_BEGUN:
             del self._flows[next(iter(self._flows))]
         state, browser, verifier, nonce = (new_value() for _ in range(4))
         self._flows[state] = _Flow(
-            browser=hash_of(browser), nonce=nonce, verifier=verifier, redirect=redirect, next=next_path, until_s=now_s + LIFE_S
+            browser=hash_of(browser),
+            nonce=nonce,
+            verifier=verifier,
+            redirect=redirect,
+            next=next_path,
+            network=network,
+            until_s=now_s + LIFE_S,
         )
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
         query = {

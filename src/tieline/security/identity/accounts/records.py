@@ -133,14 +133,18 @@ class Records:
             for row in found
         ]
 
-    def add_key(self, name: str, key: SecurityKey) -> bool:
-        """Adds a key; False where it belongs to somebody already."""
+    def has_key(self, identifier: str) -> bool:
+        """Whether a key belongs to somebody."""
+        with self._store.look() as rows:
+            return rows.execute("SELECT 1 FROM security_keys WHERE id = ?", (identifier,)).fetchone() is not None
+
+    def add_key(self, name: str, key: SecurityKey) -> None:
+        """Adds a key, which belongs to nobody."""
         with self._store.change() as rows:
-            done = rows.execute(
-                "INSERT INTO security_keys VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            rows.execute(
+                "INSERT INTO security_keys VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (key.id, name, key.public_key, key.sign_count, key.label, key.host, key.added_us),
             )
-            return done.rowcount == 1
 
     def count_key(self, identifier: str, sign_count: int) -> None:
         """What a key's counter shows now."""

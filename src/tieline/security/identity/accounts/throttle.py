@@ -5,7 +5,8 @@ What is refused while there is a wait is not counted and does not prolong it. Ti
 
 Each attempt has keys, each of which counts: the account, and the address that it comes from, with more patience. A browser that the
 person has logged in with before has a key of its own instead of both: whoever makes an account or an address wait does not
-make its owner wait there.
+make its owner wait there. What a person shows besides the login has a key for each kind of thing: knowing one of them (the
+password) does not give new patience for guessing another (a code), and guessing with a token makes no browser wait.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
+from typing import Literal
 
+Kind = Literal["account", "password", "factor", "token factor", "device", "address"]
+OF_PERSONS: tuple[Kind, ...] = ("account", "password", "factor", "token factor")
+"""Kinds whose keys are called as the person is: the login, then the password, a factor in a browser or with an API token."""
 MOST_KEYS = 10_000
 FORGET_ACCOUNT_S = 86_400.0
 FORGET_ADDRESS_S = 3_600.0
@@ -24,9 +29,9 @@ ADDRESS_PATIENCE = 4
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What failures are counted of: kind `account`, `device`, `factor` or `address`."""
+    """What failures are counted of."""
 
-    kind: str
+    kind: Kind
     name: str
 
 
@@ -76,7 +81,7 @@ class Throttle:
 
     def forget(self, name: str) -> None:
         """Somebody with authority unlocks the account."""
-        for key in [key for key in self._counts if key.kind in {"account", "factor"} and key.name == name]:
+        for key in [key for key in self._counts if key.kind in OF_PERSONS and key.name == name]:
             del self._counts[key]
 
     def wait_s(self, key: Key, now_s: float) -> float:

@@ -7,7 +7,8 @@ import { byId, make } from "../dom.js";
 import { makeCodesPanel, makeFactorPanel, makeSetUpPanel } from "./factors.js";
 import { makeFailure, makeForm, makePanel } from "./forms.js";
 import { makePasswordForm } from "./password-form.js";
-import { send, token } from "./requests.js";
+import { send, takeProblem, token } from "./requests.js";
+import { wayBack } from "./way-back.js";
 
 const main = byId("main");
 
@@ -15,7 +16,6 @@ void start();
 
 async function start() {
   const ways = await send("GET", "login");
-  byId("subtitle").textContent = ways.utility;
   if (token()) {
     try {
       await proceed();
@@ -47,7 +47,7 @@ function makeLoginPanel(provider) {
     const address = `/login/provider?next=${encodeURIComponent(wanted())}`;
     panel.append(make("div", { class: "actions" }, make("a", { class: "button", href: address }, `Log in with ${provider}`)));
   }
-  const problem = decodeURIComponent(location.hash.slice(1));
+  const problem = takeProblem();
   if (problem) {
     const failure = makeFailure();
     failure.textContent = problem;
@@ -84,9 +84,5 @@ function show(panel) {
 
 /** The page that one came from; never one elsewhere. */
 function wanted() {
-  const next = new URLSearchParams(location.search).get("next") ?? "/";
-  const address = new URL(next, location.origin);
-  return next.startsWith("/") && address.origin === location.origin && !address.pathname.startsWith("/login")
-    ? address.pathname + address.search
-    : "/";
+  return wayBack(location.search, location.origin);
 }

@@ -14,6 +14,17 @@ export function token() {
 }
 
 /**
+ * What a login elsewhere came back with, said once; empty where nothing is wrong.
+ * @returns {string}
+ */
+export function takeProblem() {
+  const found = /(?:^|; )((?:__Host-)?tieline_problem)=([^;]+)/.exec(document.cookie);
+  if (!found) return "";
+  document.cookie = `${found[1]}=; Max-Age=0; Path=/; SameSite=Strict${location.protocol === "https:" ? "; Secure" : ""}`;
+  return decodeURIComponent(found[2]);
+}
+
+/**
  * What `/api/<path>` answers; null where it answers nothing.
  * @param {"GET" | "POST" | "PUT" | "DELETE"} method
  * @param {string} path
