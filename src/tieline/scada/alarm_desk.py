@@ -22,7 +22,6 @@ from tieline.bus import decode_batch, scada, subjects
 from tieline.bus.pull import Pull
 from tieline.io import Backoff, Clock
 from tieline.model import Batch, Now, RemoteError, UnavailableError
-from tieline.model.alarms import AlarmState
 from tieline.scada.alarms import AlarmService
 from tieline.scada.links import Link
 from tieline.scada.live import LiveState
@@ -33,7 +32,6 @@ MOST_MESSAGES = 2_000
 TICK_S = 0.5
 TELL_S = 0.2
 LIFE_S = 1.0
-UNACKNOWLEDGED = {AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED, AlarmState.LATCHED_UNACKNOWLEDGED}
 
 T = TypeVar("T")
 
@@ -46,8 +44,8 @@ class AlarmDesk:
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="alarms")
         self._open = open_service
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="alarm journal")
         self._service: AlarmService | None = None
-        self._unacknowledged: dict[str, int] = {}
         self._told = scada.AlarmsChanged(0, 0)
 
     async def __aenter__(self) -> Self:
@@ -55,13 +53,24 @@ class AlarmDesk:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._reading.shutdown(wait=True)
+        if self._service is not None:
+            self._thread.submit(_close, self._service)
         self._thread.shutdown(wait=True)
 
     async def do(self, work: Callable[[AlarmService, Now], T]) -> T:
         """What the work gives, when all of it is on the disk."""
-        service = self._service
-        assert service is not None, "the desk is entered before it is asked"
+        service = self._entered()
         return await self._in_thread(lambda: work(service, self._now()))
+
+    async def read(self, work: Callable[[AlarmService, Now], T]) -> T:
+        """What the work gives that only reads the journal; it may take long, and no alarm waits for it."""
+        service = self._entered()
+        return await asyncio.get_running_loop().run_in_executor(self._reading, lambda: work(service, self._now()))
+
+    def _entered(self) -> AlarmService:
+        assert self._service is not None, "the desk is entered before it is asked"
+        return self._service
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """Waits for its end even when cancelled meanwhile: a thread cannot be stopped half-way."""
@@ -117,20 +126,18 @@ class AlarmDesk:
                     self._told, told_at = change, loop.time()
             await asyncio.sleep(TELL_S)
 
-    def _look(self, service: AlarmService, now: Now) -> scada.AlarmsChanged:
+    def _look(self, service: AlarmService, _: Now) -> scada.AlarmsChanged:
         told = self._told
         if (told.incarnation, told.revision) == (service.incarnation, service.revision):
             return told
-        changed = service.changes(told.revision, told.incarnation, now)
-        for alarm in changed.alarms:
-            if alarm.state in UNACKNOWLEDGED:
-                self._unacknowledged[alarm.id] = alarm.priority
-            else:
-                self._unacknowledged.pop(alarm.id, None)
-        held = list(self._unacknowledged.values())
-        return scada.AlarmsChanged(
-            changed.incarnation, changed.revision, (held.count(1), held.count(2), held.count(3), held.count(4))
-        )
+        return scada.AlarmsChanged(service.incarnation, service.revision, service.unacknowledged())
+
+
+def _close(service: AlarmService) -> None:
+    try:
+        service.close()
+    except UnavailableError as error:
+        log.error("alarms cannot be stored", reason=str(error))
 
 
 def _look_around(links: Sequence[Link], service: AlarmService, now: Now) -> None:

@@ -50,7 +50,7 @@ class ScadaService:
                 done = await self._alarms.do(lambda service, now: _act(service, request, requester, now))
                 return scada.AlarmsDone(done.ids, dict(done.refused))
             case scada.ReadJournal():
-                entries = await self._alarms.do(
+                entries = await self._alarms.read(
                     lambda service, _: service.journal(
                         begin=request.begin,
                         end=request.end,
@@ -61,7 +61,7 @@ class ScadaService:
                 )
                 return scada.Table([msgspec.to_builtins(entry) for entry in entries])
             case scada.ReadMetrics():
-                figures = await self._alarms.do(
+                figures = await self._alarms.read(
                     lambda service, now: service.metrics(request.begin, request.end, now, operators=request.operators)
                 )
                 return scada.Figures(msgspec.to_builtins(figures, str_keys=True))

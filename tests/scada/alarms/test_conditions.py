@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tieline.model import PointKind, Quality, Samples
+from tieline.model import Now, PointKind, Quality, Samples
 from tieline.model.alarms import AlarmKind, AlarmState
 
 from .plans import SECOND, START_US, Bench, bench, path, plan, point, state_plan
@@ -217,3 +217,51 @@ def test_how_samples_are_cut_into_batches_does_not_matter(values: list[tuple[int
             other.returned,
             other.count,
         )
+
+
+def test_a_clock_that_is_set_back_silences_nothing() -> None:
+    made = bench(state_plan(1), state_plan(2, suppress="q", suppress_inputs={"q": point(9, kind=PointKind.BINARY)}))
+    made.read(9, 1)
+    made.now = Now(made.now.monotonic_s + 1, made.now.utc_us - 3_600 * SECOND)
+    made.read(1, 1)
+    made.read(9, 0)
+    assert made.alarm("a1").is_active
+    assert made.state("a2") is S.NORMAL
+
+
+@pytest.mark.parametrize("nonsense", [np.nan, np.inf, -np.inf])
+def test_a_rate_passes_over_what_is_no_number(nonsense: float) -> None:
+    made = bench(plan("a1", point(1), AlarmKind.RATE, limit=5))
+    time = START_US + np.arange(3) * SECOND
+    made.engine.take(Samples.of([1, 1, 1], time, [0, nonsense, 4], GOOD), made.now)
+    assert not made.alarm().is_active
+    made.engine.take(Samples.of([1], time[-1] + SECOND, [10], GOOD), made.now)
+    assert made.alarm().is_active
+
+
+def test_a_value_that_is_no_number_says_nothing_and_an_infinite_one_is_beyond_every_limit() -> None:
+    made = limit(AlarmKind.HIGH, 100)
+    made.read(1, np.nan)
+    assert not made.alarm().is_active
+    made.read(1, np.inf)
+    assert made.alarm().is_active
+    made.read(1, np.nan)
+    assert made.alarm().is_active
+
+
+def test_a_doubtful_reference_returns_no_deviation() -> None:
+    made = bench(plan("a1", point(1), AlarmKind.DEVIATION, limit=3, reference=point(2)))
+    made.read(1, 10)
+    made.read(2, 0)
+    made.read(2, 10, quality=QUESTIONABLE)
+    made.read(1, 10)
+    assert made.alarm().is_active
+    made.read(2, 10)
+    assert not made.alarm().is_active
+
+
+def test_a_time_from_the_future_makes_no_condition_last() -> None:
+    made = bench(state_plan(1, on_delay_s=60.0))
+    made.read(1, 1)
+    assert path(made.read(1, 0, at_s=3_600)) == []
+    assert made.state() is S.NORMAL

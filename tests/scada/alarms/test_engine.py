@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tieline.model import Event, Point, PointKind, Quality, Samples
+from tieline.model import Event, Now, Point, PointKind, Quality, Samples
 from tieline.model.alarms import AlarmKind, AlarmState
 from tieline.scada import DeviceStats, Link, LinkState, SiteStats
 
@@ -128,6 +128,38 @@ def test_logic_and_expression_suppress_beside_each_other() -> None:
     assert path(made.engine.suppress(["alpha/a1"], "topology", made.now, is_on=False, reason="energized")) == [
         ("unsuppress", S.SUPPRESSED, S.NORMAL)
     ]
+
+
+def test_a_position_from_the_future_does_not_suppress_for_ever() -> None:
+    made = suppressible(1)
+    made.read(9, 1)
+    made.read(8, 2, at_s=86_400)
+    assert made.state() is S.SUPPRESSED
+    made.wait(11)
+    made.read(8, 1)
+    assert made.state() is S.NORMAL
+
+
+def test_a_device_under_test_suppresses_nothing() -> None:
+    made = suppressible(1)
+    made.read(9, 1)
+    made.read(8, 1)
+    made.wait(1)
+    made.read(8, 2, quality=Quality.TEST)
+    assert made.state() is S.NORMAL
+
+
+def test_the_reason_is_that_of_what_still_suppresses() -> None:
+    made = suppressible(1)
+    made.read(8, 2)
+    made.read(9, 1)
+    made.engine.suppress(["alpha/a1"], "topology", made.now, is_on=True, reason="t1 is de-energized")
+    made.wait(1)
+    made.read(8, 1)
+    assert (made.state(), made.alarm().reason) == (S.SUPPRESSED, "t1 is de-energized")
+    made.read(8, 2)
+    made.engine.suppress(["alpha/a1"], "topology", made.now, is_on=False, reason="t1 is energized")
+    assert (made.state(), made.alarm().reason) == (S.SUPPRESSED, "earthed = 2 OR NOT in_service")
 
 
 # first-out
@@ -332,6 +364,18 @@ def test_what_stands_now_or_was_known_then_is_not_told_again() -> None:
     assert other.state() is S.NORMAL
 
 
+def test_what_was_seen_at_the_end_of_an_outage_does_not_last_until_the_next() -> None:
+    made = bench(state_plan(1, on_delay_s=60))
+    made.wait(100)
+    made.read(1, 0)
+    assert late(made, (50, 0), (80, 1)) == []  # it went after 80 s, and was gone when the link was up again
+    made.wait(86_400)
+    made.read(1, 0)
+    assert late(made, (80_000, 0), (80_001, 1), (80_002, 0)) == []
+    assert late(made, (80_010, 1)) == []
+    assert late(made, (80_071, 0)) == MISSED
+
+
 def test_late_samples_say_nothing_of_how_things_stand_now() -> None:
     made = bench(state_plan(1))
     made.wait(100)
@@ -373,3 +417,15 @@ def test_an_alarm_that_is_active_for_more_than_a_day_is_stale() -> None:
 def test_two_alarms_cannot_have_one_id() -> None:
     with pytest.raises(ValueError, match="same id"):
         bench(state_plan(1), state_plan(1))
+
+
+def test_a_clock_that_is_set_back_leaves_nothing_chattering() -> None:
+    made = bench(state_plan(1))
+    for _ in range(3):
+        made.read(1, 1)
+        made.wait(1)
+        made.read(1, 0)
+        made.wait(1)
+    assert made.alarm().is_chattering
+    made.now = Now(made.now.monotonic_s, made.now.utc_us - 3_600 * SECOND)
+    assert not made.alarm().is_chattering

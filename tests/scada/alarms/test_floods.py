@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tieline.scada.alarms.floods import FEWER_THAN, MORE_THAN, WINDOW_US, Flood, FloodWatch, floods_in
 from tieline.scada.alarms.metrics import Metrics, chattering, most_within, percent_in_flood, percent_of_hours_above
 
-SECOND = 1_000_000
+from .plans import SECOND, START_US
+
 HOUR = 3_600 * SECOND
 WINDOW_S = WINDOW_US // SECOND
 seconds = st.lists(st.integers(0, 4_000), max_size=80).map(sorted)
@@ -94,3 +95,12 @@ def test_hours_with_too_many_alarms_are_counted() -> None:
     told = np.concatenate([np.full(31, HOUR // 2), np.full(30, 3 * HOUR // 2), np.full(99, 3 * HOUR)])
     assert percent_of_hours_above(told, 0, 4 * HOUR, 30) == 50
     assert percent_of_hours_above(told[:0], 0, HOUR // 2, 30) == 0
+
+
+def test_a_flood_ends_in_time_where_the_clock_is_set_back() -> None:
+    watch = FloodWatch()
+    watch.take(START_US, 20)
+    watch.tick(START_US - 3_600 * SECOND)
+    assert watch.flood is not None
+    watch.tick(START_US - 3_000 * SECOND)
+    assert watch.flood is None

@@ -80,6 +80,42 @@ def test_a_batch_that_comes_again_changes_nothing_also_after_a_restart(center: C
     assert len(center.service.journal()) == 2
 
 
+def test_batches_that_lead_to_nothing_are_not_written_and_lead_to_nothing_again(center: Center) -> None:
+    wal = center.file.with_name(f"{center.file.name}-wal")
+    center.send(1, 0)
+    before = wal.stat().st_size
+    quiet = [center.batch([1, 2], [0, 0]) for _ in range(100)]
+    for batch in quiet:
+        center.service.take([batch], center.now)
+    assert wal.stat().st_size == before
+    on = center.batch(1, 1)
+    center.service.take([on], center.now)
+    more = center.batch(1, 1)
+    center.service.take([more], center.now)
+    center.restart()
+    assert center.service.take([*quiet, on, more], center.now) == 0
+    assert center.states() == {"alpha/a1": S.UNACKNOWLEDGED}
+
+
+def test_a_service_that_is_closed_knows_all_that_it_took(center: Center) -> None:
+    center.send(1, 0)
+    center.service.close()
+    with sqlite3.connect(center.file) as file:
+        assert file.execute("SELECT first, last FROM taken").fetchall() == [(1, 1)]
+    file.close()
+    center.start()
+
+
+def test_what_a_device_repeats_after_a_restart_is_not_told_again(center: Center) -> None:
+    first = Samples.of([1, 1], [START_US, START_US + SECOND], [1, 0], Quality.DEVICE_TIME)
+    center.wait(2)
+    center.service.take([Batch(site="alpha", incarnation=5, sequence=1, samples=first)], center.now)
+    center.restart(60)
+    assert center.service.take([Batch(site="alpha", incarnation=6, sequence=1, samples=first)], center.now) == 0
+    center.send(1, 1)
+    assert center.states() == {"alpha/a1": S.UNACKNOWLEDGED}
+
+
 def test_batches_that_overtook_each_other_are_all_taken(center: Center) -> None:
     first, second = center.batch(1, 1), center.batch(2, 1)
     center.service.take([second], center.now)
@@ -113,6 +149,15 @@ def test_shelving_ends_when_it_should_whether_the_center_ran_or_not(center: Cent
     assert center.states() == {"alpha/a1": S.SHELVED, "alpha/a2": S.SHELVED}
     center.wait(1)
     assert center.states() == {"alpha/a1": S.UNACKNOWLEDGED}
+
+
+def test_a_clock_that_is_set_back_while_the_center_is_down_prolongs_no_shelving_beyond_what_is_permitted(center: Center) -> None:
+    center.service.shelve(["alpha/a1"], ANNA, center.now, minutes=60, reason="work")
+    center.restart(-30 * 86_400)
+    center.wait(8 * 3_600 - 1)
+    assert center.states() == {"alpha/a1": S.SHELVED}
+    center.wait(2)
+    assert center.states() == {}
 
 
 def test_a_delay_goes_on_over_a_restart(center: Center) -> None:
@@ -190,6 +235,19 @@ def test_the_first_of_a_group_is_still_known_after_a_restart(tmp_path: Path) -> 
         marked.append([alarm.id for alarm in service.snapshot(now).alarms if alarm.is_first_out])
         store.close()
     assert marked == [["alpha/a2"]] * 3
+
+
+def test_a_group_that_the_folder_joined_has_one_first(tmp_path: Path) -> None:
+    now = Now(0.0, START_US)
+    for sequence, groups in enumerate((("t1", "t2"), ("t1", "t1")), 1):
+        store = AlarmStore(tmp_path / "alarms.sqlite")
+        plans = [state_plan(number, group=group) for number, group in enumerate(groups, 1)]
+        service = AlarmService(AlarmEngine(plans), store, now)
+        samples = Samples.of([1, 2], [START_US + 1, START_US], 1.0)
+        service.take([Batch(site="alpha", incarnation=1, sequence=sequence, samples=samples)], now)
+        marked = [alarm.id for alarm in service.snapshot(now).alarms if alarm.is_first_out]
+        store.close()
+    assert marked == ["alpha/a2"]
 
 
 def test_a_site_has_no_say_in_the_alarms_of_another(center: Center) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,8 @@ Times = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Qualities = npt.NDArray[np.uint16]
 Signals = npt.NDArray[np.int8]
+Severities = npt.NDArray[np.uint8]
+Column = TypeVar("Column", Floats, Severities)
 
 _QUESTIONABLE, _INVALID = 1, 2
 _NEVER = np.iinfo(np.int64).min
@@ -75,6 +78,7 @@ class Conditions:
         self._row = np.array([row for row, _, _ in looks], np.intp)[order]
         self._is_reference = np.array([role for _, role, _ in looks], np.bool_)[order]
         self._newest = np.full(len(self._ids), _NEVER)
+        self._clock = _NEVER
 
         kinds = [each.kind for each in plan]
         self._is_level = np.array([kind in LIMIT_KINDS for kind in kinds], np.bool_)
@@ -91,11 +95,29 @@ class Conditions:
         """Of rates and deviations, what was read last."""
         self._value_time = np.full(len(plan), _NEVER)
         self._reference = np.full(len(plan), np.nan)
+        self._severity = np.zeros((2, len(plan)), np.uint8)
+        """Of deviations, what the value and the reference were worth that were read last."""
+
+    def recall(self, since: Times) -> None:
+        """Goes on where another process ended: samples from before the moment at which an alarm's condition changed last are older."""
+        at = np.repeat(np.arange(len(self._ids)), self._count)
+        is_own = ~self._is_reference
+        np.maximum.at(self._newest, at[is_own], since[self._row[is_own]])
+
+    def newest(self, rows: Rows) -> Times:
+        """When the points of these alarms, all of which look at samples, were measured last."""
+        at = np.zeros(len(self._limit), np.intp)
+        is_own = ~self._is_reference
+        at[self._row[is_own]] = np.repeat(np.arange(len(self._ids)), self._count)[is_own]
+        return self._newest[at[rows]]
 
     def take(self, samples: Samples, now_us: int) -> Observed | None:
         """What the samples say; None where they say nothing to any alarm."""
         if not len(self._ids) or not len(samples):
             return None
+        if now_us < self._clock:  # the clock was set back: what came before must not silence what comes now
+            np.minimum(self._newest, now_us, out=self._newest)
+        self._clock = now_us
         place = np.minimum(np.searchsorted(self._ids, samples.point), len(self._ids) - 1)
         wanted = np.flatnonzero(self._ids[place] == samples.point)
         if not len(wanted):
@@ -135,7 +157,8 @@ class Conditions:
         measure = self._sign[row] * value
         which = np.flatnonzero(self._is_deviation[row])
         if len(which):
-            measure[which] = self._deviation(row[which], self._is_reference[look[which]], value[which], severity[which])
+            is_reference = self._is_reference[look[which]]
+            measure[which], severity[which] = self._deviation(row[which], is_reference, value[which], severity[which])
         which = np.flatnonzero(self._is_rate[row])
         if len(which):
             measure[which] = self._rate(row[which], time[which], value[which], severity[which])
@@ -160,20 +183,30 @@ class Conditions:
         is_abnormal = ((self._abnormal[row[which]] >> codes) & 1) == 1
         signal[which] = np.where(is_state, np.where(is_abnormal, 1, -1), 0)
 
-    def _deviation(self, row: Rows, is_reference: Mask, value: Floats, severity: npt.NDArray[np.uint8]) -> Floats:
-        """How far values are from their references, as both stood when either was read; NaN where one of them is not known."""
-        known = np.where(severity == _INVALID, np.nan, value)
+    def _deviation(self, row: Rows, is_reference: Mask, value: Floats, severity: Severities) -> tuple[Floats, Severities]:
+        """How far values are from their references, as both stood when either was read, and what the worse of them is worth.
+
+        NaN where one of them is not known.
+        """
+        known = np.where((severity == _INVALID) | ~np.isfinite(value), np.nan, value)
         starts = starts_of(row)
         measured = _carried(~is_reference, known, starts, self._value[row])
         reference = _carried(is_reference, known, starts, self._reference[row])
         self._value[row] = measured  # of several, the last stays
         self._reference[row] = reference
-        return np.abs(measured - reference)
+        worth = np.stack(
+            [
+                _carried(given, severity, starts, self._severity[which, row])
+                for which, given in enumerate((~is_reference, is_reference))
+            ]
+        )
+        self._severity[:, row] = worth
+        return np.abs(measured - reference), worth.max(axis=0)
 
-    def _rate(self, row: Rows, time: Times, value: Floats, severity: npt.NDArray[np.uint8]) -> Floats:
+    def _rate(self, row: Rows, time: Times, value: Floats, severity: Severities) -> Floats:
         """How fast values moved since the last one that was worth something; NaN where there was none."""
         rate = np.full(len(row), np.nan)
-        good = np.flatnonzero(severity != _INVALID)
+        good = np.flatnonzero((severity != _INVALID) & np.isfinite(value))
         row, time, value = row[good], time[good], value[good]
         is_first = np.ones(len(row), np.bool_)
         is_first[1:] = row[1:] != row[:-1]
@@ -185,7 +218,7 @@ class Conditions:
         return rate
 
 
-def _carried(given: Mask, value: Floats, starts: Rows, before: Floats) -> Floats:
+def _carried(given: Mask, value: Column, starts: Rows, before: Column) -> Column:
     """At each place the value that was given last for its alarm, or what it was before."""
     last = np.maximum.accumulate(np.where(given, np.arange(len(value)), -1))
     return np.where(last >= starts, value[last], before)

@@ -53,6 +53,10 @@ class Delays:
         waited_us = np.clip(now.utc_us - self.since_received, 0, self._delay(np.arange(len(self.since))))
         self._since_s = now.monotonic_s - waited_us / 1e6
 
+    def forget(self, rows: Rows) -> None:
+        """Nothing is seen of these, and nothing holds."""
+        self.is_seen[rows] = self.is_active[rows] = False
+
     def take(self, observed: Observed, now: Now) -> Iterator[Changes]:
         """The changes that the signals lead to, in the order of each alarm's signals."""
         row, starts = observed.row, observed.starts
@@ -61,10 +65,11 @@ class Delays:
         is_seen = np.where(last >= starts, observed.signal[last] > 0, self.is_seen[row])
         before = np.where(starts == places, self.is_seen[row], np.roll(is_seen, 1))
         changed = np.flatnonzero(is_seen != before)
+        latest = now.utc_us + FUTURE_US
         for turn in turns(row[changed]) if len(changed) else ():
             which = changed[turn]
             rows, time = row[which], observed.time[which]
-            yield from self._mature(rows, time)
+            yield from self._mature(rows, np.minimum(time, latest))
             self.is_seen[rows] = is_seen[which]
             self.since[rows] = time
             self.since_received[rows] = now.utc_us
@@ -76,7 +81,7 @@ class Delays:
         ends = np.flatnonzero(np.append(row[1:] != row[:-1], True)) if len(row) else places
         waiting = ends[self.is_seen[row[ends]] != self.is_active[row[ends]]]
         if len(waiting):
-            yield from self._mature(row[waiting], np.minimum(observed.time[waiting], now.utc_us + FUTURE_US))
+            yield from self._mature(row[waiting], np.minimum(observed.time[waiting], latest))
 
     def tick(self, now: Now) -> Iterator[Changes]:
         """The changes that are due by the clock."""

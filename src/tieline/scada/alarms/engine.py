@@ -33,6 +33,8 @@ DESIGN = "design"
 TIME = "time"
 """Who ends a shelving that is over."""
 
+_NOT_KNOWN = np.iinfo(np.int64).max
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requested:
@@ -63,6 +65,8 @@ class AlarmEngine:
         self._is_latching = np.array([each.latched for each in self.plan], np.bool_)
         self._conditions = Conditions(self.plan)
         self._late_conditions, self._late_delays = Conditions(self.plan), self._make_delays()
+        self._late_until = np.full(len(self.plan), _NOT_KNOWN)
+        """What was measured after this belongs to another outage than what came late before."""
         self._suppression = Suppression(self.plan)
         self._events = EventConditions(self.plan)
         self._hearing = Hearing(self.plan)
@@ -92,10 +96,12 @@ class AlarmEngine:
         """To be called once after `standing`, `delays` and `first_out.is_marked` were filled with what another process left."""
         standing = self.standing
         self.delays.recall(now)
-        self.first_out.recall(is_told(standing.state))
-        standing.unshelve_s = np.where(
-            standing.is_shelved, now.monotonic_s + np.maximum(standing.shelved_until - now.utc_us, 0) / 1e6, np.inf
-        )
+        known = np.minimum(self.delays.since, self.delays.since_received)
+        self._conditions.recall(np.minimum(known, now.utc_us))
+        self.first_out.recall(is_told(standing.state), standing.raised)
+        most_s = np.array([each.most_shelve_s for each in self.plan])
+        left_s = np.clip((standing.shelved_until - now.utc_us) / 1e6, 0, most_s)
+        standing.unshelve_s = np.where(standing.is_shelved, now.monotonic_s + left_s, np.inf)
         orphaned = standing.is_suppressed.copy()
         orphaned[self._suppression.rows] = False
         return self._suppress(np.flatnonzero(orphaned), False, "its expression was removed", now)
@@ -105,7 +111,11 @@ class AlarmEngine:
     def take(self, samples: Samples, now: Now, site: str | None = None) -> list[Transitions]:
         """Samples in the order in which they were reported; from a site, those of other sites' points are passed over."""
         samples = self._of(site, samples)
-        made = [each for rows, is_on, text in self._suppression.take(samples) for each in self._suppress(rows, is_on, text, now)]
+        made = [
+            each
+            for rows, is_on, text in self._suppression.take(samples, now.utc_us)
+            for each in self._suppress(rows, is_on, text, now)
+        ]
         observed = self._conditions.take(samples, now.utc_us)
         return made if observed is None else made + self._observe(observed, now)
 
@@ -117,9 +127,18 @@ class AlarmEngine:
         observed = self._late_conditions.take(self._of(site, samples), now.utc_us)
         if observed is None:
             return []
+        self._part_outages(observed)
         made = [each for change in self._late_delays.take(observed, now) for each in self._missed(change, now)]
         self._late_delays.touched.clear()
         return made
+
+    def _part_outages(self, late: Observed) -> None:
+        """What was seen at the end of an outage does not last until the next one: in between there were live samples."""
+        rows, first = np.unique(late.row, return_index=True)
+        self._late_delays.forget(rows[late.time[first] > self._late_until[rows]])
+        last = late.time[np.append(first[1:], len(late)) - 1]
+        newest = self._conditions.newest(rows)
+        self._late_until[rows] = np.where(newest < last, _NOT_KNOWN, newest)
 
     def _missed(self, change: Changes, now: Now) -> Iterator[Transitions]:
         standing, row, time = self.standing, change.row, change.time
@@ -204,7 +223,6 @@ class AlarmEngine:
         rows = rows[~others[rows]]
         if not len(rows):
             return []
-        self.standing.suppressed_reason[rows] = reason if is_on else ""
         return [self._act(Trigger.SUPPRESS if is_on else Trigger.UNSUPPRESS, rows, now, by=by, reason=reason)]
 
     # what people and logic ask for; ids that are not known are refused like everything else
@@ -254,6 +272,7 @@ class AlarmEngine:
         if not len(rows):
             return []
         standing.is_suppressed_by_logic[rows] = is_on
+        standing.suppressed_reason[rows] = reason if is_on else ""
         return self._held_by_design(rows, is_on, by, reason, now, others=standing.is_suppressed)
 
     def _request(

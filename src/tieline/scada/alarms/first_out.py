@@ -28,13 +28,15 @@ class FirstOut:
         self._standing = np.zeros(len(names), np.int64)
         self._first = np.full(len(names), -1)
 
-    def recall(self, is_told: Mask) -> None:
-        """Goes on from marks that are set in `is_marked` already."""
+    def recall(self, is_told: Mask, raised: Times) -> None:
+        """Goes on from marks that are set in `is_marked` already; of two that are in one group now, the earlier one holds."""
         grouped = np.flatnonzero((self.group >= 0) & is_told)
         np.add.at(self._standing, self.group[grouped], 1)
-        self.is_marked &= is_told | (self.group < 0)
-        marked = np.flatnonzero(self.is_marked & (self.group >= 0))
-        self._first[self.group[marked]] = marked
+        marked = np.flatnonzero(self.is_marked & is_told & (self.group >= 0))
+        marked = marked[np.argsort(-raised[marked], kind="stable")]
+        self._first[self.group[marked]] = marked  # of several, the last stays
+        self.is_marked[:] = False
+        self.is_marked[self._first[self._first >= 0]] = True
 
     def move(self, rows: Rows, was_told: Mask, is_told: Mask, raised: Times, quality: Qualities) -> Rows:
         """Follows alarms that came to stand or no longer do; gives the alarms whose marks changed.

@@ -58,6 +58,8 @@ class FloodWatch:
 
     def tick(self, at: int) -> Flood | None:
         """Forgets what is older than ten minutes; gives the flood that is over by that."""
+        if self._told and self._told[-1][0] > at:  # the clock was set back: they age from now on
+            self._told = deque((min(came, at), count) for came, count in self._told)
         while self._told and self._told[0][0] <= at - WINDOW_US:
             came, count = self._told.popleft()
             self._count -= count

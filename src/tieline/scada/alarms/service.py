@@ -1,6 +1,10 @@
 """The alarms as a service: takes batches, answers viewers and people, and has on the disk whatever it has answered.
 
-It belongs to one thread at a time, and waits for the disk. What it could not write it keeps, and writes before anything else is answered.
+It belongs to one thread at a time, and waits for the disk; `journal` and `metrics` only read, and may be asked from another thread. What it
+could not write it keeps, and writes before anything else is answered.
+
+A batch that leads to nothing is not written at once: should it come again after a restart, it leads to nothing again, because all
+that stood when it came was on the disk before it.
 """
 
 from __future__ import annotations
@@ -117,7 +121,8 @@ class AlarmService:
     def take(self, batches: Sequence[Batch], now: Now) -> int:
         """Takes those of the batches that were not taken before, in one commit; gives how many transitions they led to.
 
-        When it returns, all of them are on the disk and may be acknowledged. Raises `UnavailableError` where the disk takes nothing.
+        When it returns, all that they led to is on the disk, and they may be acknowledged. Raises `UnavailableError` where the disk
+        takes nothing.
         """
         transitions = 0
         for batch in batches:
@@ -160,11 +165,21 @@ class AlarmService:
         return sum(map(len, made))
 
     def _commit(self) -> None:
-        if not (self._pending or self._fresh or self._engine.standing.is_unsaved.any()):
-            return
+        if self._pending or self._engine.standing.is_unsaved.any():
+            self._write()
+
+    def _write(self) -> None:
         self._store.commit(self._engine, self._pending, {key: self._taken[key] for key in self._fresh})
         self._pending = []
         self._fresh = set()
+
+    def close(self) -> None:
+        """Writes which batches led to nothing, and closes the file."""
+        try:
+            if self._fresh:
+                self._write()
+        finally:
+            self._store.close()
 
     def _watch_again(self, now: Now) -> None:
         """Tells the watches what the journal says of the last day, so that a flood goes on over a restart."""

@@ -80,7 +80,7 @@ def _reason(engine: AlarmEngine, row: int, state: AlarmState) -> str:
         case AlarmState.OUT_OF_SERVICE:
             return str(standing.out_reason[row])
         case AlarmState.SUPPRESSED:
-            return str(standing.suppressed_reason[row])
+            return str(standing.suppressed_reason[row]) if standing.is_suppressed_by_logic[row] else engine.plan[row].suppress
         case AlarmState.SHELVED:
             return str(standing.shelved_reason[row])
         case _:

@@ -46,6 +46,7 @@ class Standing:
         """By its expression."""
         self.is_suppressed_by_logic = np.zeros(count, np.bool_)
         self.suppressed_reason = _texts(count)
+        """What the logic says; of an expression it is the expression."""
         self.is_out = np.zeros(count, np.bool_)
         self.out_by = _texts(count)
         self.out_reason = _texts(count)
@@ -62,7 +63,8 @@ class Standing:
 
     def chatters(self, now_us: int) -> Mask:
         """Which came three times in the last minute."""
-        found: Mask = now_us - self._recent[0] <= RECENT_US
+        age = now_us - self._recent[0]
+        found: Mask = (age >= 0) & (age <= RECENT_US)
         return found
 
     def is_old(self, is_active: Mask, now_us: int) -> Mask:

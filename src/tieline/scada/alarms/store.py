@@ -12,6 +12,7 @@ kept for so many days and megabytes; the oldest lines go first.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ CREATE TABLE IF NOT EXISTS journal (
     time INTEGER NOT NULL, received INTEGER NOT NULL, value REAL, quality INTEGER NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS journal_received ON journal (received);
+CREATE INDEX IF NOT EXISTS journal_alarm ON journal (alarm, received);
 CREATE TABLE IF NOT EXISTS taken (
     site TEXT NOT NULL, incarnation INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
     PRIMARY KEY (site, incarnation, first)
@@ -98,7 +100,10 @@ class Told:
 
 
 class AlarmStore:
-    """The file. Belongs to one thread at a time; raises `UnavailableError` where the disk does not take or give what it should."""
+    """The file. Belongs to one thread at a time, but for `journal` and `told`, which another one may ask.
+
+    Raises `UnavailableError` where the disk does not take or give what it should.
+    """
 
     def __init__(self, path: Path, *, keep_days: int = KEEP_DAYS, most_mb: int = MOST_MB) -> None:
         self._path = path
@@ -118,9 +123,12 @@ class AlarmStore:
                 f"{path} is of version {version}, this release reads {VERSION}; update Tieline or move the file away"
             )
         path.chmod(0o600)
+        self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+        self._reading = threading.Lock()
 
     def close(self) -> None:
         """Everything is on the disk already."""
+        self._reader.close()
         self._connection.close()
 
     def recall(self, engine: AlarmEngine, now: Now) -> tuple[Taken, list[Transitions]]:
@@ -188,8 +196,8 @@ class AlarmStore:
             given += [f"{site}/", f"{site}0"]  # 0 comes after /
         direction = "DESC" if asked.get("newest_first") else "ASC"
         order = f"time {direction}, sequence {direction}" if asked.get("by_time") else f"sequence {direction}"
-        with self._explained():
-            found = self._connection.execute(
+        with self._explained(), self._reading:
+            found = self._reader.execute(
                 'SELECT sequence, alarm, "trigger", before, after, time, received, value, quality, by, reason FROM journal '
                 f"WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT ?",
                 (*given, asked.get("limit", 1_000)),
@@ -218,13 +226,14 @@ class AlarmStore:
     def told(self, begin: int, end: int) -> Told:
         """Of which alarms people were told in [begin, end); those that the folder no longer has are left out."""
         code = STATES.index(AlarmState.UNACKNOWLEDGED)
-        with self._explained():
-            found = self._connection.execute(
+        with self._explained(), self._reading:
+            found = self._reader.execute(
                 "SELECT alarm, received FROM journal WHERE received >= ? AND received < ? AND after = ? AND before <> ? "
                 "ORDER BY received, sequence",
                 (begin, end, code, code),
-            ).fetchall()
-        number, received = np.array(found, np.int64).reshape(-1, 2).T
+            )
+            lines = np.fromiter(found, np.dtype([("alarm", np.int64), ("received", np.int64)]))
+        number, received = lines["alarm"], lines["received"]
         order = np.argsort(self._number)
         place = np.minimum(np.searchsorted(self._number[order], number), max(len(order) - 1, 0))
         is_known = self._number[order][place] == number if len(order) else np.zeros(len(number), np.bool_)

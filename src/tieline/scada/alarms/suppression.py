@@ -2,7 +2,7 @@
 
 Alarms of the same expression over the same points are decided as one. Only TRUE of good quality suppresses: nothing is
 hidden because of a position that nobody knows. Until every point of an expression has been heard, everything stays as it
-was.
+was. What a device reports while it is being tested says nothing.
 """
 
 from __future__ import annotations
@@ -14,9 +14,13 @@ import numpy as np
 
 from tieline.config.alarm_plan import AlarmPlan
 from tieline.config.calculation_expressions import expression_of
-from tieline.model import VALIDITY, Samples
+from tieline.model import VALIDITY, Quality, Samples
 from tieline.rules import Expression, Value
 from tieline.scada.alarms.conditions import Rows
+from tieline.scada.live import FUTURE_US
+
+_NEVER = np.iinfo(np.int64).min
+_TEST = int(Quality.TEST)
 
 
 @dataclass(slots=True)
@@ -45,7 +49,8 @@ class Suppression:
         for number, rule in enumerate(self._rules):
             for place in rule.places.values():
                 self._users.setdefault(place, []).append(number)
-        self._time = np.full(len(self._ids), np.iinfo(np.int64).min)
+        self._time = np.full(len(self._ids), _NEVER)
+        self._clock = _NEVER
         self._value = np.full(len(self._ids), np.nan)
         self._quality = np.zeros(len(self._ids), np.uint16)
         self.rows = np.array([row for row, each in enumerate(plan) if each.suppress], np.intp)
@@ -56,16 +61,20 @@ class Suppression:
         places = {name: self._place[int(point.id)] for name, point in plan.suppress_inputs.items()}
         return _Rule(expression_of(plan.suppress, kinds), places, np.array(rows, np.intp))
 
-    def take(self, samples: Samples) -> Iterator[tuple[Rows, bool, str]]:
+    def take(self, samples: Samples, now_us: int) -> Iterator[tuple[Rows, bool, str]]:
         """The alarms that are suppressed, or no longer, from these samples on, and the expression that says so."""
         if not len(self._ids) or not len(samples):
             return
+        if now_us < self._clock:  # the clock was set back: what came before must not silence what comes now
+            np.minimum(self._time, now_us, out=self._time)
+        self._clock = now_us
         place = np.minimum(np.searchsorted(self._ids, samples.point), len(self._ids) - 1)
+        rank = np.minimum(samples.time, now_us + FUTURE_US)
         concerned: set[int] = set()
-        for sample in np.flatnonzero(self._ids[place] == samples.point).tolist():
+        for sample in np.flatnonzero((self._ids[place] == samples.point) & ((samples.quality & _TEST) == 0)).tolist():
             where = int(place[sample])
-            if samples.time[sample] >= self._time[where]:
-                self._time[where] = samples.time[sample]
+            if rank[sample] >= self._time[where]:
+                self._time[where] = rank[sample]
                 self._value[where] = samples.value[sample]
                 self._quality[where] = samples.quality[sample]
                 concerned.update(self._users[where])
@@ -77,7 +86,7 @@ class Suppression:
                 yield rule.rows, is_on, rule.expression.text
 
     def _decide(self, rule: _Rule) -> bool | None:
-        if any(self._time[place] == np.iinfo(np.int64).min for place in rule.places.values()):
+        if any(self._time[place] == _NEVER for place in rule.places.values()):
             return None
         inputs = {name: Value(float(self._value[place]), int(self._quality[place])) for name, place in rule.places.items()}
         found = rule.expression.evaluate(inputs)
