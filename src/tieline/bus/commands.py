@@ -58,6 +58,7 @@ class CommandAnswer(msgspec.Struct, frozen=True, array_like=True):
 
     version: int
     id: str
+    """Empty where the message was not understood, or where it was a question that was not taken."""
     time_us: _Time
     result: str
     reason: str

@@ -78,6 +78,9 @@ class ControlSection(Strict):
     command_s: float = Field(default=10.0, gt=0, le=60, description="a released command that reaches its site later is refused")
     answer_s: PositiveSeconds = Field(default=60.0, description="a site's answer is awaited for so long; then nobody knows")
     feedback_s: PositiveSeconds = Field(default=5.0, description="what the site has seen has to be seen here so soon after")
+    most_selections: int = Field(default=1_000, ge=1, le=100_000, description="points that are selected at a time")
+    kept_commands: int = Field(default=100_000, ge=1_000, le=10_000_000, description="whose outcome can be asked for")
+    kept_runs: int = Field(default=1_000, ge=10, le=100_000, description="runs of programs that are over and still listed")
     earthing: OnFinding = Field(default="refuse", description="what would earth something live, or make something earthed live")
     parallel: OnFinding = Field(default="refuse", description="what would join two live parts, or close a ring")
     rules: list[RuleSection] = Field(default_factory=list)
@@ -121,6 +124,9 @@ class Control:
     command_s: float = 10.0
     answer_s: float = 60.0
     feedback_s: float = 5.0
+    most_selections: int = 1_000
+    kept_commands: int = 100_000
+    kept_runs: int = 1_000
     earthing: OnFinding = "refuse"
     parallel: OnFinding = "refuse"
     rules: tuple[Rule, ...] = ()
@@ -155,6 +161,9 @@ def read_control(
         command_s=section.command_s,
         answer_s=section.answer_s,
         feedback_s=section.feedback_s,
+        most_selections=section.most_selections,
+        kept_commands=section.kept_commands,
+        kept_runs=section.kept_runs,
         earthing=section.earthing,
         parallel=section.parallel,
         rules=rules if "rules" in table else (reader.default_rule(second_factor=second_factor),),

@@ -210,6 +210,8 @@ class Commands:
         return outcome
 
     async def _refuse(self, order: Order, why: str) -> bytes:
+        """The answer to an order that is not taken. A question that is not taken is answered for no command: what became of it is
+        another matter."""
         detail: dict[str, object] = {
             "id": order.id,
             "value": order.value,
@@ -222,7 +224,7 @@ class Commands:
         point = PointId(order.point)
         await self._record(order.requester, "command", self._paths.get(point, str(point)), detail, "refused")
         self._tell(f"command of {order.requester} refused: {why}", Severity.WARNING)
-        return self._refusal(order.id, why)
+        return self._refusal("" if order.is_question and why != NEVER_CAME else order.id, why)
 
     async def _refuse_unverified(self, why: str, payload: bytes) -> bytes:
         now_s = self._clock.monotonic()

@@ -139,6 +139,8 @@ class Scene:
     audit: AuditLog
     site_audit: AuditLog
     points: dict[str, Point]
+    events: list[Event]
+    """What the center tells operators."""
     changed: list[Any] = field(default_factory=list)
 
     def show(self, name: str, value: float, quality: int = 0) -> None:
@@ -207,9 +209,10 @@ async def running(
         stack.callback(book.close)
         client = cast("Client", wire)
         delivery = Delivery(client, Signer(credentials), command_s=utility.control.command_s, clock=clock)
-        service = ControlService(utility, live, audit=audit, book=book, delivery=delivery, clock=clock)
+        told = list[Event]()
+        service = ControlService(utility, live, audit=audit, book=book, delivery=delivery, clock=clock, on_event=told.append)
         on_service(service)
-        scene = Scene(utility, live, service, wire, driver, image, audit, site_audit, points)
+        scene = Scene(utility, live, service, wire, driver, image, audit, site_audit, points, told)
         service.on_change = scene.changed.append
 
         async def tick() -> None:

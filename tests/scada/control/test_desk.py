@@ -161,7 +161,7 @@ class TestInterlocks:
         assert desk.against(ADA, "q1_command", 1) == []
         verdicts = desk.checks.verdicts(ADA, desk.points["q1_command"].id, 1, desk.now)
         words = next(verdict.words for verdict in verdicts if verdict.check == "interlock")
-        assert words == "it is not so that the feeder is earthed (alpha/rtu-1/es1 shows 0)"
+        assert words == "not interlocked by “the feeder is earthed” (alpha/rtu-1/es1 shows 0)"
 
     def test_one_that_does_not_hold_refuses_in_its_words(self, tmp_path: Path) -> None:
         desk = Desk(tmp_path, INTERLOCK)
@@ -186,7 +186,7 @@ class TestInterlocks:
         desk = Desk(tmp_path, INTERLOCK)
         desk.show("es1", 0, quality)
         (words,) = desk.against(ADA, "q1_command", 1)
-        assert "whether the feeder is earthed is not known (alpha/rtu-1/es1 is " in words
+        assert "“the feeder is earthed” cannot be ruled out (alpha/rtu-1/es1 is " in words
 
     def test_a_stale_value_does_not_satisfy_it(self, tmp_path: Path) -> None:
         desk = Desk(tmp_path, INTERLOCK)
@@ -197,7 +197,7 @@ class TestInterlocks:
         assert "alpha/rtu-1/es1 is stale" in words
 
     def test_a_value_that_never_came_does_not_satisfy_it(self, tmp_path: Path) -> None:
-        assert "is not known" in Desk(tmp_path, INTERLOCK).against(ADA, "q1_command", 1)[0]
+        assert "cannot be ruled out" in Desk(tmp_path, INTERLOCK).against(ADA, "q1_command", 1)[0]
 
 
 @dataclass
@@ -286,7 +286,7 @@ class TestSwitchingState:
         desk.show("local", 0)
         assert "the synchrocheck does not permit it" in desk.against(ADA, "q1_command", 1)[0]
         desk.show("local", 1, Quality.TEST)
-        assert "is not known" in desk.against(ADA, "q1_command", 1)[0]
+        assert "cannot be ruled out" in desk.against(ADA, "q1_command", 1)[0]
         desk.show("local", 1)
         assert desk.against(ADA, "q1_command", 1) == []
 
@@ -299,10 +299,10 @@ class TestSwitchingState:
 class Selecting:
     """A desk on which selections are made."""
 
-    def __init__(self, folder: Path, control: str = "") -> None:
-        self.scene = Desk(folder, control)
+    def __init__(self, folder: Path, control: str = "", *, switching: Switching | None = None) -> None:
+        self.scene = Desk(folder, control, switching=switching)
         numbers = itertools.count(1)
-        self.desk = ControlDesk(self.scene.checks, select_s=30, new_id=lambda: f"s-{next(numbers)}")
+        self.desk = ControlDesk(self.scene.checks, select_s=30, most_selections=1_000, new_id=lambda: f"s-{next(numbers)}")
 
     def select(self, person: Person, name: str, value: float) -> Selection:
         return self.desk.select(person, self.scene.points[name].id, value, self.scene.now)

@@ -385,7 +385,7 @@ class TestRamps:
             outcome = await at.service.stop(GRACE, "x")
             assert outcome == await task
             assert outcome.result is Result.FAILED
-            assert outcome.reason.startswith("stopped by grace at -")
+            assert outcome.reason.startswith("stopped by grace, at -")
             assert at.driver.written[-1][1] < 10
 
     async def test_a_tag_stops_it_at_the_next_step(self, tmp_path: Path) -> None:

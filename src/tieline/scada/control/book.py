@@ -14,12 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from tieline.model import Outcome, PointId, Result, UnavailableError
+from tieline.model import Outcome, PointId, RefusedError, Result, UnavailableError
 from tieline.model.control import Operation, ProgramRun, Tag
-
-KEPT = 100_000
-"""Commands whose outcome can be asked for."""
-KEPT_RUNS = 1_000
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS numbers (site TEXT PRIMARY KEY, number INTEGER NOT NULL);
@@ -35,8 +31,10 @@ CREATE TABLE IF NOT EXISTS runs (id TEXT PRIMARY KEY, changed INTEGER NOT NULL, 
 _COLUMNS = "id, selection, point, path, value, requester, approved_by, released_us, was_sent, time, result, reason, is_final"
 _REPLACING = (
     "ON CONFLICT (id) DO UPDATE SET "
-    "time = excluded.time, result = excluded.result, reason = excluded.reason, is_final = excluded.is_final"
+    "time = excluded.time, result = excluded.result, reason = excluded.reason, is_final = excluded.is_final "
+    "WHERE NOT commands.is_final AND commands.selection = excluded.selection"
 )
+TAKEN = "the id is that of another command"
 
 _encode = msgspec.msgpack.Encoder().encode
 _tag = msgspec.msgpack.Decoder(Tag)
@@ -59,13 +57,15 @@ class Entry:
 class ControlBook:
     """Calls block for a disk; safe to use from several threads."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, most_commands: int, most_runs: int) -> None:
         self._connection = connection
+        self._most_commands = most_commands
+        self._most_runs = most_runs
         self._guard = threading.Lock()
 
     @classmethod
-    def open(cls, file: Path) -> ControlBook:
-        """The book in this file. Raises `UnavailableError` where it cannot be read and written."""
+    def open(cls, file: Path, *, most_commands: int = 100_000, most_runs: int = 1_000) -> ControlBook:
+        """The book in this file, which keeps the latest commands and runs. Raises `UnavailableError` where it cannot be used."""
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(file, check_same_thread=False)
@@ -74,22 +74,25 @@ class ControlBook:
             connection.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise UnavailableError(f"the record of commands in {file} cannot be opened: {error}") from error
-        return cls(connection)
+        return cls(connection, most_commands=most_commands, most_runs=most_runs)
 
     def begin(self, operation: Operation, site: str | None, now_us: int) -> int:
         """The command is under way; gives the number of its order where it goes to a `site`.
 
         Numbers grow for ever: they are at least the time in microseconds, so that they do so also where this file was lost.
+        Raises `RefusedError` where the id is that of another command.
         """
         with self._writing() as connection:
-            connection.execute(
+            begun = connection.execute(
                 "INSERT INTO commands (id, selection, point, path, value, requester, approved_by, released_us, was_sent) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (*_begun(operation), site is not None),
             )
+            if not begun.rowcount:
+                raise RefusedError(TAKEN)
             connection.execute(
                 "DELETE FROM commands WHERE is_final AND place <= (SELECT place FROM commands ORDER BY place DESC LIMIT 1 OFFSET ?)",
-                (KEPT,),
+                (self._most_commands,),
             )
             return 0 if site is None else _next_number(connection, site, now_us)
 
@@ -99,7 +102,7 @@ class ControlBook:
             return _next_number(connection, site, now_us)
 
     def end(self, operation: Operation, outcome: Outcome, *, is_final: bool) -> None:
-        """What became of the command, as far as that is known; also of one that never began."""
+        """What became of the command, as far as that is known; also of one that never began. What is final stays."""
         row = (*_begun(operation), False, outcome.time, str(outcome.result), outcome.reason, is_final)
         with self._writing() as connection:
             connection.execute(
@@ -153,9 +156,9 @@ class ControlBook:
                 "INSERT INTO runs VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET changed = excluded.changed, run = excluded.run",
                 (run.id, run.changed_us, _encode(run)),
             )
-            connection.execute(
-                "DELETE FROM runs WHERE changed < (SELECT changed FROM runs ORDER BY changed DESC LIMIT 1 OFFSET ?)", (KEPT_RUNS,)
-            )
+            old = connection.execute("SELECT id, run FROM runs ORDER BY changed DESC LIMIT -1 OFFSET ?", (self._most_runs,))
+            over = [(id_,) for id_, stored in old.fetchall() if _run.decode(stored).state.is_over]
+            connection.executemany("DELETE FROM runs WHERE id = ?", over)
 
     def close(self) -> None:
         """Ends writing."""

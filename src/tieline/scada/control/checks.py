@@ -54,6 +54,14 @@ class Checks:
             return []
         return [rule for rule in self._rules.get(point.id, ()) if rule.roles & person.roles]
 
+    def moves_a_switch(self, id: PointId) -> bool:  # noqa: A002 - the field's own name
+        """Whether the point operates a switch of the single-line."""
+        return self._switching is not None and bool(self._switching.switch_of(id))
+
+    def needs_second_factor(self, points: Iterable[PointId]) -> bool:
+        """Whether any rule asks for a second factor for any of the points."""
+        return any(rule.second_factor for point in points for rule in self._rules.get(point, ()))
+
     def verdicts(self, person: Person, id: PointId, value: float, now: Now, approved_by: str = "") -> tuple[Verdict, ...]:  # noqa: A002
         """What speaks for and against the person setting the point to the value now."""
         point = self._points.get(id)
@@ -116,7 +124,8 @@ class Checks:
 
     def _interlocked(self, point: Point, value: float, now: Now) -> Iterator[Verdict]:
         for interlock, condition in self._of(point, value):
-            if not (interlock.permits_parallel and self._switching is not None and self._plan.parallel != "off"):
+            is_permission = interlock.permits_parallel and self.moves_a_switch(point.id) and self._plan.parallel != "off"
+            if not is_permission:
                 yield _interlock(condition, now)
 
     def _of(self, point: Point, value: float) -> Iterator[tuple[CenterInterlock, Condition]]:
@@ -174,9 +183,9 @@ def _interlock(condition: Condition, now: Now) -> Verdict:
     holds, words = condition.holds(now)
     shown = f" ({words})" if words else ""
     if holds:
-        return _verdict("interlock", ok=True, words=f"it is not so that {text}{shown}")
+        return _verdict("interlock", ok=True, words=f"not interlocked by “{text}”{shown}")
     if holds is None:
-        return _verdict("interlock", ok=False, words=f"interlocked: whether {text} is not known{shown}")
+        return _verdict("interlock", ok=False, words=f"interlocked: “{text}” cannot be ruled out{shown}")
     return _verdict("interlock", ok=False, words=f"interlocked: {text}{shown}")
 
 

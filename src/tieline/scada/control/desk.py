@@ -17,8 +17,6 @@ from tieline.model import Now, PointId, RefusedError
 from tieline.model.control import Person, Selection, Standing, Verdict
 from tieline.scada.control.checks import Checks
 
-MOST_SELECTIONS = 1_000
-
 
 @dataclass(slots=True)
 class _Held:
@@ -30,9 +28,10 @@ class _Held:
 class ControlDesk:
     """Holds selections. It has no clock: every call is told what time it is."""
 
-    def __init__(self, checks: Checks, *, select_s: float, new_id: Callable[[], str]) -> None:
+    def __init__(self, checks: Checks, *, select_s: float, most_selections: int, new_id: Callable[[], str]) -> None:
         self._checks = checks
         self._select_s = select_s
+        self._most_selections = most_selections
         self._new_id = new_id
         self._held: dict[str, _Held] = {}
         self._holder: dict[PointId, str] = {}
@@ -62,6 +61,12 @@ class ControlDesk:
 
     def approve(self, person: Person, selection: str, now: Now) -> Selection:
         """The selection, approved by a second person. Raises `RefusedError` where that person may not."""
+        approved = self.approved(person, selection, now)
+        self._held[selection].selection = approved
+        return approved
+
+    def approved(self, person: Person, selection: str, now: Now) -> Selection:
+        """The selection as it would be if that person approved it now; raises as `approve` does."""
         held = self._find(selection, now)
         asked, point = held.selection, self._checks.point(held.selection.point)
         assert point is not None
@@ -75,8 +80,7 @@ class ControlDesk:
         if all(verdict.check != "second_person" for verdict in asked.verdicts):
             raise RefusedError("nothing has to be approved")
         verdicts = tuple(_approved(verdict, person.name) for verdict in asked.verdicts)
-        held.selection = replace(asked, approved_by=person.name, verdicts=verdicts)
-        return held.selection
+        return replace(asked, approved_by=person.name, verdicts=verdicts)
 
     def cancel(self, person: Person, selection: str, now: Now) -> Selection:
         """Gives the point free. Raises `RefusedError` where the selection is somebody else's, or there is none."""
@@ -84,10 +88,18 @@ class ControlDesk:
         self._release(selection)
         return held.selection
 
+    def give_up(self, selection: str) -> None:
+        """Gives the point free, whoever selected it. Raises `RefusedError` where its command is under way."""
+        held = self._held.get(selection)
+        if held is not None and held.is_under_way:
+            raise RefusedError("the command of the selection is under way")
+        self._release(selection)
+
     def execute(self, person: Person, selection: str, now: Now) -> Selection:
         """The selection as it is checked now: ready, and under way from here on, or refused, and gone.
 
-        Raises `RefusedError` where there is none, it is somebody else's, it is under way, or a second person has not approved yet.
+        Raises `RefusedError` where there is none, it is somebody else's, it is under way, a second person has not approved yet, or
+        another switch of the site moves: what is checked for one could be wrong as soon as the other has moved.
         """
         held = self._own(person, selection, now)
         asked = held.selection
@@ -97,6 +109,8 @@ class ControlDesk:
             self._release(selection)
         elif not checked.is_ready:
             raise RefusedError(checked.reason)
+        elif (other := self._moving(checked.point)) is not None:
+            raise RefusedError(f"{other.requester} is operating {other.path}; at one site one switch is moved after the other")
         else:
             held.is_under_way = True
         return checked
@@ -119,13 +133,25 @@ class ControlDesk:
 
     def _free(self, point: PointId) -> Verdict:
         holder = self._held.get(self._holder.get(point, ""))
-        if holder is None and len(self._held) < MOST_SELECTIONS:
+        if holder is None and len(self._held) < self._most_selections:
             return Verdict(check="selection", standing=Standing.MET, words="nobody else has selected it")
         if holder is None:
-            return Verdict(check="selection", standing=Standing.REFUSED, words=f"{MOST_SELECTIONS} points are selected")
+            return Verdict(check="selection", standing=Standing.REFUSED, words=f"{self._most_selections} points are selected")
         doing = "is operating" if holder.is_under_way else "has selected"
         words = f"{holder.selection.requester} {doing} {holder.selection.path}"
         return Verdict(check="selection", standing=Standing.REFUSED, words=words)
+
+    def _moving(self, id: PointId) -> Selection | None:  # noqa: A002 - the field's own name
+        """The switch that is moved now at the site of this one; None where this point moves none."""
+        point = self._checks.point(id)
+        if point is None or not self._checks.moves_a_switch(id):
+            return None
+        for held in self._held.values():
+            other = self._checks.point(held.selection.point)
+            is_there = other is not None and other.site == point.site and self._checks.moves_a_switch(other.id)
+            if held.is_under_way and is_there:
+                return held.selection
+        return None
 
     def _find(self, selection: str, now: Now) -> _Held:
         held = self._held.get(selection)

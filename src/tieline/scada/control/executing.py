@@ -59,8 +59,10 @@ class Executing:
         *,
         answer_s: float,
         feedback_s: float,
+        on_outcome: Callable[[Operation, Outcome], None] = lambda *_: None,
         clock: Clock,
     ) -> None:
+        """`on_outcome` is told outcomes that no site tells."""
         self._desk = desk
         self._book = book
         self._audit = audit
@@ -69,6 +71,7 @@ class Executing:
         self._feedbacks = feedbacks
         self._answer_s = answer_s
         self._feedback_s = feedback_s
+        self._on_outcome = on_outcome
         self._clock = clock
         self._awaited: dict[asyncio.Future[None], tuple[Following, float]] = {}
 
@@ -88,21 +91,22 @@ class Executing:
         try:
             await self._record(release, RELEASED)
         except TielineError as error:
-            return await self.end(operation, self.outcome(operation, Result.REFUSED, str(error)), is_recorded=False)
+            return await self._end_here(operation, self.outcome(operation, Result.REFUSED, str(error)), is_recorded=False)
         now = self.now()
         refusal = self._desk.recheck(release.person, release.selection, operation.value, now)  # a disk may have been slow
         if refusal:
-            return await self.end(operation, self.outcome(operation, Result.REFUSED, refusal))
+            return await self._end_here(operation, self.outcome(operation, Result.REFUSED, refusal))
         feedback = self._feedbacks.get(release.point.id) if is_followed else None
         following = None if feedback is None else Following(feedback, operation.value, self._values, now)
-        outcome, is_final = await self._order(release, following)
-        return await self.end(operation, outcome, is_final=is_final)
+        outcome, is_final, is_told = await self._order(release, following)
+        end = self.end if is_told else self._end_here
+        return await end(operation, outcome, is_final=is_final)
 
     async def refuse(self, release: Release, why: str) -> Outcome:
         """It is refused, recorded, and remembered under its id."""
         outcome = self.outcome(release.operation, Result.REFUSED, why)
         await self._surely(partial(self._append, release, "refused", why))
-        return await self.end(release.operation, outcome, is_recorded=False)
+        return await self._end_here(release.operation, outcome, is_recorded=False)
 
     async def ask(self, operation: Operation, point: Point) -> Outcome | None:
         """What the site says became of it, recorded; None where it cannot be asked now."""
@@ -119,6 +123,9 @@ class Executing:
             answer = await self._delivery.order(wanted, number, within_s=ASK_S)
         except TielineError as error:
             log.info("site cannot be asked", site=point.site, command=operation.id, reason=str(error))
+            return None
+        if answer.id != operation.id:  # the question was refused, and says nothing about the command
+            log.warning("site refused to be asked", site=point.site, command=operation.id, reason=answer.reason)
             return None
         return await self.end(operation, replace(answer.outcome, command=operation.id))
 
@@ -138,6 +145,13 @@ class Executing:
         await self._surely(partial(self._book.end, operation, outcome, is_final=is_final))
         return outcome
 
+    async def _end_here(
+        self, operation: Operation, outcome: Outcome, *, is_final: bool = True, is_recorded: bool = True
+    ) -> Outcome:
+        """As `end`, for what the site does not know, or does not tell."""
+        self._on_outcome(operation, outcome)
+        return await self.end(operation, outcome, is_final=is_final, is_recorded=is_recorded)
+
     def outcome(self, operation: Operation, result: Result, why: str = "") -> Outcome:
         """An outcome of now."""
         return Outcome(command=operation.id, time=self._clock.now_us(), result=result, reason=why)
@@ -147,7 +161,8 @@ class Executing:
         await self._record(release, RELEASED)
         await asyncio.to_thread(self._book.begin, release.operation, None, self._clock.now_us())
 
-    async def _order(self, release: Release, following: Following | None) -> tuple[Outcome, bool]:
+    async def _order(self, release: Release, following: Following | None) -> tuple[Outcome, bool, bool]:
+        """What became of it, whether that is final, and whether its site tells it to everybody."""
         operation, point = release.operation, release.point
         wanted = Wanted(
             id=operation.id,
@@ -161,15 +176,16 @@ class Executing:
         try:
             answer = await self._delivery.order(wanted, number, within_s=self._answer_s)
         except NoAnswerError as error:
-            return self.outcome(operation, Result.UNKNOWN, str(error)), False
+            return self.outcome(operation, Result.UNKNOWN, str(error)), False, False
         except NotSentError as error:
-            return self.outcome(operation, Result.REFUSED, str(error)), True
+            return self.outcome(operation, Result.REFUSED, str(error)), True, False
         except TielineError as error:
-            return self.outcome(operation, Result.REFUSED, f"{error}; nothing was sent"), True
+            return self.outcome(operation, Result.REFUSED, f"{error}; nothing was sent"), True, False
         outcome = replace(answer.outcome, command=operation.id)
         if outcome.result is Result.DONE and following is not None:
             outcome = await self._followed(outcome, following)
-        return outcome, True
+            return outcome, True, outcome.result is Result.DONE
+        return outcome, True, True
 
     async def _followed(self, outcome: Outcome, following: Following) -> Outcome:
         """The site has seen the effect; it has to be seen here as well."""

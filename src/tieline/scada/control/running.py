@@ -68,6 +68,10 @@ class Running:
         self._deadline_s = 0.0
         self._is_confirmed = False
 
+    def standstill(self) -> str:
+        """Why nothing may be released now; nothing where it runs."""
+        return "" if self.run.state is RunState.RUNNING else self.run.words or f"the run is {self.run.state}"
+
     def tick(self, now: Now) -> Due | None:
         """Goes on as far as it can; gives the command that is due, once."""
         while self.run.state is RunState.RUNNING:
@@ -78,7 +82,9 @@ class Running:
         return None
 
     def executed(self, outcome: Outcome, now: Now) -> None:
-        """What became of the command that was due."""
+        """What became of the command that was due; a run that was abandoned meanwhile stays so."""
+        if self.run.state.is_over:
+            return
         if outcome.result is Result.DONE:
             self._deadline_s = now.monotonic_s + self._program.steps[self.run.step].after_s
             self._set(now, StepState.VERIFYING, outcome.reason)
@@ -96,10 +102,14 @@ class Running:
 
     def confirm(self, now: Now) -> None:
         """A person says that the step may be executed. Raises `RefusedError` where nothing waits for that."""
-        if self.run.state is not RunState.WAITING or self._step.state is not StepState.PENDING:
-            raise RefusedError("no step waits to be confirmed")
+        self.check_confirm()
         self._is_confirmed = True
         self.go_on(now)
+
+    def check_confirm(self) -> None:
+        """Raises `RefusedError` where no step waits to be confirmed."""
+        if self.run.state is not RunState.WAITING or self._step.state is not StepState.PENDING:
+            raise RefusedError("no step waits to be confirmed")
 
     def stop(self, words: str, now: Now) -> None:
         """Nothing more is released until it is resumed; a command that is under way ends. Raises `RefusedError` where it does not run."""

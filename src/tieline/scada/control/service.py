@@ -8,9 +8,10 @@ lost.
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,16 +23,17 @@ from nats.aio.client import Client
 from tieline.config import Utility
 from tieline.edge.automation.ramp import Ramp
 from tieline.io import Clock
-from tieline.model import LocalError, Outcome, Point, PointId, RefusedError, Result, TielineError, UnavailableError
+from tieline.model import Event, Outcome, Point, PointId, RefusedError, Result, TielineError, UnavailableError
 from tieline.model.control import Operation, Person, ProgramRun, Selection, Tag, TagKind
-from tieline.scada.control.book import ControlBook, Entry
+from tieline.scada.control.book import TAKEN, ControlBook, Entry
 from tieline.scada.control.checks import Checks
 from tieline.scada.control.delivery import Delivery
 from tieline.scada.control.desk import ControlDesk
 from tieline.scada.control.executing import Executing, Release
 from tieline.scada.control.programs import Programs
 from tieline.scada.control.recovery import RECALLED_RECORDS, left_open
-from tieline.scada.control.tags import Tags
+from tieline.scada.control.tags import Tags, is_engineer
+from tieline.scada.control.telling import Telling
 from tieline.scada.control.topology import Switching
 from tieline.scada.control.values import Values
 from tieline.scada.live import LiveState
@@ -43,6 +45,9 @@ ASK_AGAIN_S = 5.0
 MOST_UNDER_WAY = 256
 MOST_TEXT = 200
 MOST_ID = 80
+STEP = "~"
+"""Between the id of a command that is carried out in steps, and the number of the step: no caller's id has it."""
+_ID = re.compile(r"[A-Za-z0-9_.:-]+", re.ASCII)
 
 SITE = "center"
 """Under which name the center's audit stands."""
@@ -54,7 +59,10 @@ log = structlog.get_logger()
 class _UnderWay:
     selection: str
     task: asyncio.Task[Outcome]
-    stopped_by: str = ""
+    operation: Operation
+    is_led: bool
+    stopped: str = ""
+    """Why, where it is carried out in steps and takes no further one."""
 
 
 class ControlService:
@@ -70,8 +78,10 @@ class ControlService:
         delivery: Delivery,
         switching: Switching | None = None,
         clock: Clock,
+        on_event: Callable[[Event], None] = lambda _: None,
         new_id: Callable[[], str] = lambda: secrets.token_hex(8),
     ) -> None:
+        """`on_event` is told what operators should see and no site tells: above all what is refused here."""
         self._plan = utility.control
         self._audit = audit
         self._book = book
@@ -82,7 +92,13 @@ class ControlService:
         self._values = Values(live)
         self._tags = Tags(self._points.values(), book.tags())
         self._checks = Checks(self._plan, self._points.values(), live, self._values, self._tags, switching)
-        self._desk = ControlDesk(self._checks, select_s=self._plan.select_s, new_id=lambda: f"s-{new_id()}")
+        self._desk = ControlDesk(
+            self._checks,
+            select_s=self._plan.select_s,
+            most_selections=self._plan.most_selections,
+            new_id=lambda: f"s-{new_id()}",
+        )
+        self._telling = Telling(self._points, on_event, clock)
         self._executing = Executing(
             self._desk,
             book,
@@ -92,6 +108,7 @@ class ControlService:
             {point: feedback for site in utility.sites for point, feedback in site.gate.feedbacks.items()},
             answer_s=self._plan.answer_s,
             feedback_s=self._plan.feedback_s,
+            on_outcome=self._telling.outcome,
             clock=clock,
         )
         self._under_way: dict[str, _UnderWay] = {}
@@ -99,7 +116,15 @@ class ControlService:
         self.on_change: Callable[[Selection | Operation | Tag | ProgramRun], None] = lambda _: None
         """Called with everything that changed."""
         self.programs = Programs(
-            utility.programs, self, self._checks, self._values, book, audit, clock=clock, on_change=self._changed
+            utility.programs,
+            self,
+            self._checks,
+            self._values,
+            book,
+            audit,
+            clock=clock,
+            on_change=self._changed,
+            on_stopped=self._telling.stopped,
         )
         """Switching programs."""
 
@@ -115,17 +140,23 @@ class ControlService:
         folder: Path,
         switching: Switching | None = None,
         clock: Clock,
+        on_event: Callable[[Event], None] = lambda _: None,
     ) -> Self:
         """The door with its audit and its book in the center's folder, which `stack` closes. Raises `UnavailableError`."""
         audit = AuditLog.open(folder / "audit", SITE, clock)
         stack.callback(audit.close)
-        book = ControlBook.open(folder / "control.db")
+        book = ControlBook.open(
+            folder / "control.db", most_commands=utility.control.kept_commands, most_runs=utility.control.kept_runs
+        )
         stack.callback(book.close)
         delivery = Delivery(client, signer, command_s=utility.control.command_s, clock=clock)
-        return cls(utility, live, audit=audit, book=book, delivery=delivery, switching=switching, clock=clock)
+        return cls(utility, live, audit=audit, book=book, delivery=delivery, switching=switching, clock=clock, on_event=on_event)
 
     async def run(self) -> None:
         """Works until cancelled; what is under way then is asked for at the next start."""
+        for tag in self._tags.all():
+            if not self._tags.under(tag):
+                log.warning("tag hangs on nothing that is in the folder", tag=tag.id, target=tag.target, owner=tag.owner)
         open_ones = await self._recover()
         await self.programs.recover()
         try:
@@ -144,6 +175,7 @@ class ControlService:
         detail: dict[str, object] = {"id": selection.id, "value": value, "wanted": reason[:MOST_TEXT]}
         if selection.is_refused:
             detail["reason"] = selection.reason
+            self._telling.refused(person, selection.point, value, selection.reason)
         try:
             await self._record(person, "select", selection.path, detail, "refused" if selection.is_refused else "granted")
         except TielineError:
@@ -155,11 +187,12 @@ class ControlService:
     async def approve(self, person: Person, selection: str) -> Selection:
         """The selection, approved by a second person. Raises `RefusedError`, `UnavailableError`."""
         try:
+            wanted = self._desk.approved(person, selection, self._executing.now())
+            await self._record(person, "approve", wanted.path, {"id": selection, "value": wanted.value}, "approved")
             approved = self._desk.approve(person, selection, self._executing.now())
         except RefusedError as error:
-            await self._record(person, "approve", selection, {"id": selection, "reason": str(error)}, "refused")
+            await self._refuse(person, "approve", selection, {"id": selection[:MOST_ID]}, error)
             raise
-        await self._record(person, "approve", approved.path, {"id": selection, "value": approved.value}, "approved")
         self._changed(approved)
         return approved
 
@@ -168,7 +201,7 @@ class ControlService:
         try:
             cancelled = self._desk.cancel(person, selection, self._executing.now())
         except RefusedError as error:
-            await self._record(person, "cancel", selection, {"id": selection, "reason": str(error)}, "refused")
+            await self._refuse(person, "cancel", selection, {"id": selection[:MOST_ID]}, error)
             raise
         await self._record(person, "select_ended", cancelled.path, {"id": selection}, "cancelled")
         self._changed(cancelled)
@@ -186,6 +219,9 @@ class ControlService:
         under_way = self._under_way.get(id)
         if under_way is not None:
             return await asyncio.shield(under_way.task)
+        whole = self._under_way.get(id.rpartition(STEP)[0])
+        if whole is not None:
+            await asyncio.wait({whole.task})
         entry = await asyncio.to_thread(self._book.find, id)
         if entry is None:
             return None
@@ -217,11 +253,12 @@ class ControlService:
         try:
             self._check_tag(person, tag)
         except RefusedError as error:
-            await self._record(person, "tag", target, detail | {"why": str(error)}, "refused")
+            await self._record(person, "tag", target[:MOST_TEXT], detail | {"why": str(error)[:MOST_TEXT]}, "refused")
             raise
         await self._record(person, "tag", target, detail, "placed")
+        self._tags.put(tag)  # it forbids from here on, whatever the disk says
         await asyncio.to_thread(self._book.put_tag, tag)
-        self._tags.put(tag)
+        self._telling.tag(tag, self._tags.under(tag), "tag_placed", f"{tag.kind.value.replace('_', ' ')} by {tag.owner}")
         self._changed(tag)
         return tag
 
@@ -229,13 +266,20 @@ class ControlService:
         """The tag, which is off. Raises `RefusedError`, `UnavailableError`."""
         detail: dict[str, object] = {"id": id, "reason": reason[:MOST_TEXT]}
         try:
-            tag = self._tags.check_removal(person, id, reason)
+            tag = self._check_removal(person, id, reason)
+            await self._record(person, "tag", tag.target, detail, "removed")
+            self._check_removal(person, id, reason)  # somebody may have been faster
         except RefusedError as error:
-            await self._record(person, "tag", id, detail | {"why": str(error)}, "refused")
+            await self._record(person, "tag", id[:MOST_ID], detail | {"why": str(error)[:MOST_TEXT]}, "refused")
             raise
-        await self._record(person, "tag", tag.target, detail, "removed")
-        await asyncio.to_thread(self._book.remove_tag, id)
+        under = self._tags.under(tag)
         self._tags.remove(tag)
+        try:
+            await asyncio.to_thread(self._book.remove_tag, id)
+        except UnavailableError:
+            self._tags.put(tag)
+            raise
+        self._telling.tag(tag, under, "tag_removed", f"taken off by {person.name}")
         self._changed(tag)
         return tag
 
@@ -248,12 +292,27 @@ class ControlService:
         point = None if held is None else self._points.get(held.point)
         if held is None or point is None or not self._checks.permits(person, point):
             raise RefusedError(f"{person.name} may not stop it")
-        plan = self._plan.setpoints.get(point.id)
-        if plan is None or plan.ramp_per_s is None:
+        if not under_way.is_led:
             raise RefusedError("a command that is not led by steps cannot be stopped")
-        under_way.stopped_by = person.name
+        under_way.stopped = f"stopped by {person.name}"
         await self._record(person, "stop", point.path, {"id": id}, "stopped")
         return await asyncio.shield(under_way.task)
+
+    async def revoke(self, by: Person, name: str) -> None:
+        """A person has lost the right to operate: what that person leads ends at the step it is at. Raises `UnavailableError`."""
+        why = f"{name} has lost the right to lead it"
+        for id_, under_way in list(self._under_way.items()):
+            operation = under_way.operation
+            if under_way.is_led and operation.requester == name and not under_way.stopped:
+                under_way.stopped = why
+                await self._record(by, "stop", operation.path, {"id": id_, "reason": why}, "stopped")
+        await self.programs.stop_those_of(by, name, why)
+        for selection in self._desk.selections():
+            if selection.requester == name:
+                with suppress(RefusedError):  # its command is under way
+                    self._desk.give_up(selection.id)
+                    await self._record(by, "select_ended", selection.path, {"id": selection.id, "reason": why}, "ended")
+                    self._changed(selection)
 
     async def _execute(self, person: Person, selection: str, command: str, reason: str) -> Outcome:
         earlier = self._same(command, selection)
@@ -262,7 +321,7 @@ class ControlService:
             earlier = self._same(command, selection)  # meanwhile another may have begun it
             if entry is not None and earlier is None:
                 if entry.operation.selection != selection:
-                    return await self._reject(person, command, selection, "the id is that of another command")
+                    return await self._reject(person, command, selection, TAKEN)
                 return await self._settled(entry)
         if isinstance(earlier, str):
             return await self._reject(person, command, selection, earlier)
@@ -279,15 +338,15 @@ class ControlService:
             raise RefusedError("control is starting or ending")
         if len(self._under_way) >= MOST_UNDER_WAY:
             raise RefusedError(f"{MOST_UNDER_WAY} commands are under way")
-        if not 0 < len(command) <= MOST_ID:
-            raise RefusedError(f"an id has 1 to {MOST_ID} characters")
+        if len(command) > MOST_ID or not _ID.fullmatch(command):
+            raise RefusedError(f"an id has 1 to {MOST_ID} letters, digits, and . : _ -")
         return self._desk.execute(person, selection, self._executing.now())
 
     def _same(self, command: str, selection: str) -> asyncio.Task[Outcome] | str | None:
         under_way = self._under_way.get(command)
         if under_way is None:
             return None
-        return under_way.task if under_way.selection == selection else "the id is that of another command"
+        return under_way.task if under_way.selection == selection else TAKEN
 
     def _begin(self, person: Person, checked: Selection, command: str, reason: str) -> asyncio.Task[Outcome]:
         operation = Operation(
@@ -303,7 +362,7 @@ class ControlService:
         release = Release(operation=operation, point=self._points[checked.point], person=person, selection=checked, reason=reason)
         assert self._tasks is not None
         task = self._tasks.create_task(self._carry_out(release), name=f"command {command}")
-        self._under_way[command] = _UnderWay(checked.id, task)
+        self._under_way[command] = _UnderWay(checked.id, task, operation, self._is_led(checked.point))
         self._changed(operation)
         return task
 
@@ -321,6 +380,10 @@ class ControlService:
             self._under_way.pop(operation.id, None)
         self._changed(replace(operation, outcome=outcome))
         return outcome
+
+    def _is_led(self, point: PointId) -> bool:
+        plan = self._plan.setpoints.get(point)
+        return plan is not None and plan.ramp_per_s is not None
 
     async def _lead(self, release: Release, ramp: Ramp, step_s: float) -> Outcome:
         """Leads a setpoint to its value in steps, from where it stands."""
@@ -343,14 +406,19 @@ class ControlService:
         number = 0
         while True:
             await asyncio.sleep(step_s)
-            stopped_by = self._under_way[release.operation.id].stopped_by
-            if stopped_by:
-                return Result.FAILED, f"stopped by {stopped_by} at {ramp.value:g} {unit}".rstrip()
+            stands = f"{ramp.value:g} {unit}".rstrip()
+            stopped = self._under_way[release.operation.id].stopped
+            if stopped:
+                return Result.FAILED, f"{stopped}, at {stands}"
+            present = self._values.known(release.point.id, executing.now())
+            if present is None or not present.is_trusted:
+                shown = release.point.path if present is None else present.words
+                return Result.FAILED, f"led no further than {stands}, because {shown}"
             before, value = ramp.value, ramp.toward(target, self._clock.monotonic())
             number += 1
             step = replace(
                 release.operation,
-                id=f"{release.operation.id}.{number}",
+                id=f"{release.operation.id}{STEP}{number}",
                 value=value,
                 released_us=self._clock.now_us(),
             )
@@ -363,9 +431,12 @@ class ControlService:
 
     async def _reject(self, person: Person, command: str, selection: str, why: str) -> Outcome:
         """A refusal that says nothing about the command's content, and that is not remembered for its id."""
-        detail: dict[str, object] = {"id": command, "selection_asked": selection, "reason": why}
+        detail: dict[str, object] = {"id": command[:MOST_ID], "selection_asked": selection[:MOST_ID], "reason": why}
+        held = next((each for each in self._desk.selections() if each.id == selection), None)
+        if held is not None:
+            self._telling.refused(person, held.point, held.value, why)
         try:
-            await self._record(person, "command", "", detail, "refused")
+            await self._record(person, "command", "" if held is None else held.path, detail, "refused")
         except UnavailableError as error:
             log.error("not recorded", reason=str(error))
         return Outcome(command=command, time=self._clock.now_us(), result=Result.REFUSED, reason=why)
@@ -373,8 +444,9 @@ class ControlService:
     async def _settled(self, entry: Entry) -> Outcome:
         """The outcome of a command of the book; the site is asked where it is not known for sure."""
         operation = entry.operation
-        if not entry.is_final and entry.was_sent:
-            asked = await self._executing.ask(operation, self._point_of(operation))
+        point = self._point_of(operation)
+        if not entry.is_final and entry.was_sent and point is not None:
+            asked = await self._executing.ask(operation, point)
             if asked is not None:
                 self._changed(replace(operation, outcome=asked))
                 return asked
@@ -382,11 +454,9 @@ class ControlService:
             return operation.outcome
         return self._executing.outcome(operation, Result.UNKNOWN, "the site cannot be asked now what became of it")
 
-    def _point_of(self, operation: Operation) -> Point:
-        point = self._points.get(operation.point) or self._paths.get(operation.path)
-        if point is None:
-            raise LocalError(f"{operation.path} is in the utility's folder no more")
-        return point
+    def _point_of(self, operation: Operation) -> Point | None:
+        """None where it is in the utility's folder no more."""
+        return self._points.get(operation.point) or self._paths.get(operation.path)
 
     async def _recover(self) -> list[Entry]:
         """Ends in the audit what ended with the center; gives the commands that their sites have to be asked for."""
@@ -429,11 +499,11 @@ class ControlService:
                 current = await asyncio.to_thread(self._book.find, entry.operation.id)
                 if current is None or current.is_final:
                     continue
-                try:
-                    asked = await self._executing.ask(entry.operation, self._point_of(entry.operation))
-                except LocalError as error:
-                    log.warning("command cannot be asked for", command=entry.operation.id, reason=str(error))
+                point = self._point_of(entry.operation)
+                if point is None:
+                    log.warning("command cannot be asked for: its point is gone", command=entry.operation.id)
                     continue
+                asked = await self._executing.ask(entry.operation, point)
                 if asked is None:
                     unanswered.append(entry)
                 else:
@@ -462,12 +532,29 @@ class ControlService:
         append = partial(self._audit.append, actor=person.name, action=action, target=target, detail=detail, outcome=outcome)
         await asyncio.to_thread(append)
 
+    async def _refuse(self, person: Person, action: str, target: str, detail: Mapping[str, object], error: RefusedError) -> None:
+        """What somebody wanted of a selection is refused, and recorded."""
+        held = next((each for each in self._desk.selections() if each.id == target), None)
+        if held is not None:
+            self._telling.refused(person, held.point, held.value, str(error))
+        await self._record(person, action, target[:MOST_ID], {**detail, "reason": str(error)}, "refused")
+
     def _check_tag(self, person: Person, tag: Tag) -> None:
         points = self._tags.check_target(tag.target)
         if not tag.reason:
             raise RefusedError("a tag needs a reason")
-        if "engineer" not in person.roles and not any(self._checks.permits(person, point) for point in points):
+        sites = {point.site for point in points}
+        permitted = {point.site for point in points if self._checks.permits(person, point)}
+        if permitted != sites and not is_engineer(person, sites):
             raise RefusedError(f"{person.name} may not operate {tag.target}, and so hangs no tag on it")
+
+    def _check_removal(self, person: Person, id: str, reason: str) -> Tag:  # noqa: A002 - the field's own name
+        tag = self._tags.check_removal(person, id, reason)
+        points = (point.id for point in self._tags.under(tag))
+        is_red = tag.kind is TagKind.DO_NOT_OPERATE
+        if is_red and not person.has_second_factor and self._checks.needs_second_factor(points):
+            raise RefusedError("taking off a red tag needs a login with a second factor")
+        return tag
 
     def _changed(self, what: Selection | Operation | Tag | ProgramRun) -> None:
         self.on_change(what)

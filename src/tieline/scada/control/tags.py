@@ -40,6 +40,10 @@ class Tags:
         """Hangs it on."""
         self._tags[tag.id] = tag
 
+    def under(self, tag: Tag) -> list[Point]:
+        """The points that it hangs on; none where there is nothing of that name any more."""
+        return [point for point in self._points.values() if self._covers(tag, point)]
+
     def check_removal(self, person: Person, id: str, reason: str) -> Tag:  # noqa: A002 - the field's own name
         """The tag, where the person may take it off. Raises `RefusedError`."""
         tag = self._tags.get(id)
@@ -47,7 +51,7 @@ class Tags:
             raise RefusedError(f"there is no tag {id!r}")
         if person.name == tag.owner:
             return tag
-        if MAY_REMOVE not in person.roles:
+        if not is_engineer(person, (point.site for point in self.under(tag))):
             raise RefusedError(f"the tag is {tag.owner}'s: only {tag.owner} or an engineer takes it off")
         if not reason.strip():
             raise RefusedError(f"the tag is {tag.owner}'s: say why it is taken off")
@@ -62,6 +66,11 @@ class Tags:
             return True
         tagged = self._points.get(tag.target)
         return tagged is not None and bool(point.equipment) and (tagged.site, tagged.equipment) == (point.site, point.equipment)
+
+
+def is_engineer(person: Person, sites: Iterable[str]) -> bool:
+    """Whether the person is an engineer at all of these sites."""
+    return MAY_REMOVE in person.roles and (not person.areas or person.areas.issuperset(sites))
 
 
 def in_words(tag: Tag) -> str:
