@@ -225,3 +225,39 @@ def test_an_event_that_is_over_at_once_cannot_last(folder: Path) -> None:
     (folder / ALARMS).write_text("name,point,type,event,on_delay_s,priority\nx,rtu-1/v_a,event,spike,5,3\n")
     (finding,) = findings_of(folder)
     assert "spike is over at once and would never last for so long" in str(finding)
+
+
+NODES = "name,voltage_kv,site\nbus-a,110,alpha\nbus-b,110,alpha\n"
+GRID = {
+    "grid/nodes.csv": NODES,
+    "grid/sources.csv": "name,node,voltage_pu,short_circuit_mva,x_to_r\ntso,bus-a,1,4500,10\n",
+    "grid/lines.csv": "name,from_node,to_node,length_km,r_ohm_per_km,x_ohm_per_km,c_nf_per_km,rated_current_a\nline-1,bus-a,bus-b,5,0.1,0.3,10,400\n",
+}
+RTU = "sites/alpha/points/rtu-1.csv"
+WITH_GRID = GRID | {RTU: FILES[RTU].replace(",trip,\n", ",,\n")}
+STATES = "name,point,type,limit,priority,equipment,suppress_states\n"
+
+
+def test_an_alarm_can_be_suppressed_by_the_switching_state_of_its_equipment(folder: Path) -> None:
+    write(
+        folder,
+        WITH_GRID | {ALARMS: STATES + "low,rtu-1/v_b,low,90,2,line-1,de-energized | earthed\nhigh,rtu-1/v_b,high,150,2,bus-b,\n"},
+    )
+    found = alarms(folder)
+    assert found["alpha/low"].suppress_states == {"de-energized", "earthed"}
+    assert (found["alpha/high"].suppress_states, found["alpha/high"].equipment) == (frozenset(), "bus-b")
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "said"),
+    [
+        ("x,rtu-1/v_b,low,90,2,line-1,dead", "suppress_states", "is no such state; write de-energized or earthed"),
+        ("x,rtu-1/v_b,low,90,2,,earthed", "equipment", "belongs to no equipment whose state it could be"),
+        ("x,,communication,,2,,earthed", "equipment", "the site belongs to no equipment"),
+        ("x,rtu-1/v_b,low,90,2,line-2,earthed", "equipment", "is not in the electrical model; did you mean line-1?"),
+    ],
+)
+def test_a_switching_state_that_nobody_can_know_is_a_mistake(folder: Path, row: str, column: str, said: str) -> None:
+    write(folder, WITH_GRID | {ALARMS: STATES + row + "\n"})
+    assert [(finding.line, finding.where) for finding in findings_of(folder)] == [(2, column)]
+    assert said in str(findings_of(folder)[0])

@@ -9,6 +9,8 @@ from tieline.model import Point
 from tieline.model.alarms import AlarmKind
 
 INVALID, QUESTIONABLE = "invalid", "questionable"
+SWITCHING_STATES = ("de-energized", "earthed")
+"""Those in which a piece of equipment can be left alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,8 @@ class AlarmPlan:
     response: str = ""
     suppress: str = ""
     suppress_inputs: Mapping[str, Point] = field(default_factory=dict)
+    suppress_states: frozenset[str] = frozenset()
+    """The switching states of its equipment, of `SWITCHING_STATES`, in which it is suppressed."""
     shelvable: bool = True
     most_shelve_s: float = 8 * 3600.0
 

@@ -45,6 +45,10 @@ class AlarmRow(Strict):
     response: str = Field(default="", description="what to do")
     suppress: str = Field(default="", description="expression; the alarm is suppressed while it is TRUE")
     suppress_inputs: str = Field(default="", description="name = device/name, separated by ;")
+    suppress_states: str = Field(
+        default="",
+        description="switching states of its equipment in which it is suppressed: de-energized, earthed, separated by |",
+    )
     shelvable: bool = True
     most_shelve_min: float = Field(
         default=480.0, gt=0, le=MOST_SHELVE_MIN, description="it can be shelved for so long at the most"

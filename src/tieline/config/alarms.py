@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 import fnmatch
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from tieline.config.alarm_defaults import default_alarms, text_of
 from tieline.config.alarm_events import LASTING
-from tieline.config.alarm_plan import INVALID, QUESTIONABLE, AlarmPlan
+from tieline.config.alarm_plan import INVALID, QUESTIONABLE, SWITCHING_STATES, AlarmPlan
 from tieline.config.alarm_rows import AlarmRow, AlarmsSection
 from tieline.config.calculation_expressions import expression_of
 from tieline.config.detection import PointDetection
@@ -82,8 +82,12 @@ def read_alarms(
     devices: Sequence[str],
     detection: Sequence[PointDetection],
     plant_points: Iterable[Point],
+    equipment: Collection[str] | None,
 ) -> tuple[AlarmPlan, ...]:
-    """The alarms of the site. `own_points` are Tieline's own; `devices` all devices that the site has, those with mistakes too."""
+    """The alarms of the site. `own_points` are Tieline's own; `devices` all devices that the site has, those with mistakes too.
+
+    `equipment` names what the electrical model has; None where that is not known because of mistakes in it.
+    """
     path = site_folder / FILE
     wanted = _section(points.source.document).defaults
     made = default_alarms(points.site, devices, plant_points, detection)
@@ -93,7 +97,7 @@ def read_alarms(
     known.source = source = _Rows(folder, path, findings)
     for point in own_points:
         known.add(point)
-    reader = _Reader(known, source, devices)
+    reader = _Reader(known, source, devices, equipment)
     described = [plan for line, row in source.read_table(AlarmRow) for plan in reader.read(line, row)]
     reader.check_levels()
     if not wanted:
@@ -113,10 +117,11 @@ def _section(document: Mapping[str, object]) -> AlarmsSection:
 class _Reader:
     """Turns rows into alarms; a row with a mistake gives none."""
 
-    def __init__(self, points: SitePoints, source: _Rows, devices: Sequence[str]) -> None:
+    def __init__(self, points: SitePoints, source: _Rows, devices: Sequence[str], equipment: Collection[str] | None) -> None:
         self._points = points
         self._source = source
         self._devices = devices
+        self._equipment = equipment
         self.names: dict[str, int] = {}
         """Name: its line."""
         self._levels: dict[str, dict[AlarmKind, tuple[int, float]]] = {}
@@ -132,6 +137,7 @@ class _Reader:
         targets = self._targets(line, row)
         reference = self._points.find((line, "reference"), row.reference) if row.reference else None
         inputs = self._suppression(line, row)
+        states = self._states(line, row, targets)
         abnormal = {target: self._abnormal(line, row, point) for target, point in targets}
         for _, point in targets:
             self._check_point(line, row, point, reference)
@@ -160,11 +166,12 @@ class _Reader:
                 latched=row.latched,
                 group=row.group,
                 area=row.area,
-                equipment=row.equipment or (point.equipment if point else ""),
+                equipment=_equipment_of(row, point),
                 consequence=row.consequence,
                 response=row.response,
                 suppress=row.suppress,
                 suppress_inputs=inputs,
+                suppress_states=states,
                 shelvable=row.shelvable,
                 most_shelve_s=60 * row.most_shelve_min,
             )
@@ -268,6 +275,23 @@ class _Reader:
             self._report(line, "state", "every state is abnormal", "leave one that is normal", row.state)
         return found
 
+    def _states(self, line: int, row: AlarmRow, targets: Sequence[tuple[str, Point | None]]) -> frozenset[str]:
+        """The switching states in which it is suppressed; the equipment of which they are has to be in the electrical model."""
+        given = [word.strip() for word in row.suppress_states.split("|") if word.strip()]
+        for word in given:
+            if word not in SWITCHING_STATES:
+                self._report(line, "suppress_states", "is no such state", f"write {' or '.join(SWITCHING_STATES)}", word)
+        for target, point in targets if given else ():
+            name = _equipment_of(row, point)
+            if not name:
+                problem = f"{target or 'the site'} belongs to no equipment whose state it could be"
+                self._report(line, "equipment", problem, "name a piece of equipment in grid/", row.equipment)
+            elif self._equipment is not None and name not in self._equipment:
+                close = difflib.get_close_matches(name, self._equipment, n=1)
+                remedy = f"did you mean {close[0]}?" if close else "name a piece of equipment in grid/"
+                self._report(line, "equipment", "is not in the electrical model", remedy, name)
+        return frozenset(given)
+
     def _suppression(self, line: int, row: AlarmRow) -> dict[str, Point]:
         """The points behind the names in the expression."""
         inputs: dict[str, Point] = {}
@@ -302,3 +326,7 @@ class _Reader:
             self._report(line, "suppress", "AGE is not known here", "use GOOD instead", row.suppress)
         for name in sorted(inputs.keys() - expression.names - expression.aged):
             self._report(line, "suppress_inputs", "the expression does not use it", "use it or remove it", name)
+
+
+def _equipment_of(row: AlarmRow, point: Point | None) -> str:
+    return row.equipment or (point.equipment if point else "")

@@ -348,6 +348,7 @@ class _SiteReader:
             devices=[outline.name for outline in outlines if outline.name],
             detection=detection,
             plant_points=points.values(),
+            equipment=self._equipment(),
         )
         upward = described.outstations if described else [None] * len(outstations)
         presented = [
@@ -378,6 +379,11 @@ class _SiteReader:
             local=described.local,
             spool=described.spool,
         )
+
+    def _equipment(self) -> frozenset[str] | None:
+        """What the electrical model and the site's SCL files name; None where that is not known because of mistakes."""
+        in_grid = self._electrical.names
+        return None if in_grid is None else in_grid | {path for scl in self.scl_files.all() for path in plant_paths(scl)}
 
     def _find_ieds(self, devices: Iterable[DeviceOutline]) -> None:
         for device in devices:

@@ -266,6 +266,11 @@ class GridFolder:
             self._read(folder, path, tuple(sites), findings)
             self._is_whole = len(findings) == before
 
+    @property
+    def names(self) -> frozenset[str] | None:
+        """The names of all nodes and equipment; None where there are mistakes."""
+        return frozenset(self.grid.by_name if self.grid else ()) if self._is_whole else None
+
     def check_points(self, source: Source, rows: Sequence[tuple[int, PointRow]]) -> None:
         """Every row of a point list measures something that its equipment has, in a unit that fits."""
         if self.grid is not None:
