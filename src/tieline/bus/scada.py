@@ -217,6 +217,14 @@ class StopRamp(Request[Outcome], frozen=True):
     id: str
 
 
+class Revoke(Request[None], frozen=True):
+    """A person has lost the right to operate: what that person leads by steps stops where it is."""
+
+    answer: ClassVar[Any] = None
+
+    person: str
+
+
 class ReadControl(Request[ControlState], frozen=True):
     """All that is going on."""
 
@@ -274,6 +282,7 @@ AnyRequest = (
     | Execute
     | AskOutcome
     | StopRamp
+    | Revoke
     | ReadControl
     | PlaceTag
     | RemoveTag

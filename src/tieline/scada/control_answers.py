@@ -29,6 +29,7 @@ ControlRequest = (
     | scada.Execute
     | scada.AskOutcome
     | scada.StopRamp
+    | scada.Revoke
     | scada.ReadControl
     | scada.PlaceTag
     | scada.RemoveTag
@@ -86,6 +87,9 @@ class ControlAnswers:
                 return scada.Found(await control.outcome(request.id))
             case scada.StopRamp():
                 return await control.stop(person_of(request.who), request.id)
+            case scada.Revoke():
+                await self._revoke(request)
+                return None
             case scada.PlaceTag():
                 return await control.place_tag(person_of(request.who), request.kind, request.target, request.reason)
             case scada.RemoveTag():
@@ -98,6 +102,12 @@ class ControlAnswers:
                 return await self._state(request.most)
             case _:
                 assert_never(request)
+
+    async def _revoke(self, request: scada.Revoke) -> None:
+        by = somebody(request.who)
+        if not by.has_role("security_administrator"):
+            raise RefusedError(f"{by.person} is no security administrator")
+        await self._control.revoke(person_of(by), request.person)
 
     async def _act_on_run(self, request: scada.ActOnRun) -> ProgramRun:
         programs, person = self._control.programs, person_of(request.who)

@@ -9,8 +9,6 @@ What the live state finds out by itself (a link is lost) goes the other way, ont
 from __future__ import annotations
 
 import asyncio
-import random
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
@@ -19,16 +17,15 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
-from tieline.bus import Health, decode_batch, decode_health, publish, subjects
-from tieline.model import Batch, Event, RemoteError, Samples, UnavailableError
+from tieline.bus import Health, decode_batch, decode_health, subjects
+from tieline.model import RemoteError
+from tieline.scada.found import Found
 from tieline.scada.links import DeviceStats, SiteStats
 from tieline.scada.live import LiveState
 
 log = structlog.get_logger()
 
 TICK_S = 0.5
-RETRY_S = 1.0
-MOST_FOUND = 10_000
 _PENDING_BYTES = 256 * 1024 * 1024
 
 
@@ -56,13 +53,10 @@ class Feed:
         self._clock = clock
         self._stream = stream
         self._subjects = batches
-        self._found_subject = found
         self._before: dict[str, Health] = {}
-        self._incarnation = random.SystemRandom().getrandbits(63)
-        self._sequences: Counter[str] = Counter()
-        self._found: asyncio.Queue[Event] = asyncio.Queue(MOST_FOUND)
-        if found is not None:
-            live.on_event = self._note
+        self._found = None if found is None else Found(client, found)
+        if self._found is not None:
+            live.on_event = self._found.note
 
     async def run(self, seed: Callable[[], Awaitable[None]] | None = None) -> None:
         """Follows until cancelled. `seed` is awaited once the stream is followed, so that nothing falls between it and the stream."""
@@ -74,8 +68,8 @@ class Feed:
                 await seed()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._tick(), name="tick")
-                if self._found_subject is not None:
-                    tasks.create_task(self._publish_found(self._found_subject), name="publish what was found")
+                if self._found is not None:
+                    tasks.create_task(self._found.run(), name="publish what was found")
         finally:
             if self._client.is_connected:
                 for subscription in (*batches, *health):
@@ -98,32 +92,6 @@ class Feed:
         while True:
             self._live.tick(self._clock())
             await asyncio.sleep(TICK_S)
-
-    def _note(self, event: Event) -> None:
-        if self._found.full():  # the center's own stream has been away for long: the oldest says least
-            self._found.get_nowait()
-        self._found.put_nowait(event)
-
-    async def _publish_found(self, subject: Callable[[str], str]) -> None:
-        while True:
-            event = await self._found.get()
-            self._sequences[event.site] += 1
-            batch = Batch(
-                site=event.site,
-                incarnation=self._incarnation,
-                sequence=self._sequences[event.site],
-                samples=Samples.empty(),
-                events=(event,),
-            )
-            await self._publish_surely(batch, subject(batch.site))
-
-    async def _publish_surely(self, batch: Batch, subject: str) -> None:
-        while True:
-            try:
-                return await publish(self._client, batch, subject=subject)
-            except UnavailableError as error:
-                log.debug("event not stored yet", site=batch.site, reason=str(error))
-                await asyncio.sleep(RETRY_S)
 
     async def _on_batch(self, message: Msg) -> None:
         try:

@@ -68,7 +68,7 @@ def create_app(
     install_handlers(app)
     app.state.accounts = accounts
     if accounts is not None:
-        install_login(app, accounts, oidc)
+        install_login(app, accounts, oidc, scada)
     app.add_middleware(Guard, tls=tls)
 
     @app.get("/healthz", include_in_schema=False)

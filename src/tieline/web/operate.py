@@ -30,6 +30,7 @@ from tieline.web.catalog import Catalog
 from tieline.web.errors import not_found
 
 MOST_OPERATIONS = 1_000
+Id = Annotated[str, Field(max_length=80)]
 Reason = Annotated[str, Field(max_length=200)]
 
 
@@ -48,7 +49,7 @@ class SelectBody(_Asked):
 class ExecuteBody(_Asked):
     """The release of what was selected."""
 
-    selection: str
+    selection: Id
     id: str = Field(default="", max_length=80, description="the same id is executed once; the selection's where left out")
     reason: Reason = ""
 
@@ -56,20 +57,20 @@ class ExecuteBody(_Asked):
 class SelectionName(_Asked):
     """Names a selection."""
 
-    selection: str
+    selection: Id
 
 
 class CommandName(_Asked):
     """Names a command."""
 
-    id: str
+    id: Id
 
 
 class TagAsked(_Asked):
     """A tag to be hung."""
 
     kind: TagKind
-    target: str = Field(description="site/device/name of a point, or equipment")
+    target: str = Field(max_length=200, description="site/device/name of a point, or equipment")
     reason: Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -82,7 +83,9 @@ class ReasonBody(_Asked):
 class RunAsked(_Asked):
     """What is to be done with a run."""
 
-    unknown: str = Field(default="", description="on resuming a step of which nobody knows whether it acted: `repeat` or `done`")
+    unknown: str = Field(
+        default="", max_length=10, description="on resuming a step of which nobody knows whether it acted: `repeat` or `done`"
+    )
 
 
 class VerdictBody(BaseModel):

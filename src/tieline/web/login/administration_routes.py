@@ -5,17 +5,22 @@ from __future__ import annotations
 import dataclasses
 from functools import partial
 
+import structlog
 from fastapi import APIRouter
 
-from tieline.security.identity.accounts import Accounts, OneTimeSecret
+from tieline.bus.scada import Revoke, ScadaClient
+from tieline.model import TielineError
+from tieline.security.identity.accounts import Accounts, Identity, OneTimeSecret
 from tieline.web.login.bodies import AccountBody, AccountsBody, LockAsked, SecretBody
 from tieline.web.login.hashing import Hashing
 from tieline.web.login.routes import ERRORS, Who
 from tieline.web.times import iso
 
+log = structlog.get_logger()
 
-def administration_router(accounts: Accounts, hashing: Hashing) -> APIRouter:
-    """Lists, creates, resets, locks, unlocks and removes."""
+
+def administration_router(accounts: Accounts, hashing: Hashing, scada: ScadaClient | None) -> APIRouter:
+    """Lists, creates, resets, locks, unlocks and removes; control is told who has lost the right to operate."""
     router = APIRouter(prefix="/api/accounts", responses=ERRORS, tags=["accounts"])
     administration = accounts.administration
 
@@ -30,11 +35,14 @@ def administration_router(accounts: Accounts, hashing: Hashing) -> APIRouter:
 
     @router.post("/{name}/reset", summary="A new one-time secret; second factors, sessions and tokens end")
     async def reset(name: str, who: Who) -> SecretBody:
-        return _secret(await hashing.run(partial(administration.reset, who, name)))
+        given = await hashing.run(partial(administration.reset, who, name))
+        await _revoke(scada, who, name)
+        return _secret(given)
 
     @router.post("/{name}/lock", summary="Lock an account", status_code=204)
     async def lock(name: str, asked: LockAsked, who: Who) -> None:
         administration.lock(who, name, asked.reason)
+        await _revoke(scada, who, name)
 
     @router.post("/{name}/unlock", summary="Unlock an account", status_code=204)
     async def unlock(name: str, who: Who) -> None:
@@ -43,8 +51,18 @@ def administration_router(accounts: Accounts, hashing: Hashing) -> APIRouter:
     @router.delete("/{name}", summary="Remove an account", status_code=204)
     async def remove(name: str, who: Who) -> None:
         administration.remove(who, name)
+        await _revoke(scada, who, name)
 
     return router
+
+
+async def _revoke(scada: ScadaClient | None, who: Identity, name: str) -> None:
+    """The account is as it shall be, whatever becomes of this: without control nothing is led either."""
+    if scada is not None:
+        try:
+            await scada.ask(Revoke(who=who, person=name))
+        except TielineError as error:
+            log.error("control does not know who has lost the right to operate", person=name, reason=str(error))
 
 
 def _secret(given: OneTimeSecret) -> SecretBody:
