@@ -16,6 +16,7 @@ from bench import (
     expressions,
     goose,
     historian,
+    hmi,
     iec61850,
     latency,
     modbus,
@@ -35,7 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     letters = (
         "a Modbus, b pipeline, c latency, d historian, e web, f DNP3, g GOOSE and SV, h SCL, i IEC 61850 reports, "
-        "j processing, k compression, l calculations, m expressions, n back-fill, o alarms, p control, q switching state"
+        "j processing, k compression, l calculations, m expressions, n back-fill, o alarms, p control, q switching state, r HMI"
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{letters}; all if none is named")
     parser.add_argument("--rows", type=int, default=15_000_000, help="rows for the historian and its peers")
@@ -58,6 +59,7 @@ def main() -> None:
         "p": control.run,
         "o": alarms.run,
         "q": switching_state.run,
+        "r": hmi.run,
     }
     unknown = set(asked.parts) - set(parts)
     if unknown:

@@ -12,7 +12,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -110,10 +110,17 @@ def _apply(batches: int = 500, size: int = 10_000) -> Result:
 
 
 async def _serve() -> None:
-    utility = _make_utility()
+    utility = utility_with(
+        {
+            "site": tuple(
+                Point(id=PointId(number + 1), site="site", device="rtu", name=f"p{number}", kind=PointKind.ANALOG)
+                for number in range(POINTS)
+            )
+        }
+    )
     live = LiveState(utility.points, started=wall_clock())
     listener = listen("127.0.0.1", 0)
-    app = create_app(utility, live, _NoHistory())
+    app = create_app(utility, live, NoHistory())
     cpu = Gauge("bench_cpu_seconds", "CPU of this process", registry=app.state.feed.metrics.registry)
     cpu.set_function(lambda: sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))
     print(listener.getsockname()[1], flush=True)
@@ -132,29 +139,30 @@ async def _serve() -> None:
         tasks.create_task(serve(app, listener=listener))
 
 
-def _make_utility() -> Utility:
-    points = tuple(
-        Point(id=PointId(number + 1), site="site", device="rtu", name=f"p{number}", kind=PointKind.ANALOG)
-        for number in range(POINTS)
-    )
-    device = ModbusDevice(
-        site="site",
-        name="rtu",
-        protocol="modbus",
-        description="",
-        connection=TcpConnection(host="127.0.0.1"),
-        polls={},
-        rows=(),
-        points=points,
-    )
-    site = Site(
-        name="site",
-        title="Site",
-        kind="substation",
-        latitude=None,
-        longitude=None,
-        reporting=ReportingSection(),
-        devices=(device,),
+def utility_with(points: Mapping[str, tuple[Point, ...]]) -> Utility:
+    """A utility with these sites, each with one device."""
+    sites = tuple(
+        Site(
+            name=name,
+            title=name,
+            kind="substation",
+            latitude=None,
+            longitude=None,
+            reporting=ReportingSection(),
+            devices=(
+                ModbusDevice(
+                    site=name,
+                    name="rtu",
+                    protocol="modbus",
+                    description="",
+                    connection=TcpConnection(host="127.0.0.1"),
+                    polls={},
+                    rows=(),
+                    points=of_site,
+                ),
+            ),
+        )
+        for name, of_site in points.items()
     )
     return Utility(
         folder=Path(),
@@ -165,12 +173,15 @@ def _make_utility() -> Utility:
         zones=(),
         conduits=(),
         people=(),
-        sites=(site,),
+        sites=sites,
     )
 
 
-class _NoHistory:
+class NoHistory:
+    """The web without a historian."""
+
     async def history(self, points: Sequence[int], start_us: int, end_us: int, buckets: int) -> pa.Table:
+        """Nobody asks."""
         raise NotImplementedError
 
 
