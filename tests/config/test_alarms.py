@@ -231,7 +231,8 @@ NODES = "name,voltage_kv,site\nbus-a,110,alpha\nbus-b,110,alpha\n"
 GRID = {
     "grid/nodes.csv": NODES,
     "grid/sources.csv": "name,node,voltage_pu,short_circuit_mva,x_to_r\ntso,bus-a,1,4500,10\n",
-    "grid/lines.csv": "name,from_node,to_node,length_km,r_ohm_per_km,x_ohm_per_km,c_nf_per_km,rated_current_a\nline-1,bus-a,bus-b,5,0.1,0.3,10,400\n",
+    "grid/lines.csv": "name,from_node,to_node,length_km,r_ohm_per_km,x_ohm_per_km,c_nf_per_km,rated_current_a\n"
+    "line-1,bus-a,bus-b,5,0.1,0.3,10,400\n",
 }
 RTU = "sites/alpha/points/rtu-1.csv"
 WITH_GRID = GRID | {RTU: FILES[RTU].replace(",trip,\n", ",,\n")}

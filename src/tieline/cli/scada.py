@@ -13,10 +13,12 @@ import structlog
 from nats.aio.client import Client
 
 from tieline.bus import connected, scada, subjects
+from tieline.cli.alarm_suppression import SwitchingSuppression
 from tieline.cli.renewing import renewing
 from tieline.cli.run import historian_folder, open_authority, seed
-from tieline.cli.topology_adapter import switching_of
+from tieline.cli.topology_adapter import switching_of, topology_of
 from tieline.config import Utility
+from tieline.config.alarms import AlarmPlan
 from tieline.historian import AsyncClient
 from tieline.io import Backoff, SystemClock
 from tieline.model import Now
@@ -40,11 +42,15 @@ def scada_folder(data: Path) -> Path:
     return data.absolute() / "center" / "scada"
 
 
+def alarm_plan(utility: Utility) -> list[AlarmPlan]:
+    """The alarms of all sites."""
+    return [alarm for site in utility.sites for alarm in site.alarms]
+
+
 def open_alarms(utility: Utility, folder: Path, now: Now) -> AlarmService:
     """The alarms of all sites, as they stood. Raises `UnavailableError` where the disk does not give them."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    plan = [alarm for site in utility.sites for alarm in site.alarms]
-    return AlarmService(AlarmEngine(plan), AlarmStore(folder / ALARMS_FILE), now, permits=permits)
+    return AlarmService(AlarmEngine(alarm_plan(utility)), AlarmStore(folder / ALARMS_FILE), now, permits=permits)
 
 
 async def take_alarms(utility: Utility, data: Path, client: Client) -> None:
@@ -69,6 +75,8 @@ async def run_scada(utility: Utility, data: Path, bus_ports: Sequence[int]) -> N
         AlarmDesk(partial(open_alarms, utility, folder), clock) as alarms,
     ):
         found = Found(client, subjects.center_batches)
+        topology = topology_of(utility, live, clock.now_us)
+        suppression = SwitchingSuppression(alarm_plan(utility), topology, live)
         control = ControlService.open(
             utility,
             live,
@@ -76,7 +84,7 @@ async def run_scada(utility: Utility, data: Path, bus_ports: Sequence[int]) -> N
             signer,
             stack.enter_context(ExitStack()),
             folder=data.absolute() / "center",
-            switching=switching_of(utility, live, clock.now_us),
+            switching=switching_of(topology),
             clock=clock,
             on_event=found.note,
         )
@@ -87,6 +95,7 @@ async def run_scada(utility: Utility, data: Path, bus_ports: Sequence[int]) -> N
             tasks.create_task(feed.run(lambda: seed(live, historian, clock.now_us)), name="feed")
             tasks.create_task(alarms.take_stream(client, Backoff(random.random, cap_s=5.0)), name="take alarms")
             tasks.create_task(alarms.watch(live), name="watch alarms")
+            tasks.create_task(suppression.follow(alarms, clock), name="suppress alarms")
             tasks.create_task(alarms.tell_changes(client), name="tell alarms")
             tasks.create_task(control.run(), name="control")
             tasks.create_task(found.run(), name="tell events of control")

@@ -18,6 +18,7 @@ class FreshTopology:
 
     def __init__(self, topology: Topology, live: LiveState, now_us: Callable[[], int]) -> None:
         known = np.isin(topology.network.points, live.id)
+        self.network = topology.network
         self._rows = live.rows(topology.network.points[known])
         self._topology = topology
         self._live = live
@@ -54,10 +55,14 @@ class FreshTopology:
         return self.refresh().would_deenergize(switch)
 
 
-def switching_of(utility: Utility, live: LiveState, now_us: Callable[[], int]) -> Switching:
-    """What control is handed of the utility's network."""
-    network = network_of(utility)
-    return Switching(state=FreshTopology(Topology(network), live, now_us), switch_of=lambda point: switch_of(network, point))
+def topology_of(utility: Utility, live: LiveState, now_us: Callable[[], int]) -> FreshTopology:
+    """The switching state of the utility's network."""
+    return FreshTopology(Topology(network_of(utility)), live, now_us)
+
+
+def switching_of(fresh: FreshTopology) -> Switching:
+    """What control is handed of it."""
+    return Switching(state=fresh, switch_of=lambda point: switch_of(fresh.network, point))
 
 
 def switch_of(network: Network, point: PointId) -> str | None:

@@ -169,6 +169,10 @@ class Network:
         """The row of a node, or None where there is none of that name."""
         return self.node_row.get(self._names.get(name, name))
 
+    def find_piece(self, name: str) -> int | None:
+        """The row of a piece of equipment, or None where there is none of that name."""
+        return self.piece_row.get(self._names.get(name, name))
+
     def is_earthing(self, switch: str) -> bool:
         """Whether it connects with earth."""
         return self.piece(switch).type is EquipmentType.EARTHING_SWITCH

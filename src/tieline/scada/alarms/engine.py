@@ -104,7 +104,13 @@ class AlarmEngine:
         standing.unshelve_s = np.where(standing.is_shelved, now.monotonic_s + left_s, np.inf)
         orphaned = standing.is_suppressed.copy()
         orphaned[self._suppression.rows] = False
-        return self._suppress(np.flatnonzero(orphaned), False, "its expression was removed", now)
+        made = self._suppress(np.flatnonzero(orphaned), False, "its expression was removed", now)
+        orphans = [
+            each.id
+            for each, is_held in zip(self.plan, standing.is_suppressed_by_logic, strict=True)
+            if is_held and not each.suppress_states
+        ]
+        return made + self.suppress(orphans, DESIGN, now, is_on=False, reason="its switching states were removed")
 
     # what happens
 
