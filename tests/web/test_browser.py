@@ -255,7 +255,7 @@ async def test_switches_are_shapes_and_words(screen: Screen) -> None:
 
 async def test_the_filter_and_the_keyboard_find_a_value_and_open_its_trend(screen: Screen) -> None:
     await screen.open("/site/northgate")
-    await screen.page.keyboard.press("/")
+    await screen.page.keyboard.press("f")
     await screen.page.keyboard.type("T1-oil temperature")
     await expect(screen.page.locator(".device li:visible")).to_have_count(1)
     await expect(screen.page.locator(".found")).to_have_text("1 of 131 values")

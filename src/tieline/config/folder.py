@@ -144,6 +144,8 @@ class Utility:
 
     folder: Path
     name: str
+    time_zone: str = "UTC"
+    """An IANA name: what people there read on their clocks."""
     dmz: DmzSection
     center: CenterSection
     retention: RetentionSection
@@ -223,6 +225,7 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
     utility = Utility(
         folder=folder,
         name=top.name,
+        time_zone=top.time_zone,
         dmz=top.dmz,
         center=top.center,
         retention=top.retention,

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from tieline.config.control import ControlSection
 from tieline.config.fields import Host, Name, Port, Role, Strict
 from tieline.config.login import LoginSection
 
 ZoneKind = Literal["substation", "plant", "dmz", "control_center", "enterprise"]
+
+
+def _known(zone: str) -> str:
+    try:
+        ZoneInfo(zone)
+    except (LookupError, OSError, ValueError) as error:
+        raise ValueError("no such time zone; give an IANA name like Europe/Zurich, or UTC") from error
+    return zone
+
+
+TimeZone = Annotated[str, AfterValidator(_known)]
 
 
 class DmzSection(Strict):
@@ -70,6 +82,7 @@ class UtilityFile(Strict):
     """The whole of `utility.toml`."""
 
     name: str = Field(min_length=1, max_length=80)
+    time_zone: TimeZone = Field(default="UTC", description="an IANA name; screens show UTC or this")
     dmz: DmzSection = DmzSection()
     center: CenterSection = CenterSection()
     retention: RetentionSection = RetentionSection()

@@ -61,6 +61,7 @@ def api_router(catalog: Catalog, live: LiveState, history: History, clock: Clock
         counts = live.counts(clock())
         return SitesBody(
             utility=catalog.utility.name,
+            time_zone=catalog.utility.time_zone,
             sites=[site_body(site, live.link(site.name), counts[site.name]) for site in catalog.utility.sites],
             roles=[site_body(site, live.link(site.name), counts[site.name]) for site in catalog.utility.roles],
             local_site=local_site,
@@ -83,15 +84,17 @@ def api_router(catalog: Catalog, live: LiveState, history: History, clock: Clock
         return device_body(found, live.link(site))
 
     @router.get("/points", summary="Points, filtered and paged")
-    async def points(
+    async def points_found(
         site: str | None = None,
         device: str | None = None,
         kind: PointKind | None = None,
         text: str = "",
+        points: Annotated[str | None, Query(description="these only: paths or ids, separated by commas")] = None,
         limit: Limit = 500,
         offset: Offset = 0,
     ) -> PointsBody:
-        found = catalog.find(site=site, device=device, kind=kind, text=text)
+        named = None if points is None else catalog.some_points(points, MAX_PAGE)
+        found = catalog.find(site=site, device=device, kind=kind, text=text) if named is None else named
         page = found[offset : offset + limit]
         return PointsBody(total=len(found), offset=offset, points=[point_body(point, catalog.decimals(point)) for point in page])
 

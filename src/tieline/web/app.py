@@ -89,6 +89,6 @@ def create_app(
     app.include_router(alarm_router(scada, clock))
     app.include_router(control_router(scada, catalog))
     app.include_router(api_router(catalog, live, history, clock, local_site=local_site))
-    app.include_router(page_router(catalog))
+    app.include_router(page_router(catalog, is_local=local_site is not None, has_login=accounts is not None))
     app.mount("/static", static_files(), name="static")
     return app

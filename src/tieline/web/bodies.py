@@ -49,6 +49,7 @@ class SitesBody(BaseModel):
     """All sites."""
 
     utility: str
+    time_zone: str = Field(description="the utility's time zone, an IANA name")
     sites: list[SiteBody]
     roles: list[SiteBody] = Field(description="the center and the DMZ, which have points of their own only")
     local_site: str | None = Field(description="the site whose own screen this is; null at the center")

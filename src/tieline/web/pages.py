@@ -1,4 +1,4 @@
-"""The screens: HTML files, ES modules and styles, and the chart library from its own wheel."""
+"""The screens: which pages there are, their scripts and styles, and the chart library from its own wheel."""
 
 from __future__ import annotations
 
@@ -6,40 +6,74 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fastapi import APIRouter
-from starlette.responses import FileResponse
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse
 from starlette.staticfiles import StaticFiles
 
 from tieline.model import ConfigError
+from tieline.security.identity.accounts import Identity
 from tieline.web.catalog import Catalog
+from tieline.web.skeleton import Page, render
 
 STATIC = Path(__file__).parent / "static"
 
+PAGES = (
+    Page(path="/", title="Overview", module="overview.js", styles=("overview.css",), keys="g o", has_charts=True),
+    Page(path="/stations", title="Stations", module="stations.js", styles=("stations.css",), keys="g s"),
+    Page(path="/site/{site}", title="Station", module="site.js", styles=("site.css",)),
+    Page(
+        path="/alarms",
+        title="Alarms",
+        module="alarms.js",
+        styles=("supervision.css", "alarms.css"),
+        keys="g a",
+        is_at_center=True,
+    ),
+    Page(
+        path="/operate",
+        title="Operate",
+        module="operate.js",
+        styles=("supervision.css", "operate.css"),
+        keys="g p",
+        roles=frozenset({"operator", "engineer", "installer"}),
+        is_at_center=True,
+    ),
+    Page(path="/trend", title="Trend", module="trend.js", styles=("trend.css",), keys="g t", has_charts=True),
+    Page(path="/login", title="Log in", module="login/login.js", styles=("login/login.css",), is_of_login=True, has_frame=False),
+    Page(path="/account", title="Account", module="login/account.js", styles=("login/login.css",), is_of_login=True),
+    Page(
+        path="/accounts",
+        title="Accounts",
+        module="login/accounts.js",
+        styles=("login/login.css",),
+        roles=frozenset({"security_administrator", "security_auditor"}),
+        is_of_login=True,
+    ),
+)
 
-def page_router(catalog: Catalog) -> APIRouter:
-    """One route a page."""
+
+def page_router(catalog: Catalog, *, is_local: bool = False, has_login: bool = False) -> APIRouter:
+    """One route a page: at the center or, `is_local`, on a site's own screen."""
     router = APIRouter(include_in_schema=False)
     sites = {site.name for site in (*catalog.utility.sites, *catalog.utility.roles)}
     charts = chart_folder()
+    pages = [page for page in PAGES if not (page.is_at_center and is_local) and (has_login or not page.is_of_login)]
 
-    @router.get("/")
-    async def overview() -> FileResponse:
-        return FileResponse(STATIC / "overview.html")
+    def add(page: Page) -> None:
+        async def show(request: Request) -> HTMLResponse:
+            who = getattr(request.state, "identity", None)
+            roles = who.roles if isinstance(who, Identity) else None
+            is_refused = has_login and page.has_frame and not page.is_for(roles or ())
+            site = request.path_params.get("site")
+            is_missing = site is not None and site not in sites
+            around = [one for one in pages if one.keys and one.is_for(roles)]
+            html = render(page, catalog.utility.name, around, is_refused=is_refused)
+            return HTMLResponse(html, status_code=403 if is_refused else 404 if is_missing else 200)
 
-    @router.get("/site/{site}")
-    async def site(site: str) -> FileResponse:
-        return FileResponse(STATIC / "site.html", status_code=200 if site in sites else 404)
+        router.add_api_route(page.path, show, methods=["GET"])
 
-    @router.get("/trend")
-    async def trend() -> FileResponse:
-        return FileResponse(STATIC / "trend.html")
-
-    @router.get("/alarms")
-    async def alarms() -> FileResponse:
-        return FileResponse(STATIC / "alarms.html")
-
-    @router.get("/operate")
-    async def operate() -> FileResponse:
-        return FileResponse(STATIC / "operate.html")
+    for page in pages:
+        add(page)
 
     @router.get("/vendor/uplot.js")
     async def chart_script() -> FileResponse:

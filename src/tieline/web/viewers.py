@@ -19,6 +19,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from tieline.bus.scada import ScadaClient
 from tieline.scada import LiveState, NumberedEvent
 from tieline.scada.live import Rows
+from tieline.web.alarm_board import AlarmBoard
+from tieline.web.alarms import alarm_body
 from tieline.web.frames import FrameType, encode_frame
 from tieline.web.metrics import WebMetrics
 from tieline.web.own_screen import OwnScreen
@@ -71,7 +73,9 @@ class Feed:
         self.clock = clock
         self.limits = limits
         self.board = StatusBoard(live, clock, limits.status_s)
+        self.alarm_board = None if scada is None else AlarmBoard(scada)
         self.viewers = 0
+        self._following: asyncio.Task[None] | None = None
 
     async def view(self, socket: WebSocket) -> None:
         """Serves one viewer until it leaves."""
@@ -80,13 +84,23 @@ class Feed:
             self.metrics.refused.inc()
             await _refuse(socket, "too_many_viewers", f"there are {self.viewers} viewers already", TRY_AGAIN_LATER)
             return
-        self.viewers += 1
-        self.metrics.viewers.set(self.viewers)
+        await self._count(1)
         try:
             await _Viewer(self, socket).run()
         finally:
-            self.viewers -= 1
-            self.metrics.viewers.set(self.viewers)
+            await self._count(-1)
+
+    async def _count(self, more: int) -> None:
+        """One viewer more or less; alarms are followed while there is any."""
+        self.viewers += more
+        self.metrics.viewers.set(self.viewers)
+        if self.alarm_board is None:
+            return
+        if self.viewers and self._following is None:
+            self._following = asyncio.create_task(self.alarm_board.follow(), name="follow the alarms")
+        elif not self.viewers and self._following is not None:
+            following, self._following = self._following, None
+            await _stop(following)
 
 
 @dataclass(slots=True)
@@ -100,7 +114,7 @@ class _Viewer:
     status_revision: int = -1
     status_sent: float = float("-inf")
     event_id: int = -1
-    supervision: dict[str, object] = field(default_factory=dict)
+    supervision: tuple[object, ...] = ()
     asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -207,21 +221,26 @@ class _Viewer:
         await self._send_text({"type": "events", "is_first": is_first, "events": [_event(one) for one in events]})
 
     async def _send_supervision(self) -> None:
-        """Where alarms and control are; what is new there the page asks for."""
-        scada = self.feed.scada
-        if scada is None:
+        """Where alarms and control are, and which alarms come first; what else is new there the page asks for."""
+        scada, board = self.feed.scada, self.feed.alarm_board
+        if scada is None or board is None:
             return
         alarms, control = scada.alarms, scada.control
-        found: dict[str, object] = {
-            "type": "supervision",
-            "is_heard": scada.is_heard,
-            "alarms": [alarms.incarnation, alarms.revision],
-            "unacknowledged": alarms.unacknowledged,
-            "control": [control.incarnation, control.revision],
-        }
-        if found != self.supervision:
-            self.supervision = found
-            await self._send_text(found)
+        found = (scada.is_heard, alarms, control, board.revision)
+        if found == self.supervision:
+            return
+        self.supervision = found
+        await self._send_text(
+            {
+                "type": "supervision",
+                "is_heard": scada.is_heard,
+                "alarms": [alarms.incarnation, alarms.revision],
+                "unacknowledged": alarms.unacknowledged,
+                "control": [control.incarnation, control.revision],
+                "first": [alarm_body(alarm).model_dump(mode="json") for alarm in board.first],
+                "sites": board.sites,
+            }
+        )
 
     async def _send_text(self, message: dict[str, object]) -> None:
         await self._send(msgspec.json.encode(message).decode())

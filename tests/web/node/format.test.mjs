@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { load } from "./load.mjs";
 
-const { formatAge, formatMoment, formatNumber } = await load("format.js");
+const { formatAge, formatMoment, formatNumber, formatRecent, parseMoment } = await load("format.js");
+const { show, zones, zoneSuffix } = await load("zone.js");
 const { markOf, wordsOf } = await load("quality.js");
 const { stateOf } = await load("states.js");
 
@@ -21,6 +22,32 @@ test("ages are in their largest unit", () => {
 
 test("times are UTC and say so", () => {
   assert.equal(formatMoment(1_795_000_000_000_000), "2026-11-18 11:06:40Z");
+});
+
+test("times of the utility's zone carry its offset, across the change of summer time", () => {
+  show(true, "Europe/Zurich");
+  assert.deepEqual(zones(), { shown: "Europe/Zurich", other: "UTC" });
+  assert.equal(formatMoment(1_795_000_000_000_000), "2026-11-18 12:06:40+01:00");
+  const change = Date.UTC(2026, 9, 25, 1) * 1e3; // 03:00 becomes 02:00
+  assert.equal(formatMoment(change - 1e6), "2026-10-25 02:59:59+02:00");
+  assert.equal(formatMoment(change), "2026-10-25 02:00:00+01:00");
+  show(true, "America/St_Johns");
+  assert.equal(zoneSuffix(1_795_000_000_000_000), "−03:30");
+  assert.equal(formatMoment(1_795_000_000_000_000), "2026-11-18 07:36:40−03:30");
+  show(false, "Europe/Zurich");
+  assert.equal(formatMoment(1_795_000_000_000_000), "2026-11-18 11:06:40Z");
+});
+
+test("a time of another day has its date", () => {
+  const now = 1_795_000_000_000_000;
+  assert.equal(formatRecent(now - 60e6, now), "11:05:40");
+  assert.equal(formatRecent(now - 86_400e6, now), "11-17 11:06:40");
+});
+
+test("times of the API keep their microseconds", () => {
+  assert.equal(parseMoment("2026-11-18T11:06:40.123456Z"), 1_795_000_000_123_456);
+  assert.equal(parseMoment("2026-11-18T11:06:40Z"), 1_795_000_000_000_000);
+  assert.ok(Number.isNaN(parseMoment(null)));
 });
 
 test("quality is a mark, a sign and words", () => {

@@ -13,7 +13,6 @@ from tieline.web.login.administration_routes import administration_router
 from tieline.web.login.gate import Gate
 from tieline.web.login.hashing import Hashing
 from tieline.web.login.own_routes import own_router
-from tieline.web.login.pages import login_pages
 from tieline.web.login.provider_routes import provider_router
 from tieline.web.login.routes import login_router
 
@@ -27,7 +26,6 @@ def install_login(app: FastAPI, accounts: Accounts, oidc: Oidc | None, scada: Sc
     app.include_router(login_router(accounts, hashing, None if oidc is None else oidc.settings.title))
     app.include_router(own_router(accounts))
     app.include_router(administration_router(accounts, hashing, scada))
-    app.include_router(login_pages())
     if oidc is not None:
         app.include_router(provider_router(accounts, oidc))
 

@@ -93,7 +93,7 @@ void startPage(async (live, sites) => {
     const value = alarm.value === null ? "" : `${formatNumber(alarm.value, 2)} ${alarm.unit}`;
     return make(
       "tr",
-      { "data-state": alarm.state, "data-unacknowledged": String(UNACKNOWLEDGED.has(alarm.state)), "data-alarm": alarm.id },
+      { class: UNACKNOWLEDGED.has(alarm.state) ? "unacknowledged" : "", "data-state": alarm.state, "data-unacknowledged": String(UNACKNOWLEDGED.has(alarm.state)), "data-alarm": alarm.id },
       make("td", {}, makePriority(alarm.priority)),
       make("td", { class: "state" }, STATES[alarm.state], ...(alarm.is_active ? [] : [make("span", { class: "gone" }, " · gone")])),
       make("td", { class: "time", title: alarm.has_device_time ? "by the device's clock" : "by the gateway's or the center's clock" }, (alarm.raised ?? "").replace("T", " ").replace(/000Z$/, "Z")),
@@ -137,7 +137,7 @@ void startPage(async (live, sites) => {
     void refresh();
   });
   await refresh();
-  return { title: "Alarms", subtitle: "ISA-18.2", current: "/alarms" };
+  return { title: "Alarms", subtitle: "ISA-18.2" };
 });
 
 /**

@@ -7,6 +7,7 @@
  */
 
 import { decodeFrame } from "./frames.js";
+import { texts } from "./texts/frame.js";
 
 const SILENCE_MS = 3_500;
 const FASTEST_MS = 250;
@@ -65,7 +66,7 @@ export class Connection {
       if (socket === this.#socket) this.#receive(event.data);
     };
     socket.onclose = () => {
-      if (socket === this.#socket) this.#lose("the connection to the server is closed");
+      if (socket === this.#socket) this.#lose(texts.closed);
     };
   }
 
@@ -97,7 +98,7 @@ export class Connection {
   }
 
   #watch() {
-    if (this.#socket && performance.now() - this.#heard > SILENCE_MS) this.#lose("the server is silent");
+    if (this.#socket && performance.now() - this.#heard > SILENCE_MS) this.#lose(texts.silent);
   }
 
   /** @param {string} reason */

@@ -1,7 +1,9 @@
 /**
- * Numbers, ages and times as people read them: fixed decimals, true minus, 24 h UTC.
+ * Numbers, ages and times as people read them: fixed decimals, true minus, 24 h in the zone that is shown.
  * @module
  */
+
+import { offsetAt, zoneSuffix } from "./zone.js";
 
 const GROUPS = /\B(?=(\d{3})+(?!\d))/g;
 
@@ -37,7 +39,7 @@ const two = (number) => String(number).padStart(2, "0");
  * @param {number} us
  */
 export function formatTime(us) {
-  const moment = new Date(us / 1e3);
+  const moment = new Date((us + offsetAt(us)) / 1e3);
   return `${two(moment.getUTCHours())}:${two(moment.getUTCMinutes())}:${two(moment.getUTCSeconds())}`;
 }
 
@@ -46,14 +48,34 @@ export function formatTime(us) {
  * @param {number} us
  */
 export function formatDate(us) {
-  const moment = new Date(us / 1e3);
+  const moment = new Date((us + offsetAt(us)) / 1e3);
   return `${moment.getUTCFullYear()}-${two(moment.getUTCMonth() + 1)}-${two(moment.getUTCDate())}`;
 }
 
 /**
- * `2026-11-23 14:32:07Z`
+ * `2026-11-23 14:32:07Z`, or with the offset of the utility's zone
  * @param {number} us
  */
 export function formatMoment(us) {
-  return `${formatDate(us)} ${formatTime(us)}Z`;
+  return `${formatDate(us)} ${formatTime(us)}${zoneSuffix(us)}`;
+}
+
+/**
+ * The time of day with the date where that is not today's: `14:32:07`, `11-22 14:32:07`.
+ * @param {number} us
+ * @param {number} now
+ */
+export function formatRecent(us, now) {
+  const date = formatDate(us);
+  return date === formatDate(now) ? formatTime(us) : `${date.slice(5)} ${formatTime(us)}`;
+}
+
+/**
+ * A time of the API in microseconds; NaN for none.
+ * @param {string | null} iso
+ */
+export function parseMoment(iso) {
+  if (iso === null) return NaN;
+  const [, fraction = ""] = /\.(\d+)/.exec(iso) ?? [];
+  return Math.floor(Date.parse(iso) / 1e3) * 1e6 + Number(fraction.padEnd(6, "0").slice(0, 6));
 }

@@ -32,6 +32,8 @@ export class Live {
   /** @type {((changes: Changes) => void)[]} */ #listeners = [];
   /** @type {((frame: import("./frames.js").Frame) => void)[]} */ #frameListeners = [];
   /** @type {Changes} */ #pending = nothing();
+  /** @type {Map<object, number[]>} what is wanted, by who wants it */ #wanted = new Map();
+  #isSubscribing = false;
   #isAsked = false;
   #serverAhead = 0;
   #connection;
@@ -54,9 +56,37 @@ export class Live {
     this.#connection.start();
   }
 
-  /** @param {Iterable<number>} points */
+  /**
+   * The points that the page shows, in place of those that it did.
+   * @param {Iterable<number>} points
+   */
   subscribe(points) {
-    this.#connection.subscribe([...points]);
+    this.#wanted.set(this, [...points]);
+    this.#subscribeSoon();
+  }
+
+  /**
+   * More points, for something that comes and goes on the page: a dialog, a faceplate.
+   * @param {Iterable<number>} points
+   * @returns {() => void} ends it
+   */
+  watch(points) {
+    const watcher = {};
+    this.#wanted.set(watcher, [...points]);
+    this.#subscribeSoon();
+    return () => {
+      if (this.#wanted.delete(watcher)) this.#subscribeSoon();
+    };
+  }
+
+  /** One message, however many want something at once. */
+  #subscribeSoon() {
+    if (this.#isSubscribing) return;
+    this.#isSubscribing = true;
+    queueMicrotask(() => {
+      this.#isSubscribing = false;
+      this.#connection.subscribe([...new Set([...this.#wanted.values()].flat())]);
+    });
   }
 
   /**

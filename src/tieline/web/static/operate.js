@@ -263,7 +263,7 @@ void startPage(async (live, sites) => {
     for (const cell of cells) cell.paint(live.samples.get(cell.point.id), live.isStale(cell.point), live.now());
   }, 1_000);
   await refresh();
-  return { title: "Operate", subtitle: "select, confirm, execute", current: "/operate" };
+  return { title: "Operate", subtitle: "select, confirm, execute" };
 });
 
 /**

@@ -16,7 +16,7 @@ import { ValueCell } from "./value-cell.js";
 
 const CHART_US = 15 * 60e6;
 
-void startPage(async (live, sites, { utility }) => {
+void startPage(async (live, sites) => {
   const keyPoints = new Map((await getPoints(sites.flatMap((site) => site.key_points))).map((point) => [point.id, point]));
   const rows = sites.map((site) => makeSiteRow(live, site, keyPoints));
   const tiles = makeTiles(live, sites);
@@ -47,7 +47,7 @@ void startPage(async (live, sites, { utility }) => {
   };
   live.listen(paint);
   setInterval(paint, 1_000);
-  return { title: utility, subtitle: "overview", current: "/" };
+  return { title: "Overview" };
 });
 
 /**

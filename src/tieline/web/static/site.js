@@ -8,6 +8,7 @@ import { byId, make, setText } from "./dom.js";
 import { formatAge, formatNumber } from "./format.js";
 import { startPage } from "./page.js";
 import { severityOf } from "./quality.js";
+import { addShortcut } from "./shortcuts.js";
 import { ValueCell } from "./value-cell.js";
 
 const DEVICES_MS = 3_000;
@@ -66,12 +67,7 @@ void startPage(async (live, sites, { roles }) => {
   };
   filter.addEventListener("input", apply);
   onlyBad.addEventListener("change", apply);
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "/" && document.activeElement !== filter) {
-      event.preventDefault();
-      filter.focus();
-    }
-  });
+  addShortcut("f", "filter the values", () => filter.focus());
   grid.addEventListener("keydown", (event) => moveFocus(event, grid));
   new ResizeObserver(fit).observe(grid);
   apply();
@@ -115,7 +111,7 @@ void startPage(async (live, sites, { roles }) => {
     }
   }, DEVICES_MS);
   live.subscribe(points.map((point) => point.id));
-  return { title: site.title, subtitle: site.kind === "role" ? `Tieline itself, ${points.length} points` : `${site.kind}, ${site.points} points`, current: `/site/${name}` };
+  return { title: site.title, subtitle: site.kind === "role" ? `Tieline itself, ${points.length} points` : `${site.kind}, ${site.points} points` };
 });
 
 /**

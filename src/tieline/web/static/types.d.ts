@@ -19,6 +19,7 @@ export interface Point {
 /** What `/api/sites` answers. */
 export interface Sites {
   utility: string;
+  time_zone: string;
   sites: Site[];
   roles: Site[];
   local_site: string | null;
@@ -86,6 +87,10 @@ export interface Supervision {
   alarms: [number, number];
   unacknowledged: [number, number, number, number];
   control: [number, number];
+  /** the unacknowledged alarms that come first: by priority, then the newest */
+  first: Alarm[];
+  /** by site that has any: how many are not acknowledged, and how many stand acknowledged, of priorities 1 to 4 */
+  sites: Record<string, { unacknowledged: number[]; acknowledged: number[] }>;
 }
 
 /** An alarm as `/api/alarms` gives it; times as ISO 8601. */
@@ -116,6 +121,7 @@ export interface Selection {
   path: string;
   value: number;
   requester: string;
+  made: string;
   expires: string;
   verdicts: { check: string; standing: "met" | "refused" | "open" | "noted"; words: string }[];
   approved_by: string;
@@ -127,17 +133,87 @@ export interface Selection {
 /** What became of a command. */
 export interface Outcome {
   command: string;
+  time: string | null;
   result: "done" | "refused" | "failed" | "unknown";
   reason: string;
+}
+
+/** A command that was released; the outcome is null while it is under way. */
+export interface Operation {
+  id: string;
+  selection: string;
+  point: number;
+  path: string;
+  value: number;
+  requester: string;
+  approved_by: string;
+  released: string;
+  outcome: Outcome | null;
+}
+
+/** A tag that hangs on a point, by its path, or on equipment. */
+export interface Tag {
+  id: string;
+  kind: "do_not_operate" | "information";
+  target: string;
+  owner: string;
+  reason: string;
+  placed: string;
+}
+
+/** A switching program. */
+export interface Program {
+  name: string;
+  title: string;
+  description: string;
+  steps: string[];
+}
+
+/** One run of a switching program; `step` counts from 0. */
+export interface Run {
+  id: string;
+  program: string;
+  person: string;
+  state: "running" | "waiting" | "stopped" | "done" | "abandoned";
+  step: number;
+  steps: { state: "pending" | "checking" | "executing" | "verifying" | "pausing" | "done" | "failed"; attempt: number; command: string; words: string }[];
+  words: string;
+  started: string;
+  changed: string;
 }
 
 /** What `/api/control` answers. */
 export interface Control {
   selections: Selection[];
-  operations: { id: string; path: string; value: number; requester: string; released: string; outcome: Outcome | null }[];
-  tags: { id: string; kind: "do_not_operate" | "information"; target: string; owner: string; reason: string; placed: string }[];
-  programs: { name: string; title: string; description: string; steps: string[] }[];
-  runs: { id: string; program: string; person: string; state: "running" | "waiting" | "stopped" | "done" | "abandoned"; step: number; steps: { state: string; words: string }[]; words: string }[];
+  operations: Operation[];
+  tags: Tag[];
+  programs: Program[];
+  runs: Run[];
+}
+
+/** Who may operate a point, and what is asked for; for whoever asks. */
+export interface Writing {
+  may_operate: boolean;
+  why_not: string;
+  second_person: boolean;
+  second_factor: boolean;
+  low: number | null;
+  high: number | null;
+  ramp_per_s: number | null;
+  step_s: number | null;
+  interlocks: string[];
+  feedback: number | null;
+  feedback_s: number | null;
+}
+
+/** What `/api/details/points` answers. */
+export interface Details {
+  id: number;
+  path: string;
+  origin: { protocol: string; device: string; address: string };
+  beside: number[];
+  limits: { alarm: string; text: string; kind: string; priority: number; limit: number | null }[];
+  writing: Writing | null;
 }
 
 /** A text message of the live feed. */

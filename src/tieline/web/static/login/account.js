@@ -7,17 +7,19 @@ import { byId, make } from "../dom.js";
 import { makeCodesPanel, makeFactorPanel, makeSetUpPanel } from "./factors.js";
 import { makeButton, makeFailure, makeForm, makePanel } from "./forms.js";
 import { makePasswordForm } from "./password-form.js";
+import { startPage } from "../page.js";
 import { send } from "./requests.js";
 
 const main = byId("main");
 
-void paint([]);
+void startPage(async () => {
+  await paint([]);
+});
 
 /** @param {Node[]} first what is shown above all */
 async function paint(first) {
   /** @type {import("./factors.js").SessionAnswer} */
   const session = await send("GET", "session");
-  byId("subtitle").textContent = session.person;
   const again = () => paint([]);
   const hasFactor = session.has_app || session.keys.length > 0;
   const panels = [...first, makePersonPanel(session)];

@@ -6,18 +6,20 @@
 import { byId, make } from "../dom.js";
 import { makeFactorPanel } from "./factors.js";
 import { makeButton, makeFailure, makeForm, makePanel } from "./forms.js";
+import { startPage } from "../page.js";
 import { send } from "./requests.js";
 
 const main = byId("main");
 const COLUMNS = ["Person", "Roles", "Sites", "State", "Second factors", "Sessions", "Tokens", ""];
 
-void paint([]);
+void startPage(async () => {
+  await paint([]);
+});
 
 /** @param {Node[]} first what is shown above all */
 async function paint(first) {
   /** @type {import("./factors.js").SessionAnswer} */
   const session = await send("GET", "session");
-  byId("subtitle").textContent = session.person;
   const again = () => paint([]);
   try {
     const { accounts, may_change: mayChange } = await send("GET", "accounts");

@@ -1,24 +1,16 @@
 /**
- * Who is logged in, on every page: the name, the way to the account, the way out; and the word that somebody is there.
- * Where nobody can log in there is nothing of this.
+ * The word that somebody is there, which keeps a session alive; and the way to the login when it has ended.
  * @module
  */
 
-import { byId, make } from "../dom.js";
 import { goToLogin, send, token } from "./requests.js";
 
 const SAY_EVERY_MS = 60_000;
 const LOOK_EVERY_MS = 30_000;
 
-/** Adds what there is of it to the header, once that is built. */
-export async function startSession() {
+/** Where nobody is logged in there is nothing of this. */
+export function keepSession() {
   if (!token()) return;
-  const session = await send("GET", "session");
-  const leave = make("button", { type: "button" }, "Log out");
-  leave.addEventListener("click", () => void send("POST", "logout").finally(() => location.assign("/login")));
-  byId("header").append(
-    make("span", { class: "who" }, make("a", { href: "/account", title: "Your account" }, session.person), leave),
-  );
   let said = performance.now();
   const say = () => {
     if (performance.now() - said < SAY_EVERY_MS) return;

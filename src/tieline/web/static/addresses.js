@@ -1,0 +1,30 @@
+/**
+ * Where things are: every page, point and time range is an address.
+ * @module
+ */
+
+/** @param {string} site */
+export const siteAddress = (site) => `/site/${encodeURIComponent(site)}`;
+
+/**
+ * Where a point is shown by itself.
+ * @param {string} path
+ */
+export const pointAddress = (path) => trendAddress([path]);
+
+/**
+ * @param {string[]} paths
+ * @param {string} [from] ISO 8601, or relative like `-1h`
+ * @param {string} [to]
+ */
+export const trendAddress = (paths, from = "-1h", to = "now") =>
+  `/trend?points=${paths.join(",")}&from=${encodeURIComponent(from)}${to === "now" ? "" : `&to=${encodeURIComponent(to)}`}`;
+
+/**
+ * The list of alarms, narrowed.
+ * @param {Record<string, string>} [filter] `site`, `priority`, `text`
+ */
+export function alarmsAddress(filter = {}) {
+  const query = new URLSearchParams(filter).toString();
+  return query ? `/alarms?${query}` : "/alarms";
+}

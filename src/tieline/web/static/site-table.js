@@ -1,0 +1,123 @@
+/**
+ * All stations as rows: alarms, link, devices, throughput, quality, key figures.
+ * @module
+ */
+
+import { alarmsAddress, pointAddress, siteAddress } from "./addresses.js";
+import { make, setText } from "./dom.js";
+import { formatAge, formatNumber } from "./format.js";
+import { standingOf } from "./site-alarms.js";
+import { makePriority } from "./supervision.js";
+import { texts } from "./texts/stations.js";
+import { ValueCell } from "./value-cell.js";
+
+const MOST_FIGURES = 4;
+const NUMBERS = /** @type {const} */ (["devices", "rate", "spool", "good", "questionable", "invalid", "stale"]);
+
+/**
+ * @param {import("./live.js").Live} live
+ * @param {import("./types.js").Site[]} sites
+ * @param {Map<number, import("./types.js").Point>} points the sites' key points
+ */
+export function makeSiteTable(live, sites, points) {
+  const rows = sites.map((site) => makeRow(live, site, points));
+  const head = Object.entries(texts.heads).map(([name, title]) => {
+    const words = /** @type {Record<string, string>} */ (texts.headWords)[name];
+    const isNumber = NUMBERS.some((one) => one === name);
+    return make("th", { scope: "col", ...(isNumber ? { class: "right" } : {}), ...(words ? { title: words } : {}) }, title);
+  });
+  const table = make("table", { class: "sites" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows.map((row) => row.element)));
+  const paint = () => {
+    for (const row of rows) if (!row.element.hidden) row.paint();
+  };
+  live.listen(paint);
+  setInterval(paint, 1_000);
+  return {
+    element: make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": texts.title }, table),
+    /**
+     * Shows some rows only.
+     * @param {(site: import("./types.js").Site, wantsAttention: boolean) => boolean} wanted
+     * @returns {number} how many are shown
+     */
+    filter(wanted) {
+      let shown = 0;
+      for (const row of rows) {
+        row.element.hidden = !wanted(row.site, row.wantsAttention());
+        if (!row.element.hidden) shown += 1;
+      }
+      paint();
+      return shown;
+    },
+  };
+}
+
+/**
+ * @param {import("./live.js").Live} live
+ * @param {import("./types.js").Site} site
+ * @param {Map<number, import("./types.js").Point>} points
+ */
+function makeRow(live, site, points) {
+  const link = make("span", { class: "link" });
+  const numbers = NUMBERS.map(() => make("td", { class: "right number" }, "–"));
+  const alarms = make("td", { class: "site-alarms" });
+  const cells = site.key_points.slice(0, MOST_FIGURES).flatMap((id) => {
+    const point = points.get(id);
+    return point ? [new ValueCell(point)] : [];
+  });
+  const figures = cells.map((cell) =>
+    make("a", { class: "figure", href: pointAddress(cell.point.path), title: cell.point.description }, cell.element, cell.unit),
+  );
+  const name = make("a", { href: siteAddress(site.name) }, site.title);
+  const element = make(
+    "tr",
+    { "data-site": site.name },
+    make("th", { scope: "row" }, name, make("span", { class: "kind" }, site.kind)),
+    alarms,
+    make("td", {}, link),
+    ...numbers,
+    make("td", { class: "figures" }, ...figures),
+  );
+  let shownAlarms = "";
+  const paintAlarms = () => {
+    const { priority, isUnacknowledged, unacknowledged, acknowledged } = standingOf(live.supervision, site.name);
+    const next = [priority, isUnacknowledged, unacknowledged, acknowledged].join();
+    if (next === shownAlarms) return;
+    shownAlarms = next;
+    alarms.classList.toggle("unacknowledged", isUnacknowledged);
+    alarms.replaceChildren(
+      ...(priority ? [make("a", { href: alarmsAddress({ site: site.name }), title: texts.alarms(unacknowledged, acknowledged) }, makePriority(priority), make("span", { class: "number" }, String(unacknowledged + acknowledged)))] : []),
+    );
+  };
+  const stateOf = () => (live.state === "live" ? (live.sites.get(site.name)?.link ?? "waiting") : live.state === "lost" ? "lost" : "waiting");
+  const paint = () => {
+    const status = live.sites.get(site.name);
+    const state = stateOf();
+    const now = live.now();
+    element.dataset.link = link.dataset.link = state;
+    setText(link, state === "lost" && status?.heard ? texts.lost(formatAge(now - status.heard)) : texts.link[state]);
+    paintAlarms();
+    if (!status) return;
+    const known = status.devices_up + status.devices_down.length;
+    const shown = [
+      status.link === "up" ? `${status.devices_up}/${known}` : `–/${site.devices}`,
+      status.link === "up" ? formatNumber(status.samples_per_s, 0) : "–",
+      ...[status.spooled_batches, status.good, status.questionable, status.invalid, status.stale].map((count) => formatNumber(count, 0)),
+    ];
+    shown.forEach((text, index) => setText(numbers[index], text));
+    numbers[0].dataset.bad = String(status.devices_down.length > 0);
+    numbers[4].dataset.bad = String(status.questionable > 0);
+    numbers[5].dataset.bad = String(status.invalid > 0);
+    numbers[6].dataset.bad = String(status.stale > 0);
+    for (const cell of cells) cell.paint(live.samples.get(cell.point.id), live.isStale(cell.point), now);
+  };
+  return {
+    site,
+    element,
+    paint,
+    wantsAttention() {
+      const status = live.sites.get(site.name);
+      const bad = status ? status.questionable + status.invalid + status.stale + status.devices_down.length : 1;
+      return stateOf() !== "up" || bad > 0 || standingOf(live.supervision, site.name).priority > 0;
+    },
+  };
+}
