@@ -173,7 +173,7 @@ def refused_before_anything_is_sent(center: Center) -> None:
         "may not operate": center.lise.operate("northgate/rtu-1/f4_command", 0),
         "50 kV is above 22 kV": center.ada.operate("northgate/tm-1/voltage_target", 50),
         "feeder 2 is opened only while feeder 5 is open": center.ada.operate("northgate/rtu-1/f2_command", 0),
-        "closes a loop": center.ada.operate("northgate/rtu-1/coupler_command", 1),
+        "closes a loop": center.ada.operate("millbrook/q02/ctrl-cswi1-pos-command", 1),
     }
     for words, (result, why) in refusals.items():
         assert result == "not selected"

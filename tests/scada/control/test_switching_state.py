@@ -20,6 +20,8 @@ from tieline.scada.control.values import Values
 
 from .scene import ADA
 
+STANDBY = "millbrook/q02/ctrl-cswi1-pos-command"
+
 
 class Example:
     """The example with every switch in its normal position."""
@@ -45,11 +47,13 @@ class Example:
         self.topology.update(ids, values, np.zeros(len(told), np.uint16), np.zeros(len(told), np.bool_))
 
     def _position(self, point: Point) -> float:
-        is_closed = self._normal.get(self.network.switch_of(point.id) or "", False)
+        switch = self.network.switch_of(point.id) or ""
+        is_closed = self._normal.get(switch, "/QB" in switch)  # of the SCL file: disconnectors closed, earthing switches open
         return float(is_closed) + (1.0 if point.kind is PointKind.DOUBLE else 0.0)
 
     def words(self, name: str, value: float, standing: Standing) -> list[str]:
-        verdicts = self.checks.verdicts(ADA, self.points[f"northgate/rtu-1/{name}"].id, value, Now(0, 1))
+        path = name if "/" in name else f"northgate/rtu-1/{name}"
+        verdicts = self.checks.verdicts(ADA, self.points[path].id, value, Now(0, 1))
         return [f"{verdict.check}: {verdict.words}" for verdict in verdicts if verdict.standing is standing]
 
 
@@ -59,16 +63,25 @@ def example() -> Example:
 
 
 def test_closing_is_refused_while_positions_are_not_known() -> None:
-    against = Example().words("coupler_command", 1, Standing.REFUSED)
+    against = Example().words(STANDBY, 1, Standing.REFUSED)
     assert [words.partition(":")[0] for words in against] == ["earthing", "parallel"]
     assert all("is not known" in words for words in against)
 
 
 def test_closing_a_ring_is_refused_with_the_reason(example: Example) -> None:
     example.show_normal()
-    assert example.words("coupler_command", 1, Standing.REFUSED) == [
+    assert example.words(STANDBY, 1, Standing.REFUSED) == [
+        "parallel: closing mb-q2 closes a loop: both its sides are energized by one island"
+    ]
+
+
+def test_the_coupler_closes_a_loop_only_where_the_sections_voltages_are_known_to_be_near(example: Example) -> None:
+    example.show_normal()
+    assert example.words("coupler_command", 1, Standing.NOTED) == [
         "parallel: closing ng-q0 closes a loop: both its sides are energized by one island"
     ]
+    (words,) = example.words("coupler_command", 1, Standing.REFUSED)
+    assert words.startswith("interlock: interlocked: “the sections' voltages differ or one is dead” cannot be ruled out")
 
 
 def test_opening_says_who_loses_supply(example: Example) -> None:
