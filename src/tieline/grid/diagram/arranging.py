@@ -196,7 +196,7 @@ class _Arranging:
     def _is_coupler(self, group: Group, level: int) -> bool:
         return len([net for net in group.bars if self._plan.nets[net].level == level]) > 1
 
-    def _lay(self, block: _Block) -> None:
+    def _lay(self, block: _Block, at_column: float | None = None) -> None:
         group, sheet = block.group, self.sheet
         if not any(part.nets for part in group.parts):
             sheet.place(group.parts[0], sheet.column(), (3 * block.level + 2, 1.0))
@@ -207,7 +207,8 @@ class _Arranging:
         if tree.depth[root] > LONG:
             self._lay_feeder(group, tree_zone=3 * block.level + 2, root=(root, at), bar=bar)
             return
-        column = sheet.column()
+        column = sheet.column() if at_column is None else at_column
+        sheet.beats.setdefault(f"{zone}", []).append(column)
         hanging = Hanging(sheet, tree, sheet.bars, Stretch(zone, 1.0, -1 if block.is_up else 1, _END))
         hanging.hang(root, at, column, 0, sheet.touch(bar, column) if bar else None)
         self._joins += hanging.joins
@@ -239,6 +240,7 @@ class _Arranging:
     def _lay_diameter(self, level: int, diameter: Diameter, groups: dict[str, list[Group]]) -> None:
         sheet = self.sheet
         column = sheet.column()
+        sheet.beats.setdefault(f"{level} diameters", []).append(column)
         nets = [diameter.upper, *diameter.taps, diameter.lower]
         for start, segment, end in zip(nets, diameter.segments, nets[1:], strict=False):
             top = sheet.bars[start]
@@ -284,7 +286,7 @@ class _Arranging:
         for number, net in enumerate(ring.corners[:top]):
             if number == 0:
                 sheet.touch(sheet.bars[net], left)
-            self._lay_taps(level, net, blocks, done, is_up=True)
+            self._lay_taps(level, net, blocks, done, None if number else left, is_up=True)
             if number + 1 < top:
                 self._lay_side(ring.sides[number], net, ring.corners[number + 1])
         below = list(range(len(ring.corners) - 1, top - 1, -1))
@@ -292,7 +294,7 @@ class _Arranging:
             net = ring.corners[number]
             if number == len(ring.corners) - 1:
                 sheet.touch(sheet.bars[net], left)
-            self._lay_taps(level, net, blocks, done, is_up=False)
+            self._lay_taps(level, net, blocks, done, left if net == ring.corners[-1] else None, is_up=False)
             if number > top:
                 self._lay_side(ring.sides[number - 1][::-1], net, ring.corners[number - 1])
         right = sheet.column()
@@ -303,14 +305,18 @@ class _Arranging:
             if block.group not in done:
                 self._lay(block)
 
-    def _lay_taps(self, level: int, net: str, blocks: list[_Block], done: set[Group], *, is_up: bool) -> None:
+    def _lay_taps(
+        self, level: int, net: str, blocks: list[_Block], done: set[Group], column: float | None, *, is_up: bool
+    ) -> None:
+        """What hangs at a corner, the first of it in the column of an upright side where there is one."""
         sheet = self.sheet
         for block in blocks:
             if net in block.group.bars and block.group not in done:
                 done.add(block.group)
                 leads_down = any(self._plan.nets[each].level > level for each in block.group.bars)
                 block.is_up = is_up and not leads_down
-                self._lay(block)
+                self._lay(block, column if block.is_up == is_up else None)
+                column = None
         if not sheet.bars[net].columns:
             sheet.touch(sheet.bars[net], sheet.column())
 
@@ -343,7 +349,7 @@ class _Arranging:
                 place = sheet.column()
                 corner = Spot(place, start.row)
                 sheet.wire(other, last, corner)
-                below = sheet.place(stub, place, (zone, step + 0.6), Facing.DOWN)
+                below = sheet.place(stub, place, (zone + 1, 1.0) if step < _FAR else (zone, step + 0.6), Facing.DOWN)
                 sheet.wire(other, corner, Port(below, 0))
                 last = corner
             sheet.handles.setdefault(other, []).append((placed.column, start.row, 0))

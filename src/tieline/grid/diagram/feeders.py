@@ -42,7 +42,7 @@ def slots_of(tree: Tree) -> list[Slot]:
     while part is not None:
         parts.append((part, at))
         ahead = [(net, child) for net in tree.owned[part] for child in tree.children[net]]
-        following = max(ahead, key=lambda step: (tree.depth[step[1]], -step[1].order), default=None)
+        following = max(ahead, key=lambda step: (tree.depth[step[1]], step[1].order), default=None)
         net = following[0] if following else (tree.owned[part] or [""])[0]
         hanging = tuple(child for child in tree.children.get(net, ()) if following is None or child is not following[1])
         if hanging or following is None or len(parts) == _MOST_IN_A_SLOT:

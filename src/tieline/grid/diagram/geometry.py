@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import pairwise
 from math import ceil
+from statistics import median
 
 from tieline.grid.diagram.cells import Cell, bar_cell, cell_of, extents
 from tieline.grid.diagram.drawing import Box, Busbar, Dot, Drawing, Element, Joint, Label, Line, Reading
@@ -22,6 +24,8 @@ _GAP = 9.0
 _ROW_GAP = 8.0
 _BAR_GAP = 14.0
 _MARGIN = 20.0
+_UNEVEN = 1.6
+"""Bays that need so many times as much room as others stand where they can."""
 _UPPER, _LOWER = 0, 1
 
 
@@ -107,37 +111,83 @@ class _Geometry:
         return found
 
     def _columns(self) -> dict[float, float]:
-        """Greedy from the left: in each half of a row, where the last thing ends."""
-        rows = self._sheet.rows()
-        number = {row: place for place, row in enumerate(rows)}
-        wants: dict[float, list[tuple[int, int, float, float]]] = defaultdict(list)
+        """Places of columns; bays of a kind at equal distances where that does not widen the drawing much."""
+        x = self._compact({})
+        apart: dict[float, tuple[float, float]] = {}
+        for columns in self._sheet.beats.values():
+            steps = [x[after] - x[before] for before, after in pairwise(columns)]
+            if len(steps) > 1:
+                usual = median(steps)
+                beat = max(step for step in steps if step <= _UNEVEN * usual)
+                apart |= {after: (before, beat) for before, after in pairwise(columns) if before < after}
+        if apart:
+            x = self._compact(apart)
+        for column, to in self._sheet.tied.items():
+            right = max(cell.right for placed, cell in self._cells.items() if placed.column == column)
+            x[column] = max(x[column], (x[to] - right - _GAP) // _GRID * _GRID)
+        return x
+
+    def _compact(self, apart: dict[float, tuple[float, float]]) -> dict[float, float]:
+        """Greedy from the left: in each half of a row, where the last thing ends.
+
+        In the row of a busbar there is nothing but wires that cross it or end there; those need not keep their order, they must only not
+        run into each other.
+        """
+        number = {row: place for place, row in enumerate(self._sheet.rows())}
+        is_bar = {number[bar.row] for bar in self._names}
+        solid, loose = self._wants(number, is_bar)
+        edge = [[0.0, 0.0] for _ in number]
+        after_wires = [[0.0, 0.0] for _ in number]
+        wires: dict[tuple[int, int], set[float]] = defaultdict(set)
+        x: dict[float, float] = {}
+        for column in sorted(solid.keys() | loose.keys()):
+            place = _GRID
+            if column in apart:
+                before, beat = apart[column]
+                place = x[before] + beat
+            for row, half, left, _ in solid[column]:
+                last = max(edge[row][half], after_wires[row][half])
+                if last:
+                    place = max(place, last + left + _GAP)
+            for row, half in loose[column]:
+                if edge[row][half]:
+                    place = max(place, edge[row][half] + _GAP)
+            place = ceil(place / _GRID) * _GRID
+            while any(abs(other - place) < _GAP for key in loose[column] for other in wires[key]):
+                place += _GRID
+            x[column] = place
+            for row, half, _, right in solid[column]:
+                edge[row][half] = max(edge[row][half], place + right)
+            for row, half in loose[column]:
+                wires[row, half].add(place)
+                after_wires[row][half] = max(after_wires[row][half], place)
+        return x
+
+    def _wants(
+        self, number: dict[Row, int], is_bar: set[int]
+    ) -> tuple[dict[float, list[tuple[int, int, float, float]]], dict[float, list[tuple[int, int]]]]:
+        """For each column the halves of rows that it needs, with extents; and those of busbars, which its wires cross or end at."""
+        solid: dict[float, list[tuple[int, int, float, float]]] = defaultdict(list)
+        loose: dict[float, list[tuple[int, int]]] = defaultdict(list)
         for placed, cell in self._cells.items():
             for half in (_UPPER, _LOWER):
-                wants[placed.column].append((number[placed.row], half, cell.left, cell.right))
+                solid[placed.column].append((number[placed.row], half, cell.left, cell.right))
         for bar, cell in self._names.items():
             assert bar.start is not None
             assert bar.end is not None
-            wants[bar.start].append((number[bar.row], _UPPER, 0.0, cell.right))
+            solid[bar.start].append((number[bar.row], _UPPER, 0.0, cell.right))
             for column in (bar.start, bar.end):
-                wants[column] += [(number[bar.row], half, 0.0, 0.0) for half in (_UPPER, _LOWER)]
+                solid[column] += [(number[bar.row], half, 0.0, 0.0) for half in (_UPPER, _LOWER)]
         for wire in self._sheet.wires:
             for column, row, half in self._halves(wire, number):
-                wants[column].append((row, half, 0.0, 0.0))
+                if row in is_bar and wire.is_vertical:
+                    loose[column].append((row, half))
+                else:
+                    solid[column].append((row, half, 0.0, 0.0))
         for bar in self._sheet.bars.values():
             for column in bar.columns:
-                wants[column] += []
-        edge = [[0.0, 0.0] for _ in rows]
-        x: dict[float, float] = {}
-        for column in sorted(wants):
-            place = 0.0
-            for row, half, left, _ in wants[column]:
-                if edge[row][half]:
-                    place = max(place, edge[row][half] + left + _GAP)
-            place = max(ceil(place / _GRID) * _GRID, _GRID)
-            x[column] = place
-            for row, half, _, right in wants[column]:
-                edge[row][half] = max(edge[row][half], place + right)
-        return x
+                loose[column] += []
+        return solid, loose
 
     def _halves(self, wire: Wire, number: dict[Row, int]) -> Iterable[tuple[float, int, int]]:
         """The halves of rows that a wire keeps for itself."""

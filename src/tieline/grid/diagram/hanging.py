@@ -80,9 +80,10 @@ class Hanging:
                 at = Spot(column, row)
                 self._sheet.wire(net, last, at)
                 last = at
-            stub = self._sheet.place(
-                part, column + side * _BESIDE * self._sheet.step, row, Facing.RIGHT if side > 0 else Facing.LEFT
-            )
+            beside = column + side * _BESIDE * self._sheet.step
+            if side < 0:
+                self._sheet.tied[beside] = column
+            stub = self._sheet.place(part, beside, row, Facing.RIGHT if side > 0 else Facing.LEFT)
             self._sheet.wire(net, last, Port(stub, 0))
         step += (len(stubs) + 1) // 2
         if down:

@@ -21,8 +21,8 @@ def draw(
 ) -> Drawing:
     """The single-line diagram of a station: the same for the same description, always.
 
-    `layout` is what the site's `diagram.toml` says, `values` are measurements by the path of the equipment or node. Raises `ConfigError` for
-    equipment that no single-line can show.
+    `layout` is what the site's `diagram.toml` says, `values` are measurements by the path of the equipment or node.
+    Raises `ConfigError` for equipment that no single-line can show.
     """
     plan = plan_of(station, layout, values)
     return drawn(arrange(plan), plan, symbols or (layout.symbols if layout else "iec"))

@@ -1,8 +1,8 @@
 """The sheet: parts and wires in rows and columns that have an order, and no sizes yet.
 
-Theory of operation. Every part has a cell of its own, and every wire runs along a row or a column. A row or column is a number that
-sorts; a new one fits between any two. A wire runs through a cell with a part in it only where it ends there, so nothing is crossed but wires
-by wires, at right angles. `geometry` gives the rows and columns their places, with room for the largest thing in each.
+Theory of operation. Every part has a cell of its own, and every wire runs along a row or a column. A row or column is a number
+that sorts; a new one fits between any two. A wire runs through a cell with a part in it only where it ends there, so nothing is crossed but
+wires by wires, at right angles. `geometry` gives the rows and columns their places, with room for the largest thing in each.
 """
 
 from __future__ import annotations
@@ -128,6 +128,10 @@ class Sheet:
         self.bars: dict[str, Bar] = {}
         self.handles: dict[str, list[tuple[float, Row, int]]] = {}
         """For each net places where a vertical wire of it leaves a part: column, row, and 1 down or -1 up."""
+        self.tied: dict[float, float] = {}
+        """Columns that stand close to the left of another."""
+        self.beats: dict[str, list[float]] = {}
+        """Columns that should be equally far apart."""
         self._fresh = 0
         self._column = 0.0
         self.step = 1.0

@@ -5,7 +5,7 @@ The screen inserts it as it is and changes classes; a report writes it to a file
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from importlib.resources import files
 from typing import Literal
@@ -19,7 +19,10 @@ Theme = Literal["day", "night"]
 
 
 def svg_of(drawing: Drawing, theme: Theme | None = None) -> str:
-    """The drawing as an SVG document. With a theme it has its styles in it and stands alone; without, the page has them."""
+    """The drawing as an SVG document. With a theme it has its styles in it and stands alone, every switch in its normal position.
+
+    Without one it is for a page, which has the styles and sets the positions.
+    """
     size = f'width="{number(drawing.width)}" height="{number(drawing.height)}"'
     kind = f"single-line {theme}" if theme else "single-line"
     names = 'role="group" aria-labelledby="single-line-title single-line-desc"'
@@ -33,7 +36,7 @@ def svg_of(drawing: Drawing, theme: Theme | None = None) -> str:
     lines += _wires(drawing)
     lines += _busbars(drawing)
     lines += _dots(drawing)
-    lines += (_element(element, drawing) for element in drawing.elements)
+    lines += (_element(element, drawing, is_normal=theme is not None) for element in drawing.elements)
     lines += (_label(label) for label in drawing.labels)
     lines += (_reading(reading) for reading in drawing.readings)
     lines.append("</svg>")
@@ -74,17 +77,23 @@ def _busbars(drawing: Drawing) -> Iterator[str]:
 
 
 def _dots(drawing: Drawing) -> Iterator[str]:
+    bars = {(bar.net, bar.y) for bar in drawing.busbars}
+    crowded = {level for level, count in Counter(bar.level for bar in drawing.busbars).items() if count > 1}
     for dot in drawing.dots:
-        place = f'cx="{number(dot.x)}" cy="{number(dot.y)}" r="2.5"'
+        # Where wires cross busbars, those that end at one have to be told from the others.
+        radius = 4 if dot.level in crowded and (dot.net, dot.y) in bars else 2.5
+        place = f'cx="{number(dot.x)}" cy="{number(dot.y)}" r="{radius}"'
         yield f'<circle class="junction kv-{dot.level}" data-node={quoteattr(dot.net)} {place}/>'
 
 
-def _element(element: Element, drawing: Drawing) -> str:
+def _element(element: Element, drawing: Drawing, *, is_normal: bool) -> str:
     drawn = symbol(element.kind, drawing.symbols)
     shapes = "".join(map(_shape, drawn.shapes))
     turned = f' transform="rotate({element.turn})"' if element.turn else ""
     upright = "".join(map(_shape, (*drawn.upright, *((TAPS,) if element.has_taps else ()))))
-    position = " position" if element.has_position else ""
+    position = ""
+    if element.has_position:
+        position = " position unknown" if not is_normal else " position open" if element.is_normally_open else " position closed"
     nets = " ".join(joint.net for joint in element.joints)
     words = f"{element.kind.replace('-', ' ')} {element.name}"
     box = element.box

@@ -1,7 +1,8 @@
 """A bay as a tree: from the busbars that it hangs at to everything behind them.
 
 What hangs together once the busbars are taken out is a group. Its tree is found breadth first, so that the way to everything is short.
-Each part is the child of the first net that reaches it; a port at a net that another part has reached before is a join, which is drawn at last.
+Each part is the child of the first net that reaches it; a port at a net that another part has reached before is a join, which is drawn at
+last.
 """
 
 from __future__ import annotations
