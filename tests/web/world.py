@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +26,7 @@ from tieline.config import (
     ZoneSection,
 )
 from tieline.config.utility import CenterSection
+from tieline.historian.statistics import Statistics
 from tieline.model import Point, PointKind, Quality, Reporting, Samples, UnavailableError, derive_point_id
 from tieline.scada import DeviceStats, LiveState, SiteStats
 from tieline.web import create_app, listen, serve
@@ -188,6 +190,9 @@ def value_of(point: Point, time_us: int) -> float:
     return low + (high - low) * (share + fast * (0.1 if point.quantity in {"voltage", "frequency"} else 1.0))
 
 
+SECOND = 1_000_000
+
+
 @dataclass(eq=False)
 class MadeUpHistory:
     """A historian with a sample of every point each second, back to `begin`; implements `tieline.web.History`."""
@@ -221,6 +226,38 @@ class MadeUpHistory:
                 "severity": pa.array(np.array(rows["severity"], np.uint8)),
             }
         )
+
+    def samples(self, points: Sequence[int], start_us: int, end_us: int) -> Samples:
+        """Every raw sample, by point and time: one each second."""
+        if self.is_down:
+            raise UnavailableError("the historian does not answer; it is started again")
+        by_id = {int(point.id): point for point in self.utility.points}
+        first = -(-max(start_us, self.begin) // SECOND) * SECOND
+        times = range(first, min(end_us, self.clock()), SECOND)
+        rows = [(point, time, value_of(by_id[point], time)) for point in sorted(points) for time in times]
+        return Samples.of([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
+
+    async def statistics(self, points: Sequence[int], start_us: int, end_us: int, holds_us: Sequence[int]) -> pa.Table:
+        found = Statistics(start_us, end_us, dict(zip(points, holds_us, strict=True)))
+        found.take(self.samples(points, max(start_us, end_us - 600 * SECOND), end_us))
+        columns = found.columns()
+        table = pa.table(
+            {name: pa.array(np.ma.getdata(column), mask=np.ma.getmaskarray(column)) for name, column in columns.items()}
+        )
+        for name in ("min_time", "max_time"):
+            place = table.schema.get_field_index(name)
+            table = table.set_column(place, name, table.column(name).cast(pa.timestamp("us", "UTC")))
+        return table
+
+    async def pieces(self, points: Sequence[int], start_us: int, end_us: int) -> AsyncIterator[pa.Table]:
+        for start in range(start_us, end_us, 60 * SECOND):
+            samples = self.samples(points, start, min(start + 60 * SECOND, end_us))
+            yield pa.Table.from_batches([samples.to_arrow()])
+
+    async def query(self, statement: str, parameters: Sequence[Any] | None = None) -> pa.Table:
+        """What happened is not made up."""
+        names = ("time_us", "site", "device", "kind", "severity", "text")
+        return pa.table({name: pa.array([], pa.int64() if name == "time_us" else pa.string()) for name in names})
 
 
 class PlayedField:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-import msgspec
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from tieline.config import Device, Site
@@ -24,24 +20,21 @@ from tieline.web.bodies import (
     DevicesBody,
     EventBody,
     EventsBody,
-    HistoryBody,
     LinkBody,
     PointBody,
     PointsBody,
     SiteBody,
     SitesBody,
+    TieBody,
     ValueBody,
     ValuesBody,
 )
 from tieline.web.catalog import Catalog, key_points
-from tieline.web.errors import ApiError, ErrorBody, bad_request, not_found
-from tieline.web.history import Grid, History, lay_grid, split
-from tieline.web.times import iso, parse_time
+from tieline.web.errors import ApiError, ErrorBody, not_found
+from tieline.web.ties import ties
+from tieline.web.times import iso
 
 MAX_PAGE = 5_000
-MAX_HISTORY_POINTS = 100
-MAX_BUCKETS = 10_000
-MAX_HISTORY_CELLS = 200_000
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorBody, "description": HTTPStatus(status).phrase} for status in (400, 403, 404, 503)
@@ -52,9 +45,15 @@ Offset = Annotated[int, Query(ge=0)]
 Clock = Callable[[], int]
 
 
-def api_router(catalog: Catalog, live: LiveState, history: History, clock: Clock, *, local_site: str | None = None) -> APIRouter:
+def api_router(catalog: Catalog, live: LiveState, clock: Clock, *, local_site: str | None = None) -> APIRouter:
     """All routes under `/api`."""
     router = APIRouter(prefix="/api", responses=ERRORS)
+    known = {site.name for site in catalog.utility.sites}
+    joined = [
+        TieBody(sites=(one, other), voltage_kv=voltage_kv, ways=ways)
+        for one, other, voltage_kv, ways in ties(catalog.utility.grid)
+        if {one, other} <= known
+    ]
 
     @router.get("/sites", summary="Sites with link, counts and throughput")
     async def sites() -> SitesBody:
@@ -64,6 +63,7 @@ def api_router(catalog: Catalog, live: LiveState, history: History, clock: Clock
             time_zone=catalog.utility.time_zone,
             sites=[site_body(site, live.link(site.name), counts[site.name]) for site in catalog.utility.sites],
             roles=[site_body(site, live.link(site.name), counts[site.name]) for site in catalog.utility.roles],
+            ties=joined,
             local_site=local_site,
         )
 
@@ -120,33 +120,6 @@ def api_router(catalog: Catalog, live: LiveState, history: History, clock: Clock
     async def one_value(reference: str) -> ValueBody:
         return value_bodies(live, [catalog.point(reference)], clock())[0]
 
-    @router.get(
-        "/history",
-        summary="History of some points, decimated so that extremes stay",
-        response_model=HistoryBody,
-        responses={200: {"content": {"text/csv": {}, "application/vnd.apache.arrow.stream": {}}}},
-    )
-    async def some_history(
-        points: Annotated[str, Query(description="paths or ids, separated by commas")],
-        start: Annotated[str, Query(alias="from", description="ISO 8601, or relative like -1h")] = "-1h",
-        end: Annotated[str, Query(alias="to", description="like from; or now")] = "now",
-        buckets: Annotated[int, Query(ge=1, le=MAX_BUCKETS)] = 1_000,
-        form: Annotated[Literal["json", "csv", "arrow"] | None, Query(alias="format")] = None,
-        accept: Annotated[str, Header()] = "",
-    ) -> Response:
-        wanted = catalog.some_points(points, MAX_HISTORY_POINTS)
-        if len(wanted) * buckets > MAX_HISTORY_CELLS:
-            raise bad_request(f"{len(wanted)} points in {buckets} buckets are too much for one request; ask for fewer of either")
-        grid = read_range(start, end, buckets, clock())
-        table = await history.history([int(point.id) for point in wanted], grid.start_us, grid.end_us, grid.buckets)
-        match form or form_of(accept):
-            case "csv":
-                return csv_response(table, catalog)
-            case "arrow":
-                return arrow_response(table)
-            case _:
-                return json_response(table, wanted, grid)
-
     @router.get("/events", summary="Newest events")
     async def events(
         after: Annotated[int, Query(ge=0, description="only those with a larger id")] = 0,
@@ -161,63 +134,6 @@ def api_router(catalog: Catalog, live: LiveState, history: History, clock: Clock
         raise ApiError(404, f"there is nothing at /api/{path}; /openapi.json lists what there is")
 
     return router
-
-
-def read_range(start: str, end: str, buckets: int, now: int) -> Grid:
-    """The grid of a range as people write it."""
-    try:
-        start_us, end_us = parse_time(start, now), parse_time(end, now)
-    except ValueError as error:
-        raise bad_request(str(error)) from error
-    if not start_us < end_us:
-        raise bad_request("from has to lie before to")
-    return lay_grid(start_us, end_us, buckets)
-
-
-def form_of(accept: str) -> str:
-    """The form that an Accept header asks for."""
-    if "text/csv" in accept:
-        return "csv"
-    return "arrow" if "application/vnd.apache.arrow.stream" in accept else "json"
-
-
-def json_response(table: pa.Table, points: list[Point], grid: Grid) -> Response:
-    """History as JSON columns; NaN becomes null."""
-    series = split(table, [int(point.id) for point in points])
-    columns = ("time", "min", "max", "mean", "last", "count", "severity")
-    body = {
-        "start": iso(grid.start_us),
-        "end": iso(grid.end_us),
-        "start_us": grid.start_us,
-        "end_us": grid.end_us,
-        "bucket_us": grid.bucket_us,
-        "series": [
-            {"id": int(point.id), "path": point.path, "unit": point.unit}
-            | {name: getattr(series[int(point.id)], name).tolist() for name in columns}
-            for point in points
-        ],
-    }
-    return Response(msgspec.json.encode(body), media_type="application/json")
-
-
-def csv_response(table: pa.Table, catalog: Catalog) -> Response:
-    """History as CSV, one row a bucket, points by path, times in ISO 8601 UTC."""
-    ids = table.column("point").to_pylist()
-    paths = pa.array([catalog.point(str(one)).path for one in ids], pa.string())
-    times = pa.array([iso(us) for us in table.column("time").cast(pa.int64()).to_pylist()], pa.string())
-    for name, column in (("point", paths), ("time", times)):
-        table = table.set_column(table.schema.get_field_index(name), name, column)
-    sink = io.BytesIO()
-    pyarrow.csv.write_csv(table, sink)
-    return Response(sink.getvalue(), media_type="text/csv")
-
-
-def arrow_response(table: pa.Table) -> Response:
-    """History as an Arrow IPC stream."""
-    sink = io.BytesIO()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return Response(sink.getvalue(), media_type="application/vnd.apache.arrow.stream")
 
 
 def site_body(site: Site, link: Link, counts: Counts) -> SiteBody:

@@ -17,9 +17,11 @@ from tieline.security.identity.accounts.oidc import Oidc
 from tieline.web.alarms import alarm_router
 from tieline.web.api import api_router
 from tieline.web.catalog import Catalog
+from tieline.web.details import details_router
 from tieline.web.errors import install_handlers
 from tieline.web.guard import Guard
 from tieline.web.history import History
+from tieline.web.history_routes import history_router
 from tieline.web.login import ServerTls, install_login
 from tieline.web.metrics import OwnMetrics, WebMetrics
 from tieline.web.operate import control_router
@@ -88,7 +90,9 @@ def create_app(
 
     app.include_router(alarm_router(scada, clock))
     app.include_router(control_router(scada, catalog))
-    app.include_router(api_router(catalog, live, history, clock, local_site=local_site))
+    app.include_router(details_router(catalog))
+    app.include_router(history_router(catalog, history, clock))
+    app.include_router(api_router(catalog, live, clock, local_site=local_site))
     app.include_router(page_router(catalog, is_local=local_site is not None, has_login=accounts is not None))
     app.mount("/static", static_files(), name="static")
     return app

@@ -6,13 +6,15 @@ live values, keeps its buckets, and extremes do not jump from one pixel to the n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+from tieline.model import Point
 
 STEPS_US = tuple(
     step * unit
@@ -43,6 +45,25 @@ class History(Protocol):
         """
         ...
 
+    async def statistics(self, points: Sequence[int], start_us: int, end_us: int, holds_us: Sequence[int]) -> pa.Table:
+        """Statistics of the points over every raw sample with start <= time < end, as `tieline.historian.Reader.statistics` has it.
+
+        Raises `UnavailableError`.
+        """
+        ...
+
+    def pieces(self, points: Sequence[int], start_us: int, end_us: int) -> AsyncIterator[pa.Table]:
+        """Raw samples (point uint32, time timestamp[us, UTC], value float64, quality uint16) of the points with start <= time < end
+        in consecutive pieces of time that fit into memory, each sorted by point and time.
+
+        Raises `UnavailableError`.
+        """
+        ...
+
+    async def query(self, statement: str, parameters: Sequence[Any] | None = None) -> pa.Table:
+        """The answer to a statement in SQL. Raises `UnavailableError`."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
@@ -63,6 +84,18 @@ def lay_grid(start_us: int, end_us: int, buckets: int) -> Grid:
     wanted = (end_us - start_us) / buckets
     width = next((step for step in STEPS_US if step >= wanted), STEPS_US[-1])
     return Grid(start_us=start_us // width * width, end_us=-(-end_us // width) * width, bucket_us=width)
+
+
+def lay_fine_grid(start_us: int, end_us: int, columns: int) -> Grid:
+    """The coarsest grid of readable width that covers the range with no bucket wider than one of so many columns of a screen."""
+    wanted = (end_us - start_us) / columns
+    width = next((step for step in reversed(STEPS_US) if step <= wanted), STEPS_US[0])
+    return Grid(start_us=start_us // width * width, end_us=-(-end_us // width) * width, bucket_us=width)
+
+
+def hold_us(point: Point) -> int:
+    """How long a sample's value is good for, while nothing newer comes, in microseconds; the live state calls it stale then."""
+    return round((1.5 * point.reporting.max_silence_s + 5) * 1_000_000)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
