@@ -55,6 +55,7 @@ class AlarmBody(BaseModel):
     group: str
     is_first_out: bool
     is_chattering: bool
+    is_stale: bool = Field(description="active for more than 24 hours")
     is_communication_lost: bool
     count: int
     area: str

@@ -18,14 +18,15 @@ from tieline.web.skeleton import Page, render
 STATIC = Path(__file__).parent / "static"
 
 PAGES = (
-    Page(path="/", title="Overview", module="overview.js", styles=("overview.css",), keys="g o", has_charts=True),
+    Page(path="/", title="Overview", module="overview.js", styles=("overview.css",), keys="g o"),
     Page(path="/stations", title="Stations", module="stations.js", styles=("stations.css",), keys="g s"),
     Page(path="/site/{site}", title="Station", module="site.js", styles=("site.css",)),
+    Page(path="/point/{site}/{device}/{name}", title="Point", module="point.js"),
     Page(
         path="/alarms",
         title="Alarms",
         module="alarms.js",
-        styles=("supervision.css", "alarms.css"),
+        styles=("supervision.css", "virtual-rows.css", "alarms.css"),
         keys="g a",
         is_at_center=True,
     ),
@@ -38,7 +39,7 @@ PAGES = (
         roles=frozenset({"operator", "engineer", "installer"}),
         is_at_center=True,
     ),
-    Page(path="/trend", title="Trend", module="trend.js", styles=("trend.css",), keys="g t", has_charts=True),
+    Page(path="/trend", title="Trend", module="trend.js", styles=("trend.css",), keys="g t"),
     Page(path="/login", title="Log in", module="login/login.js", styles=("login/login.css",), is_of_login=True, has_frame=False),
     Page(path="/account", title="Account", module="login/account.js", styles=("login/login.css",), is_of_login=True),
     Page(

@@ -37,12 +37,23 @@ export class AlarmList {
   #incarnation = 0;
   #isAsking = false;
   #isAskedAgain = false;
+  #only;
 
-  /** Asks for what has changed. Throws what the server says. */
+  /** @param {Record<string, string>} [only] as `/api/alarms` narrows them down: `site` */
+  constructor(only = {}) {
+    this.#only = only;
+  }
+
+  /**
+   * Asks for what has changed. Throws what the server says.
+   * @returns {Promise<Set<string> | null>} the ids of what came, went or differs; null where everything may
+   */
   async refresh() {
+    /** @type {Set<string> | null} */
+    let changed = new Set();
     if (this.#isAsking) {
       this.#isAskedAgain = true;
-      return;
+      return changed;
     }
     this.#isAsking = true;
     try {
@@ -50,9 +61,13 @@ export class AlarmList {
         this.#isAskedAgain = false;
         let after = "";
         for (;;) {
-          const answer = await get("alarms", { since: this.#revision, incarnation: this.#incarnation, after });
-          if (answer.is_whole) this.alarms.clear();
+          const answer = await get("alarms", { ...this.#only, since: this.#revision, incarnation: this.#incarnation, after });
+          if (answer.is_whole) {
+            this.alarms.clear();
+            changed = null;
+          }
           for (const alarm of answer.alarms) {
+            changed?.add(alarm.id);
             if (alarm.state === "normal") this.alarms.delete(alarm.id);
             else this.alarms.set(alarm.id, alarm);
           }
@@ -62,6 +77,7 @@ export class AlarmList {
           if (answer.is_complete) break;
         }
       } while (this.#isAskedAgain);
+      return changed;
     } finally {
       this.#isAsking = false;
     }

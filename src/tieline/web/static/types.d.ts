@@ -21,8 +21,16 @@ export interface Sites {
   utility: string;
   time_zone: string;
   sites: Site[];
+  ties: Tie[];
   roles: Site[];
   local_site: string | null;
+}
+
+/** Two sites that lines join. */
+export interface Tie {
+  sites: [string, string];
+  voltage_kv: number;
+  ways: number;
 }
 
 /** A site as `/api/sites` gives it. */
@@ -97,21 +105,54 @@ export interface Supervision {
 export interface Alarm {
   id: string;
   site: string;
+  device: string;
+  point: string;
+  name: string;
   text: string;
+  kind: string;
   priority: number;
   state: "unacknowledged" | "latched_unacknowledged" | "returned_unacknowledged" | "acknowledged" | "latched_acknowledged" | "shelved" | "suppressed_by_design" | "out_of_service" | "normal";
   is_active: boolean;
   raised: string | null;
+  raised_received: string | null;
   has_device_time: boolean;
+  returned: string | null;
+  acknowledged: string | null;
+  acknowledged_by: string;
   value: number | null;
   unit: string;
+  quality: number;
+  limit: number | null;
+  shelved_until: string | null;
+  shelved_by: string;
+  out_of_service_by: string;
   reason: string;
+  group: string;
   is_first_out: boolean;
   is_chattering: boolean;
+  is_stale: boolean;
   is_communication_lost: boolean;
+  count: number;
+  area: string;
   equipment: string;
   consequence: string;
   response: string;
+}
+
+/** A line of the alarms' journal. */
+export interface JournalLine {
+  sequence: number;
+  alarm: string;
+  trigger: string;
+  before: Alarm["state"];
+  after: Alarm["state"];
+  time: string | null;
+  has_device_time: boolean;
+  received: string | null;
+  value: number | null;
+  quality: number;
+  by: string;
+  reason: string;
 }
 
 /** A selection as `/api/control` gives it. */
@@ -249,4 +290,27 @@ export interface HistoryAnswer {
   end_us: number;
   bucket_us: number;
   series: Series[];
+}
+
+/** Statistics of one point; null where nothing is known. */
+export interface Statistics {
+  id: number;
+  samples: number;
+  min: number | null;
+  min_time: string | null;
+  max: number | null;
+  max_time: string | null;
+  mean: number | null;
+  deviation: number | null;
+  integral: number | null;
+  covered_s: number;
+  good_percent: number;
+}
+
+/** What `/api/history/statistics` answers. */
+export interface StatisticsAnswer {
+  start_us: number;
+  end_us: number;
+  most_samples: number;
+  statistics: Statistics[];
 }
