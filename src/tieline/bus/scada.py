@@ -298,6 +298,10 @@ class AlarmsChanged(msgspec.Struct, frozen=True):
     revision: int
     unacknowledged: tuple[int, int, int, int] = (0, 0, 0, 0)
     """Alarms that nobody has acknowledged, for priorities 1 to 4."""
+    standing: int = 0
+    """Alarms that stand before people."""
+    in_ten_minutes: int = 0
+    """New alarms of the last ten minutes."""
 
 
 class ControlChanged(msgspec.Struct, frozen=True):
@@ -378,9 +382,9 @@ class ScadaClient:
     async def _on_alarms(self, message: Msg) -> None:
         self._heard = asyncio.get_running_loop().time()
         try:
-            self.alarms = _alarms_changed.decode(message.data)
-        except msgspec.MsgspecError as error:
-            log.error("message does not say where the alarms are", reason=str(error))
+            self.alarms = decode_alarms_changed(message.data)
+        except RemoteError as error:
+            log.error("message is not understood", reason=str(error))
 
     async def _on_control(self, message: Msg) -> None:
         self._heard = asyncio.get_running_loop().time()
@@ -418,6 +422,14 @@ async def _answer(message: Msg, answer: Callable[[AnyRequest], Awaitable[object]
         await message.respond(_encode(reply))
     except Error as error:  # whoever asked may ask again
         log.warning("answer not sent", reason=str(error) or type(error).__name__)
+
+
+def decode_alarms_changed(payload: bytes) -> AlarmsChanged:
+    """Where the alarms are. Raises `RemoteError` for anything else."""
+    try:
+        return _alarms_changed.decode(payload)
+    except msgspec.MsgspecError as error:
+        raise RemoteError(f"the message does not say where the alarms are: {error}") from error
 
 
 async def tell(client: Client, change: AlarmsChanged | ControlChanged) -> None:

@@ -16,7 +16,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error
 
-from tieline.bus import Health, decode_health, encode_health, publish, streams, subjects
+from tieline.bus import Health, decode_health, encode_health, publish, scada, streams, subjects
 from tieline.config import Utility
 from tieline.config.exposition import Exposition
 from tieline.config.own_points import CENTER, DMZ
@@ -103,7 +103,24 @@ async def keep_center_state(utility: Utility, client: Client, clock: Clock, meas
             return
         dmz.take(dmz_state.sample())
 
-    subscription = await client.subscribe(subjects.health(DMZ), cb=on_health)
+    async def on_alarms(message: Msg) -> None:
+        try:
+            told = scada.decode_alarms_changed(message.data)
+        except RemoteError as error:
+            log.error("message is not a change of alarms", reason=str(error))
+            return
+        state.put(
+            {
+                "alarms_standing": told.standing,
+                "alarms_unacknowledged": sum(told.unacknowledged),
+                "alarms_in_ten_minutes": told.in_ten_minutes,
+            }
+        )
+
+    subscriptions = [
+        await client.subscribe(subjects.health(DMZ), cb=on_health),
+        await client.subscribe(subjects.ALARMS_CHANGED, cb=on_alarms),
+    ]
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(lag.run(), name="watch the event loop")
@@ -114,7 +131,8 @@ async def keep_center_state(utility: Utility, client: Client, clock: Clock, meas
             tasks.create_task(show_life(client, CENTER, clock, dict), name="say that the center is there")
     finally:
         if client.is_connected:
-            await subscription.unsubscribe()
+            for subscription in subscriptions:
+                await subscription.unsubscribe()
 
 
 async def keep_dmz_state(
@@ -159,9 +177,11 @@ async def _look_at_stream(client: Client, state: Sampler) -> None:
     while True:
         try:
             answer = await streams.api(client, f"$JS.API.STREAM.INFO.{subjects.CENTER_STREAM}", {})
+            alarms = await streams.api(client, f"$JS.API.CONSUMER.INFO.{subjects.CENTER_STREAM}.{subjects.ALARMS_CONSUMER}", {})
         except UnavailableError as error:
             log.debug("stream not looked at", reason=str(error))
         else:
             held, most = answer["state"], answer["config"]["max_bytes"]
             state.put({"stream_batches": held["messages"], "stream_percent": 100 * held["bytes"] / max(most, 1)})
+            state.put({"alarms_batches": alarms["num_pending"] + alarms["num_ack_pending"]})
         await asyncio.sleep(PERIOD_S)

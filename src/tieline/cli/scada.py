@@ -43,14 +43,15 @@ def scada_folder(data: Path) -> Path:
 
 
 def alarm_plan(utility: Utility) -> list[AlarmPlan]:
-    """The alarms of all sites."""
-    return [alarm for site in utility.sites for alarm in site.alarms]
+    """The alarms of all sites, of the center and of the DMZ."""
+    return [alarm for site in (*utility.sites, *utility.roles) for alarm in site.alarms]
 
 
 def open_alarms(utility: Utility, folder: Path, now: Now) -> AlarmService:
     """The alarms of all sites, as they stood. Raises `UnavailableError` where the disk does not give them."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return AlarmService(AlarmEngine(alarm_plan(utility)), AlarmStore(folder / ALARMS_FILE), now, permits=permits)
+    store = AlarmStore(folder / ALARMS_FILE, keep_days=utility.alarms.keep_days, most_mb=utility.alarms.most_mb)
+    return AlarmService(AlarmEngine(alarm_plan(utility)), store, now, permits=permits)
 
 
 async def take_alarms(utility: Utility, data: Path, client: Client) -> None:

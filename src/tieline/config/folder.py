@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tieline.config.alarms import AlarmPlan, read_alarms
+from tieline.config.alarms_utility import UtilityAlarms, own_alarms
 from tieline.config.automation import Automation, read_automation
 from tieline.config.calculations import Calculation, CalculationSection, read_calculations
 from tieline.config.checks import check_uses, check_zones, find_duplicates
@@ -158,6 +159,7 @@ class Utility:
     """The electrical model; None where the folder has none."""
     control: Control = field(default_factory=Control)
     """What a command from the center has to pass."""
+    alarms: UtilityAlarms = field(default_factory=UtilityAlarms)
     programs: tuple[Program, ...] = ()
     """Switching programs."""
     roles: tuple[Site, ...] = ()
@@ -214,7 +216,8 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
     electrical.check_scl(plant)
     check_zones(source, [path.name for path in _site_folders(folder)])
     check_people(source, [path.name for path in _site_folders(folder)])
-    _check_ids(folder, (*sites, *_roles()), findings)
+    roles = _roles(UtilityAlarms() if top is None else top.alarms)
+    _check_ids(folder, (*sites, *roles), findings)
     named = [path.name for path in _site_folders(folder)]
     known = UtilityPoints(_by_path(sites), set(named) - {site.name for site in sites})
     needs_factor = top is None or top.login.second_factor != "never"
@@ -237,7 +240,8 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
         grid=electrical.grid,
         control=control,
         programs=programs,
-        roles=_roles(),
+        roles=roles,
+        alarms=top.alarms,
     )
     return utility, []
 
@@ -257,7 +261,7 @@ def _equipment_classes(sites: Iterable[Site]) -> dict[tuple[str, str], Equipment
     }
 
 
-def _roles() -> tuple[Site, ...]:
+def _roles(alarms: UtilityAlarms) -> tuple[Site, ...]:
     return tuple(
         Site(
             name=name,
@@ -268,6 +272,7 @@ def _roles() -> tuple[Site, ...]:
             reporting=ReportingSection(),
             devices=(),
             own_points=role_points(name),
+            alarms=tuple(own_alarms(name, role_points(name), alarms)),
         )
         for name, title in ROLES.items()
     )

@@ -100,6 +100,10 @@ AT_CENTER = (
     _analog("historian_mb", 10, "The historian's file"),
     _counter("batches_repeated", "Batches that came twice and were stored once"),
     _counter("batches_unreadable", "Messages that were no batches"),
+    _analog("alarms_standing", 0, "Alarms that stand before people"),
+    _analog("alarms_unacknowledged", 0, "Alarms that nobody has acknowledged"),
+    _analog("alarms_in_ten_minutes", 0, "New alarms of the last ten minutes"),
+    _analog("alarms_batches", 10, "Batches in the center's stream that the alarms have not taken yet"),
 )
 
 _UNITS = {

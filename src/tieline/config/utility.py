@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
+from tieline.config.alarms_utility import UtilityAlarms
 from tieline.config.control import ControlSection
 from tieline.config.fields import Host, Name, Port, Role, Strict
 from tieline.config.login import LoginSection
@@ -87,6 +88,7 @@ class UtilityFile(Strict):
     center: CenterSection = CenterSection()
     retention: RetentionSection = RetentionSection()
     control: ControlSection = ControlSection()
+    alarms: UtilityAlarms = UtilityAlarms()
     zones: list[ZoneSection] = Field(min_length=1)
     conduits: list[ConduitSection] = Field(default_factory=list)
     people: list[PersonSection] = Field(default_factory=list)

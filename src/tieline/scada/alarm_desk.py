@@ -128,9 +128,12 @@ class AlarmDesk:
 
     def _look(self, service: AlarmService, _: Now) -> scada.AlarmsChanged:
         told = self._told
-        if (told.incarnation, told.revision) == (service.incarnation, service.revision):
+        lately = service.in_ten_minutes()
+        if (told.incarnation, told.revision, told.in_ten_minutes) == (service.incarnation, service.revision, lately):
             return told
-        return scada.AlarmsChanged(service.incarnation, service.revision, service.unacknowledged())
+        return scada.AlarmsChanged(
+            service.incarnation, service.revision, service.unacknowledged(), standing=service.standing(), in_ten_minutes=lately
+        )
 
 
 def _close(service: AlarmService) -> None:

@@ -35,7 +35,7 @@ from tieline.scada.alarms.metrics import (
 )
 from tieline.scada.alarms.showing import alarms_of
 from tieline.scada.alarms.store import AlarmStore, JournalEntry, JournalQuery
-from tieline.scada.alarms.transitions import Transitions
+from tieline.scada.alarms.transitions import Transitions, is_told
 from tieline.scada.links import Link
 
 OPERATOR, ENGINEER = "operator", "engineer"
@@ -218,6 +218,14 @@ class AlarmService:
         waiting = np.isin(self._engine.standing.state, _UNACKNOWLEDGED)
         one, two, three, four = np.bincount(self._priority[waiting], minlength=5)[1:].tolist()
         return one, two, three, four
+
+    def standing(self) -> int:
+        """How many alarms stand before people."""
+        return int(np.count_nonzero(is_told(self._engine.standing.state)))
+
+    def in_ten_minutes(self) -> int:
+        """How many alarms of the last ten minutes people were told of, at the desk that had most."""
+        return max(watch.count for watch in self._watches.values())
 
     def floods(self) -> dict[str, Flood | None]:
         """What flood each desk is in."""

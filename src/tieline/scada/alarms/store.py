@@ -30,8 +30,6 @@ from tieline.scada.alarms.machine import STATES, Codes, Trigger
 from tieline.scada.alarms.transitions import Transitions
 
 VERSION = 1
-KEEP_DAYS = 400
-MOST_MB = 4_096
 _DAY_US = 86_400_000_000
 _PRUNED_AT_ONCE = 50_000
 
@@ -105,7 +103,7 @@ class AlarmStore:
     Raises `UnavailableError` where the disk does not take or give what it should.
     """
 
-    def __init__(self, path: Path, *, keep_days: int = KEEP_DAYS, most_mb: int = MOST_MB) -> None:
+    def __init__(self, path: Path, *, keep_days: int = 400, most_mb: int = 4_096) -> None:
         self._path = path
         self._keep_us = keep_days * _DAY_US
         self._most_bytes = most_mb * 1024 * 1024
