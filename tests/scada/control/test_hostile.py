@@ -138,6 +138,15 @@ class TestSecondPerson:
             actions = [record.action for record in at.records if record.outcome in {"approved", "released"}]
             assert actions == ["approve", "command"]
 
+    @pytest.mark.parametrize("name", ["ada", "grace"])
+    async def test_what_was_selected_or_approved_by_who_loses_the_right_is_not_executed(self, tmp_path: Path, name: str) -> None:
+        async with running(tmp_path, SECOND) as at:
+            selection = await at.service.select(ADA, at.id("lower"), 1)
+            await at.service.approve(GRACE, selection.id)
+            await at.service.revoke(GRACE, name)
+            assert (await at.service.execute(ADA, selection.id)).result is Result.REFUSED
+            assert (at.wire.sent, at.said("select_ended"), at.service.selections()) == ([], ["ended"], [])
+
 
 def full(line: bytes) -> None:
     raise OSError(28, "No space left on device")

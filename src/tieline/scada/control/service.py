@@ -299,7 +299,11 @@ class ControlService:
         return await asyncio.shield(under_way.task)
 
     async def revoke(self, by: Person, name: str) -> None:
-        """A person has lost the right to operate: what that person leads ends at the step it is at. Raises `UnavailableError`."""
+        """A person has lost the right to operate: what that person leads ends at the step it is at, what is
+        selected or approved is given up.
+
+        Raises `UnavailableError`.
+        """
         why = f"{name} has lost the right to lead it"
         for id_, under_way in list(self._under_way.items()):
             operation = under_way.operation
@@ -308,7 +312,7 @@ class ControlService:
                 await self._record(by, "stop", operation.path, {"id": id_, "reason": why}, "stopped")
         await self.programs.stop_those_of(by, name, why)
         for selection in self._desk.selections():
-            if selection.requester == name:
+            if name in {selection.requester, selection.approved_by}:
                 with suppress(RefusedError):  # its command is under way
                     self._desk.give_up(selection.id)
                     await self._record(by, "select_ended", selection.path, {"id": selection.id, "reason": why}, "ended")
