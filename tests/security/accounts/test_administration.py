@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from tieline.config import LoginSection, PersonSection
 from tieline.model import ConfigError
-from tieline.security.identity.accounts import Accounts, LoginRefusedError, NotPermittedError
+from tieline.security.identity.accounts import Accounts, AccountState, Identity, LoginRefusedError, NotPermittedError
 
 from .world import OTHER_PASSWORD, PASSWORD, SECRET, Center
 
@@ -161,6 +162,9 @@ def test_only_an_administrator_with_a_second_factor_in_a_session_administers_and
             lambda: administration.reset(by, name),  # noqa: B023
             lambda: administration.lock(by, name, "x"),  # noqa: B023
             lambda: administration.unlock(by, name),  # noqa: B023
+            lambda: administration.reset_factors(by, name),  # noqa: B023
+            lambda: administration.end_sessions(by, name),  # noqa: B023
+            lambda: administration.revoke_tokens(by, name),  # noqa: B023
             lambda: administration.remove(by, name),  # noqa: B023
         ):
             with pytest.raises(NotPermittedError, match=words):
@@ -231,3 +235,73 @@ def test_who_comes_by_a_provider_does_not_leave_a_one_time_secret_lying_about(ce
     assert center.accounts.login.by_provider("ada", address="", provider="x").session.stage == "full"
     with pytest.raises(LoginRefusedError):
         center.log_in("ada", given.secret)
+
+
+def test_an_administrator_sees_when_and_from_where_somebody_logged_in_last_and_what_failed_since(center: Center) -> None:
+    by = center.administrator()
+    center.prepare()
+    assert state_of(center, by, "ada").login_us is None
+    center.log_in(address="10.0.0.7")
+    logged_in_us = center.clock.utc_us
+    center.clock.go(60)
+    for _ in range(2):
+        with pytest.raises(LoginRefusedError):
+            center.log_in(password=OTHER_PASSWORD)
+    state = state_of(center, by, "ada")
+    assert (state.login_us, state.login_address, state.failures) == (logged_in_us, "10.0.0.7", 2)
+    assert center.accounts.login.before("ada") is None
+    center.log_in(address="10.0.0.8")
+    before = center.accounts.login.before("ada")
+    assert before is not None
+    assert (before.time_us, before.address, before.failures) == (logged_in_us, "10.0.0.7", 2)
+    assert state_of(center, by, "ada").failures == 0
+
+
+def test_sessions_tokens_and_second_factors_are_ended_one_by_one(center: Center) -> None:
+    by = center.administrator()
+    administration, login = center.accounts.administration, center.accounts.login
+    session = center.full().session
+    _, value = center.accounts.own.make_token(session, "x", ["viewer"], 1)
+    token = login.token_identity(value, "")
+    assert token is not None
+    center.clock.go(30)
+    login.show_code_with_token(token, center.code())
+    administration.end_sessions(by, "ada")
+    assert (state_of(center, by, "ada").sessions, state_of(center, by, "ada").tokens) == (0, 1)
+    center.log_in()
+    administration.reset_factors(by, "ada")
+    state = state_of(center, by, "ada")
+    assert (state.sessions, state.tokens, state.has_app, state.recovery_codes) == (0, 1, False, 0)
+    token = login.token_identity(value, "")
+    assert token is not None
+    assert not token.has_second_factor
+    administration.revoke_tokens(by, "ada")
+    assert state_of(center, by, "ada").tokens == 0
+    assert login.token_identity(value, "") is None
+    center.log_in()  # the password is as it was
+    told = [one.action for one in center.audit.records if one.actor == "rosalind" and one.target == "ada"]
+    assert told == ["sessions_ended", "factors_reset", "tokens_revoked"]
+
+
+def test_the_console_is_the_way_out_where_nobody_is_left_who_could_unlock(center: Center) -> None:
+    by = center.administrator()
+    center.accounts.administration.lock(by, "hedy", "on leave")
+    given = center.accounts.administration.from_console("hedy")
+    assert center.log_in("hedy", given.secret).session.stage == "change_password"
+    assert ("tieline", "account_unlocked", "done") in center.audit.told()
+
+
+def test_accounts_of_the_version_before_are_taken_over(center: Center) -> None:
+    center.prepare()
+    center.accounts.close()
+    with closing(sqlite3.connect(center.path)) as rows:
+        for column in ("login_us", "login_address", "before_us", "before_address", "before_failures"):
+            rows.execute(f"ALTER TABLE accounts DROP COLUMN {column}")
+        rows.execute("PRAGMA user_version = 1")
+        rows.commit()
+    center.accounts = center.open()
+    assert center.log_in().session.person == "ada"
+
+
+def state_of(center: Center, by: Identity, name: str) -> AccountState:
+    return next(one for one in center.accounts.administration.states(by) if one.name == name)

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 
 from tieline.bus.scada import Revoke, ScadaClient
 from tieline.model import TielineError
-from tieline.security.identity.accounts import Accounts, Identity, OneTimeSecret
+from tieline.security.identity.accounts import Accounts, AccountState, Identity, OneTimeSecret
 from tieline.web.login.bodies import AccountBody, AccountsBody, LockAsked, SecretBody
 from tieline.web.login.hashing import Hashing
 from tieline.web.login.routes import ERRORS, Who
@@ -26,7 +26,7 @@ def administration_router(accounts: Accounts, hashing: Hashing, scada: ScadaClie
 
     @router.get("", summary="Every person with the state of the account")
     async def states(who: Who) -> AccountsBody:
-        found = [AccountBody(**dataclasses.asdict(state)) for state in administration.states(who)]
+        found = [_account(state) for state in administration.states(who)]
         return AccountsBody(accounts=found, may_change=who.has_role("security_administrator"))
 
     @router.post("/{name}", summary="Create an account; the one-time secret is shown once", status_code=201)
@@ -38,6 +38,20 @@ def administration_router(accounts: Accounts, hashing: Hashing, scada: ScadaClie
         given = await hashing.run(partial(administration.reset, who, name))
         await _revoke(scada, who, name)
         return _secret(given)
+
+    @router.post("/{name}/reset-factors", summary="Take the second factors away; sessions end", status_code=204)
+    async def reset_factors(name: str, who: Who) -> None:
+        administration.reset_factors(who, name)
+        await _revoke(scada, who, name)
+
+    @router.post("/{name}/end-sessions", summary="End every session", status_code=204)
+    async def end_sessions(name: str, who: Who) -> None:
+        administration.end_sessions(who, name)
+        await _revoke(scada, who, name)
+
+    @router.post("/{name}/revoke-tokens", summary="Revoke every API token", status_code=204)
+    async def revoke_tokens(name: str, who: Who) -> None:
+        administration.revoke_tokens(who, name)
 
     @router.post("/{name}/lock", summary="Lock an account", status_code=204)
     async def lock(name: str, asked: LockAsked, who: Who) -> None:
@@ -63,6 +77,12 @@ async def _revoke(scada: ScadaClient | None, who: Identity, name: str) -> None:
             await scada.ask(Revoke(who=who, person=name))
         except TielineError as error:
             log.error("control does not know who has lost the right to operate", person=name, reason=str(error))
+
+
+def _account(state: AccountState) -> AccountBody:
+    plain = dataclasses.asdict(state)
+    login_us, address = plain.pop("login_us"), plain.pop("login_address")
+    return AccountBody(**plain, last_login=None if login_us is None else iso(login_us), last_address=address)
 
 
 def _secret(given: OneTimeSecret) -> SecretBody:

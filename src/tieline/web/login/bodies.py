@@ -90,6 +90,14 @@ class KeyBody(BaseModel):
     added: str
 
 
+class LoginBody(BaseModel):
+    """A login, as its owner is told of it."""
+
+    time: str
+    address: str
+    failures: int = Field(description="passwords that were refused between it and the next one")
+
+
 class SessionBody(BaseModel):
     """Who is logged in, and what for."""
 
@@ -105,6 +113,7 @@ class SessionBody(BaseModel):
     keys: list[KeyBody]
     recovery_codes: int
     idle_minutes: int
+    before: LoginBody | None = Field(description="the login before this one; null where there was none")
 
 
 class CodesBody(BaseModel):
@@ -178,6 +187,9 @@ class AccountBody(BaseModel):
     recovery_codes: int
     sessions: int
     tokens: int
+    last_login: str | None
+    last_address: str
+    failures: int = Field(description="passwords that were refused since the last login")
 
 
 class AccountsBody(BaseModel):

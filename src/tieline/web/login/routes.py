@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 
 from tieline.security.identity.accounts import Accounts, Entry, Identity, Session
+from tieline.security.identity.accounts.records import Logins
 from tieline.security.identity.accounts.security_keys import can_have_keys
 from tieline.web.errors import ErrorBody
 from tieline.web.login import cookies
@@ -19,6 +20,7 @@ from tieline.web.login.bodies import (
     CodeAsked,
     KeyAsked,
     KeyBody,
+    LoginBody,
     NewPasswordAsked,
     PasswordAsked,
     SessionBody,
@@ -100,6 +102,7 @@ def login_router(accounts: Accounts, hashing: Hashing, provider: str | None) -> 
             keys=[KeyBody(id=key.id, label=key.label, host=key.host, added=iso(key.added_us)) for key in factors.keys],
             recovery_codes=factors.recovery_codes,
             idle_minutes=accounts.settings.idle_minutes,
+            before=_login_body(accounts.login.before(held.person)),
         )
 
     @router.post("/session/active", summary="Somebody is there: the idle time begins anew", status_code=204)
@@ -130,6 +133,12 @@ def _entered(request: Request, entry: Entry) -> Response:
     response = JSONResponse({"stage": entry.session.stage})
     cookies.give_session(response, request, entry)
     return response
+
+
+def _login_body(found: Logins | None) -> LoginBody | None:
+    if found is None or found.time_us is None:
+        return None
+    return LoginBody(time=iso(found.time_us), address=found.address, failures=found.failures)
 
 
 def _left(request: Request) -> Response:

@@ -46,6 +46,11 @@ class AccountState:
     recovery_codes: int
     sessions: int
     tokens: int
+    login_us: int | None
+    """When the person logged in last; None for never."""
+    login_address: str
+    failures: int
+    """Passwords that were refused since then."""
 
 
 class Administration:
@@ -75,12 +80,14 @@ class Administration:
     def from_console(self, name: str, *, life_us: int = SECRET_LIFE_US) -> OneTimeSecret:
         """A one-time secret for a person of the folder, for whoever may write the file of the accounts, as `create` and `reset` give.
 
-        Raises `ConfigError` where the folder has no such person.
+        A lock ends by that: it is the way out where no administrator is left who could unlock. Raises `ConfigError` where the folder has no such person.
         """
         self._check_person(name)
         with self._parts.lock:
             action = "account_created" if self._parts.records.account(name) is None else "account_reset"
-        return self._give_secret("tieline", name, action, life_us, {"way": "console"})
+        given = self._give_secret("tieline", name, action, life_us, {"way": "console"})
+        self._unlock_from_console(name)
+        return given
 
     def prepare(self, name: str, password: str, *, totp_secret: bytes | None = None) -> None:
         """An account that can be used at once, for demonstrations and tests; one that is there already is left alone.
@@ -130,6 +137,27 @@ class Administration:
             self._check_has_account(name)
         return self._give_secret(by.person, name, "account_reset", SECRET_LIFE_US, _at(by))
 
+    def reset_factors(self, by: Identity, name: str) -> None:
+        """No second factor any more, for who has lost it; the password stays, sessions end. Raises `NotPermittedError`."""
+        parts = self._parts
+        with parts.lock:
+            self._begin(by, name, "factors_reset")
+            parts.records.forget_factors(name)
+            parts.sessions.end_all_of(name)
+            parts.tokens.end_control_of(name)
+
+    def end_sessions(self, by: Identity, name: str) -> None:
+        """Ends every session; the person can log in again. Raises `NotPermittedError`."""
+        with self._parts.lock:
+            self._begin(by, name, "sessions_ended")
+            self._parts.sessions.end_all_of(name)
+
+    def revoke_tokens(self, by: Identity, name: str) -> None:
+        """Ends every API token. Raises `NotPermittedError`."""
+        with self._parts.lock:
+            self._begin(by, name, "tokens_revoked")
+            self._parts.tokens.revoke_all_of(name)
+
     def lock(self, by: Identity, name: str, reason: str) -> None:
         """Nobody uses the account until it is unlocked; its sessions and tokens end. Raises `NotPermittedError`."""
         parts = self._parts
@@ -148,20 +176,30 @@ class Administration:
         """The account can be used again, without waiting for what failed before. Raises `NotPermittedError`."""
         parts = self._parts
         with parts.lock:
-            self._check(by, name)
-            self._check_has_account(name)
-            parts.record(actor=by.person, action="account_unlocked", target=name, detail=_at(by), outcome="done")
+            self._begin(by, name, "account_unlocked")
             parts.records.lock(name, None)
             parts.throttle.forget(name)
 
     def remove(self, by: Identity, name: str) -> None:
         """Removes the account with its second factors, sessions and tokens. Raises `NotPermittedError`."""
+        with self._parts.lock:
+            self._begin(by, name, "account_removed")
+            self._parts.records.remove(name)
+
+    def _begin(self, by: Identity, name: str, action: str) -> None:
+        """May it be done, and is there an account: then it is recorded."""
+        self._check(by, name)
+        self._check_has_account(name)
+        self._parts.record(actor=by.person, action=action, target=name, detail=_at(by), outcome="done")
+
+    def _unlock_from_console(self, name: str) -> None:
         parts = self._parts
         with parts.lock:
-            self._check(by, name)
-            self._check_has_account(name)
-            parts.record(actor=by.person, action="account_removed", target=name, detail=_at(by), outcome="done")
-            parts.records.remove(name)
+            account = parts.records.account(name)
+            if account is None or account.locked is None:
+                return
+            parts.record(actor="tieline", action="account_unlocked", target=name, detail={"way": "console"}, outcome="done")
+            parts.records.lock(name, None)
 
     def _check_person(self, name: str) -> None:
         people = self._parts.people
@@ -222,6 +260,9 @@ class Administration:
             recovery_codes=held.recovery_codes,
             sessions=len(parts.sessions.of(name, now)),
             tokens=len(parts.tokens.of(name, now)),
+            login_us=None if account is None else account.last.time_us,
+            login_address="" if account is None else account.last.address,
+            failures=0 if account is None else account.last.failures,
         )
 
 

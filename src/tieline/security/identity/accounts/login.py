@@ -19,7 +19,7 @@ from tieline.security.identity.accounts.factors import Factors
 from tieline.security.identity.accounts.identity import Identity
 from tieline.security.identity.accounts.parts import Parts
 from tieline.security.identity.accounts.passwords import problems_of
-from tieline.security.identity.accounts.records import Account
+from tieline.security.identity.accounts.records import Account, Logins
 from tieline.security.identity.accounts.secret_values import hash_of, new_value
 from tieline.security.identity.accounts.sessions import Session, Stage
 from tieline.security.identity.accounts.throttle import Key, network_of
@@ -94,6 +94,13 @@ class Login:
             self._check_usable(account, address, now)
             session, value = self._enter(account, address, "provider", now)
             return Entry(session=session, value=value)
+
+    def before(self, person: str) -> Logins | None:
+        """The login before the last one, with what failed after it; None where there was none."""
+        parts = self._parts
+        with parts.lock:
+            account = parts.records.account(person)
+        return None if account is None or account.before.time_us is None else account.before
 
     def find(self, value: str) -> Session | None:
         """The session that a browser shows the value of, half-way ones too; None where it does not live."""
@@ -227,6 +234,8 @@ class Login:
     def _refuse_password(self, name: str, address: str, keys: Sequence[Key], unseen: int) -> NoReturn:
         reason = "wrong password" if name in self._parts.people and self._parts.records.account(name) else "unknown name"
         self._record_failure(name, "login", address, reason, keys, unseen)
+        if name in self._parts.people:
+            self._parts.records.note_failure(name)
         raise LoginRefusedError(WRONG)
 
     def _record_failure(self, name: str, action: str, address: str, reason: str, keys: Sequence[Key], unseen: int) -> None:
@@ -275,6 +284,7 @@ class Login:
             outcome="done",
             detail={"address": address, "way": way, "next": "" if stage == "full" else stage},
         )
+        self._parts.records.note_login(account.name, address, now.utc_us)
         return self._parts.sessions.begin(account.name, stage, address, now)
 
     def _advance(self, session: Session, *, has_factor: bool) -> Entry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,16 @@ from tieline.security.identity.accounts.security_keys import SecurityKey
 from tieline.security.identity.accounts.store import Store
 
 MOST_DEVICES = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logins:
+    """A login, and how often a password was refused after it."""
+
+    time_us: int | None
+    """None where nobody has logged in yet."""
+    address: str
+    failures: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +39,10 @@ class Account:
     totp: bytes | None
     totp_step: int
     """The step of time of the code accepted last."""
+    last: Logins
+    """The login that there was last."""
+    before: Logins
+    """The one before that: what its owner is told."""
 
 
 class Records:
@@ -35,16 +50,19 @@ class Records:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._failures: Counter[str] = Counter()
+        """Refused passwords since the last login, or since the start."""
 
     def account(self, name: str) -> Account | None:
         """The account of this name."""
         with self._store.look() as rows:
-            return _first(rows.execute("SELECT * FROM accounts WHERE name = ?", (name,)))
+            row = rows.execute("SELECT * FROM accounts WHERE name = ?", (name,)).fetchone()
+        return None if row is None else self._account(row)
 
     def accounts(self) -> list[Account]:
         """All accounts by name."""
         with self._store.look() as rows:
-            return [_account(row) for row in rows.execute("SELECT * FROM accounts ORDER BY name")]
+            return [self._account(row) for row in rows.execute("SELECT * FROM accounts ORDER BY name")]
 
     def ensure(self, name: str, utc_us: int) -> Account:
         """The account, made without a password where there is none."""
@@ -94,6 +112,19 @@ class Records:
         with self._store.look() as rows:
             found = rows.execute("SELECT password FROM former_passwords WHERE name = ? ORDER BY number DESC", (name,))
             return [row["password"] for row in found]
+
+    def note_login(self, name: str, address: str, utc_us: int) -> None:
+        """Somebody logged in; the login before, with what failed since, is kept."""
+        with self._store.change() as rows:
+            rows.execute(
+                "UPDATE accounts SET before_us = login_us, before_address = login_address, before_failures = ?, "
+                "login_us = ?, login_address = ? WHERE name = ?",
+                (self._failures.pop(name, 0), utc_us, address, name),
+            )
+
+    def note_failure(self, name: str) -> None:
+        """A password of a person was refused; in memory only: writing it would take time, and tell that there is an account."""
+        self._failures[name] += 1
 
     def lock(self, name: str, reason: str | None) -> None:
         """Locks an account for this reason, or unlocks it."""
@@ -203,19 +234,15 @@ class Records:
         with self._store.change() as rows:
             rows.execute("DELETE FROM devices WHERE person = ?", (name,))
 
-
-def _first(rows: sqlite3.Cursor) -> Account | None:
-    row = rows.fetchone()
-    return None if row is None else _account(row)
-
-
-def _account(row: sqlite3.Row) -> Account:
-    return Account(
-        name=row["name"],
-        password=row["password"],
-        must_change=bool(row["must_change"]),
-        expires_us=row["expires_us"],
-        locked=row["locked"],
-        totp=row["totp"],
-        totp_step=row["totp_step"],
-    )
+    def _account(self, row: sqlite3.Row) -> Account:
+        return Account(
+            name=row["name"],
+            password=row["password"],
+            must_change=bool(row["must_change"]),
+            expires_us=row["expires_us"],
+            locked=row["locked"],
+            totp=row["totp"],
+            totp_step=row["totp_step"],
+            last=Logins(time_us=row["login_us"], address=row["login_address"], failures=self._failures[row["name"]]),
+            before=Logins(time_us=row["before_us"], address=row["before_address"], failures=row["before_failures"]),
+        )

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tieline.model import UnavailableError
 
-VERSION = 1
+VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE accounts (
@@ -72,6 +72,15 @@ CREATE TABLE devices (
     used_us INTEGER NOT NULL
 ) STRICT;
 """
+_LOGINS = """
+ALTER TABLE accounts ADD COLUMN login_us INTEGER;
+ALTER TABLE accounts ADD COLUMN login_address TEXT NOT NULL DEFAULT '';
+ALTER TABLE accounts ADD COLUMN before_us INTEGER;
+ALTER TABLE accounts ADD COLUMN before_address TEXT NOT NULL DEFAULT '';
+ALTER TABLE accounts ADD COLUMN before_failures INTEGER NOT NULL DEFAULT 0;
+"""
+_STEPS = (_SCHEMA, _LOGINS)
+"""Each leads from one version to the next."""
 
 
 class Store:
@@ -105,10 +114,11 @@ class Store:
         ):
             self._rows.execute(f"PRAGMA {pragma}")
         (version,) = self._rows.execute("PRAGMA user_version").fetchone()
-        if version not in {0, VERSION}:
+        if version > VERSION:
             raise UnavailableError(f"they are of version {version}, written by a newer Tieline")
-        if version == 0:
-            self._rows.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+        if version < VERSION:
+            steps = " ".join(_STEPS[version:])
+            self._rows.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
 
     @contextmanager
     def look(self) -> Iterator[sqlite3.Connection]:

@@ -69,6 +69,13 @@ class Tokens:
         """A second factor was shown with this token."""
         self._controls_until_s[name] = now.monotonic_s + self._control_s
 
+    def end_control_of(self, person: str) -> None:
+        """What a second factor permitted with any of a person's is over."""
+        with self._store.look() as rows:
+            names = [row["name"] for row in rows.execute("SELECT name FROM tokens WHERE person = ?", (person,))]
+        for name in names:
+            self._controls_until_s.pop(name, None)
+
     def revoke(self, person: str, name: str) -> bool:
         """Ends one of a person's; whether there was one."""
         with self._store.change() as rows:
@@ -78,6 +85,7 @@ class Tokens:
 
     def revoke_all_of(self, person: str) -> int:
         """Ends every one of a person; how many."""
+        self.end_control_of(person)
         with self._store.change() as rows:
             return rows.execute("DELETE FROM tokens WHERE person = ?", (person,)).rowcount
 
