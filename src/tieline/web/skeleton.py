@@ -27,7 +27,6 @@ class Page:
     """The keys that open it from anywhere, `g` and another one; a page with keys is in the navigation."""
     roles: frozenset[Role] = frozenset()
     """It is for people with any of them; for everybody where there is none."""
-    has_charts: bool = False
     is_at_center: bool = False
     """Whether a site's own screen has it not."""
     is_of_login: bool = False
@@ -47,7 +46,8 @@ class Page:
 
 def render(page: Page, utility: str, navigation: Sequence[Page], *, is_refused: bool = False) -> str:
     """The page's HTML; one that is refused says for whom it is instead."""
-    styles = ["tokens.css", "base.css", *([] if is_refused else page.styles)]
+    everywhere = ["tokens.css", "base.css", *(["faceplate.css"] if page.has_frame else [])]
+    styles = [*everywhere, *([] if is_refused else page.styles)]
     module = "refused.js" if is_refused else page.module
     head = [
         '<meta charset="utf-8">',
@@ -55,7 +55,7 @@ def render(page: Page, utility: str, navigation: Sequence[Page], *, is_refused: 
         f"<title>{escape(page.title)} · {escape(utility)}</title>",
         '<link rel="icon" href="/static/icon.svg" type="image/svg+xml">',
         '<script src="/static/theme.js"></script>',
-        *(CHART_HEAD if page.has_charts else ()),
+        *(CHART_HEAD if page.has_frame else ()),
         *(f'<link rel="stylesheet" href="/static/{style}">' for style in styles),
         f'<script type="module" src="/static/{module}"></script>',
     ]

@@ -10,7 +10,13 @@ export const siteAddress = (site) => `/site/${encodeURIComponent(site)}`;
  * Where a point is shown by itself.
  * @param {string} path
  */
-export const pointAddress = (path) => trendAddress([path]);
+export const pointAddress = (path) => `/point/${path.split("/").map(encodeURIComponent).join("/")}`;
+
+/**
+ * @param {string} site
+ * @param {string} device
+ */
+export const deviceAddress = (site, device) => `/device/${encodeURIComponent(site)}/${encodeURIComponent(device)}`;
 
 /**
  * @param {string[]} paths

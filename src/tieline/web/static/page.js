@@ -7,6 +7,7 @@ import { startAlarmBanner } from "./alarm-banner.js";
 import { get } from "./api.js";
 import { startBeat } from "./blink.js";
 import { byId, make, setText } from "./dom.js";
+import { startFaceplates } from "./faceplate-dialog.js";
 import { startHeader } from "./header.js";
 import { Identity, readIdentity } from "./identity.js";
 import { Live } from "./live.js";
@@ -22,6 +23,7 @@ import { startZone } from "./zone.js";
  * @property {string} time_zone the utility's, an IANA name
  * @property {import("./types.js").Site[]} sites
  * @property {import("./types.js").Site[]} roles the center and the DMZ, as if they were sites
+ * @property {import("./types.js").Tie[]} ties which sites lines join
  * @property {string | null} local_site the site whose own screen this is
  * @property {Identity} identity who is logged in, and what to offer
  */
@@ -36,7 +38,7 @@ export async function startPage(build) {
   const main = byId("main");
   const live = new Live();
   /** @type {Context} */
-  let context = { utility: "", time_zone: "UTC", sites: [], roles: [], local_site: null, identity: new Identity(null) };
+  let context = { utility: "", time_zone: "UTC", sites: [], roles: [], ties: [], local_site: null, identity: new Identity(null) };
   /** @type {unknown} */
   let failure = null;
   try {
@@ -70,6 +72,7 @@ function startFrame(live, context) {
   startHeader(live, { sites: context.sites, localSite: context.local_site, identity: context.identity, openSearch, openShortcuts });
   if (context.local_site === null) startAlarmBanner(live, context);
   startBeat(live);
+  startFaceplates(live, context);
   keepSession();
 }
 

@@ -19,6 +19,8 @@ const DETAILS = [
   [1 << 15, "clock failure"],
 ];
 const SUBSTITUTED = 1 << 10;
+/** Whether the sample's time is the device's own. */
+export const DEVICE_TIME = 1 << 13;
 
 /**
  * 0 good, 1 questionable, 2 invalid.

@@ -1,0 +1,257 @@
+/**
+ * All that there is of a point, or of the points of a piece of equipment: value, quality, alarms, tags, the last minutes, where it
+ * comes from, and the three steps where one of them takes commands. It is shown in a dialog or as a page.
+ * @module
+ */
+
+import { deviceAddress, pointAddress, trendAddress } from "./addresses.js";
+import { get, getPointsById } from "./api.js";
+import { watchControl } from "./control-watch.js";
+import { make, setText } from "./dom.js";
+import { formatAge, formatMoment, formatNumber } from "./format.js";
+import { OperateSteps } from "./operate-steps.js";
+import { isWritable } from "./orders.js";
+import { PointAlarms } from "./point-alarms.js";
+import { DEVICE_TIME, wordsOf } from "./quality.js";
+import { makeTagForm, makeTagRows } from "./tag-list.js";
+import { texts } from "./texts/faceplate.js";
+import { texts as tagTexts } from "./texts/tags.js";
+import { TrendChart } from "./trend-chart.js";
+import { TrendData } from "./trend-data.js";
+import { ValueCell } from "./value-cell.js";
+
+const SPAN_US = 900e6;
+const TICK_MS = 250;
+
+/** @typedef {import("./types.js").Point} Point */
+
+export class Faceplate {
+  /** @type {Point[]} */ #points = [];
+  /** @type {Point | null} */ #point = null;
+  /** @type {Point | null} the one that the steps are for */ #operated = null;
+  /** @type {Map<number, import("./types.js").Details>} */ #details = new Map();
+  /** @type {Map<number, ValueCell>} */ #cells = new Map();
+  /** @type {ValueCell | null} */ #large = null;
+  /** @type {(() => void) | null} */ #unwatch = null;
+  #asked = 0;
+  #timer = 0;
+  #live;
+  #control;
+  #steps;
+  #alarms;
+  #tags;
+  #data;
+  #onPoint;
+
+  #value = make("div", { class: "large" });
+  #worth = make("p", { class: "worth" });
+  #facts = make("dl", { class: "facts" });
+  #list = make("ul", { class: "of-equipment", "aria-label": texts.points });
+  #failure = make("p", { class: "failure", role: "alert" });
+  #links = make("p", { class: "links" });
+  #noSteps = make("p", { class: "none" }, texts.notWritable);
+  #tagForm;
+  #hang = make("details", {}, make("summary", {}, tagTexts.hangTitle));
+  #identity;
+  element;
+
+  /**
+   * @param {import("./live.js").Live} live
+   * @param {import("./identity.js").Identity} identity
+   * @param {(point: Point) => void} [onPoint] called with the point that is shown in large
+   */
+  constructor(live, identity, onPoint = () => {}) {
+    this.#live = live;
+    this.#identity = identity;
+    this.#onPoint = onPoint;
+    this.#control = watchControl(live);
+    this.#steps = new OperateSteps(live, identity);
+    this.#alarms = new PointAlarms(live, identity);
+    this.#tags = makeTagRows(live, identity.may("tag"), () => this.#control.refresh());
+    this.#tagForm = makeTagForm(
+      () => this.#point?.equipment || this.#point?.path || "",
+      async () => {
+        this.#hang.open = false;
+        await this.#control.refresh();
+      },
+    );
+    this.#hang.append(this.#tagForm);
+    const chart = make("div", { class: "chart" });
+    this.#data = new TrendData(live, new TrendChart(chart, { isSmall: true }));
+    const section = (/** @type {string} */ name, /** @type {string} */ title, /** @type {Node[]} */ ...children) => make("section", { class: `part ${name}`, "aria-label": title }, make("h3", {}, title), ...children);
+    this.element = make(
+      "div",
+      { class: "faceplate", "data-ready": "false" },
+      make("div", { class: "first" }, this.#list, make("div", { class: "now" }, this.#value, this.#worth), this.#facts, this.#links),
+      make("div", { class: "second" }, section("recent", texts.last15, chart), section("alarms", texts.alarms, this.#alarms.element), section("tags", tagTexts.title, this.#tags.element, this.#hang)),
+      make("div", { class: "third" }, section("operating", texts.operating, this.#noSteps, this.#steps.element)),
+      this.#failure,
+    );
+    live.listen((changes) => {
+      if (!this.#point) return;
+      if (changes.links || this.#points.some((point) => changes.points.has(point.id))) this.#paint();
+    });
+    this.#control.listen(() => this.#paintTags());
+    document.addEventListener("zonechange", () => this.#paint());
+  }
+
+  /** Whether something is held that closing would give up. */
+  get isHolding() {
+    return this.#steps.isHolding;
+  }
+
+  /** Gives up what is held; says whether anything was. */
+  giveUp() {
+    return this.#steps.giveUp();
+  }
+
+  /**
+   * Shows these points, the first of them in large; a single one brings those of its equipment along.
+   * @param {(number | string)[]} references ids or paths
+   */
+  async show(references) {
+    const mine = (this.#asked += 1);
+    this.clear();
+    this.#asked = mine;
+    setText(this.#failure, "");
+    this.element.dataset.ready = "false";
+    try {
+      const { points } = await get("points", { points: references.join(","), limit: references.length });
+      const details = await this.#detailsOf(points[0]);
+      const missing = details.beside.filter((id) => !points.some((/** @type {Point} */ point) => point.id === id));
+      const beside = references.length === 1 && missing.length ? [...(await getPointsById(missing)).values()] : [];
+      if (mine !== this.#asked) return;
+      this.#points = [...points, ...beside];
+      this.#makeList();
+      await this.#choose(points[0]);
+      this.#timer = setInterval(() => this.#paint(), TICK_MS);
+      this.element.dataset.ready = "true";
+    } catch (error) {
+      if (mine === this.#asked) setText(this.#failure, texts.failed(error instanceof Error ? error.message : String(error)));
+    }
+  }
+
+  /** Shows nothing any more; what is held is given up. */
+  clear() {
+    this.#asked += 1;
+    clearInterval(this.#timer);
+    this.#steps.clear();
+    this.#alarms.clear();
+    this.#unwatch?.();
+    this.#unwatch = null;
+    this.#data.setPoints([]);
+    this.#point = this.#operated = null;
+    this.#points = [];
+  }
+
+  /** @param {Point} point */
+  async #detailsOf(point) {
+    const held = this.#details.get(point.id);
+    if (held) return held;
+    /** @type {import("./types.js").Details} */
+    const details = await get(`details/points/${point.id}`);
+    this.#details.set(point.id, details);
+    return details;
+  }
+
+  #makeList() {
+    this.#cells = new Map(this.#points.map((point) => [point.id, new ValueCell(point)]));
+    this.#list.hidden = this.#points.length < 2;
+    this.#list.replaceChildren(
+      ...this.#points.map((point) => {
+        const cell = /** @type {ValueCell} */ (this.#cells.get(point.id));
+        const button = make("button", { type: "button", "data-point": point.path, title: point.path }, make("span", { class: "name" }, point.name), cell.element, cell.unit);
+        button.addEventListener("click", () => void this.#choose(point));
+        return make("li", {}, button);
+      }),
+    );
+  }
+
+  /** @param {Point} point */
+  async #choose(point) {
+    const mine = this.#asked;
+    const details = await this.#detailsOf(point);
+    const operated = isWritable(point) ? point : (this.#points.find(isWritable) ?? null);
+    const writing = operated ? (await this.#detailsOf(operated)).writing : null;
+    const feedback = writing?.feedback ? (this.#points.find((one) => one.id === writing.feedback) ?? (await getPointsById([writing.feedback])).get(writing.feedback) ?? null) : null;
+    if (mine !== this.#asked) return;
+    this.#point = point;
+    this.#unwatch?.();
+    this.#unwatch = this.#live.watch([...this.#points.map((one) => one.id), ...(feedback ? [feedback.id] : [])]);
+    for (const button of this.#list.querySelectorAll("button")) {
+      if (button.dataset.point === point.path) button.setAttribute("aria-current", "true");
+      else button.removeAttribute("aria-current");
+    }
+    this.#large = new ValueCell(point);
+    this.#value.replaceChildren(this.#large.element, this.#large.unit);
+    this.#makeFacts(point, details);
+    this.#alarms.show(point, details.limits);
+    this.#data.setPoints([point]);
+    void this.#data.follow(SPAN_US);
+    const hasControl = this.#live.supervision !== null || this.#control.state !== null;
+    this.#steps.element.hidden = operated === null;
+    this.#noSteps.hidden = operated !== null;
+    setText(this.#noSteps, texts.notWritable);
+    if (operated && writing && operated !== this.#operated) this.#steps.show(operated, writing, feedback);
+    this.#operated = operated;
+    this.#hang.hidden = !this.#identity.may("tag", point.site);
+    if (!hasControl) void this.#control.refresh();
+    this.#paintTags();
+    this.#paint();
+    this.#onPoint(point);
+  }
+
+  /**
+   * @param {Point} point
+   * @param {import("./types.js").Details} details
+   */
+  #makeFacts(point, { origin }) {
+    const { facts, ranges, kinds } = texts;
+    const number = (/** @type {number} */ value) => `${formatNumber(value, point.decimals)} ${point.unit}`.trim();
+    const isRanged = point.kind === "analog" || point.kind === "setpoint";
+    const range = !isRanged ? "" : point.low !== null && point.high !== null ? ranges.both(formatNumber(point.low, point.decimals), number(point.high)) : point.low !== null ? ranges.low(number(point.low)) : point.high !== null ? ranges.high(number(point.high)) : "";
+    /** @type {[string, Node | string][]} */
+    const rows = [
+      [facts.kind, kinds[point.kind]],
+      [facts.range, range],
+      [facts.equipment, point.equipment],
+      [facts.device, make("a", { href: deviceAddress(point.site, point.device) }, `${point.site}/${point.device}`)],
+      [facts.address, [origin.protocol === "tieline" ? origin.device : origin.protocol, origin.address].filter(Boolean).join(", ")],
+    ];
+    this.#facts.replaceChildren(...rows.filter(([, said]) => said !== "").flatMap(([name, said]) => [make("dt", {}, name), make("dd", {}, said)]));
+    this.#links.replaceChildren(make("a", { class: "button", href: trendAddress([point.path], "-15m") }, texts.trend), make("a", { class: "button to-page", href: pointAddress(point.path) }, texts.page));
+  }
+
+  #paintTags() {
+    const point = this.#point;
+    if (!point) return;
+    const beside = new Set(this.#points.filter((one) => one.site === point.site && one.equipment !== "" && one.equipment === point.equipment).map((one) => one.path));
+    this.#tags.show(this.#control.tagsOn(point, beside));
+  }
+
+  #paint() {
+    const point = this.#point;
+    if (!point) return;
+    const now = this.#live.now();
+    for (const one of this.#points) this.#cells.get(one.id)?.paint(this.#live.samples.get(one.id), this.#live.isStale(one), now);
+    const sample = this.#live.samples.get(point.id);
+    const isStale = this.#live.isStale(point);
+    this.#large?.paint(sample, isStale, now);
+    this.#worth.dataset.stale = String(isStale);
+    if (!sample?.time) setText(this.#worth, texts.neverWords);
+    else {
+      const stale = isStale ? `, ${texts.stale(texts.staleBy[this.#whyStale(point)])}` : "";
+      setText(this.#worth, `${wordsOf(sample.quality)}${stale} · ${texts.age(formatAge(now - sample.time))} · ${formatMoment(sample.time)}, ${sample.quality & DEVICE_TIME ? texts.deviceTime : texts.gatewayTime}`);
+    }
+    this.#steps.paint();
+  }
+
+  /**
+   * @param {Point} point
+   * @returns {"server" | "site" | "silence"}
+   */
+  #whyStale(point) {
+    if (this.#live.state !== "live") return "server";
+    return this.#live.sites.get(point.site)?.link === "up" ? "silence" : "site";
+  }
+}
