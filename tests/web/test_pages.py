@@ -79,7 +79,7 @@ async def test_the_chart_library_comes_from_its_wheel_without_importing_it(clien
     assert "IPython" not in sys.modules
 
 
-@pytest.mark.parametrize("script", ["frames.test.mjs", "buckets.test.mjs", "format.test.mjs", "siren.test.mjs"])
+@pytest.mark.parametrize("script", sorted(path.name for path in (Path(__file__).parent / "node").glob("*.test.mjs")))
 def test_the_modules_pass_their_own_tests_in_node(script: str) -> None:
     node = shutil.which("node")
     if node is None:

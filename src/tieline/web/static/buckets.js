@@ -1,6 +1,8 @@
 /**
  * A trend's data: for each point, minimum, maximum and last value of every bucket on one grid of time. History fills it, live
- * samples continue it in the same buckets, so that there is no seam; a sample that comes both ways changes nothing.
+ * samples continue it in the same buckets, so that there is no seam; a sample that comes both ways changes nothing. Live samples may
+ * leave some out (a slow page gets the newest only), history does not: the last value of a bucket that is older than the newest one in
+ * history is history's.
  * @module
  */
 
@@ -45,6 +47,8 @@ export class Buckets {
       const bucket = Math.floor((time - this.start) / this.width);
       if (bucket < 0 || bucket >= this.count) return;
       lane.take(bucket, series.min[row] ?? NaN, series.max[row] ?? NaN, series.last[row] ?? NaN, series.severity[row], time);
+      if (row + 1 < series.time.length) lane.last[bucket] = series.last[row] ?? NaN;
+      lane.confirmed = Math.max(lane.confirmed, bucket);
     });
   }
 
@@ -58,7 +62,9 @@ export class Buckets {
   append(point, time, value, severity) {
     const bucket = Math.floor((time - this.start) / this.width);
     if (bucket < 0 || !this.reach(time)) return;
-    this.lane(point).take(bucket, value, value, value, severity, time);
+    const lane = this.lane(point);
+    const isExtremeOnly = bucket < lane.confirmed && lane.has(bucket);
+    lane.take(bucket, value, value, value, severity, isExtremeOnly ? -Infinity : time);
   }
 
   /**
@@ -95,6 +101,8 @@ export class Lane {
     this.last = new Float64Array(count).fill(NaN);
     this.severity = new Uint8Array(count).fill(UNKNOWN);
     this.newest = new Float64Array(count).fill(-Infinity);
+    /** The newest bucket that history has. */
+    this.confirmed = -1;
   }
 
   /**
@@ -143,6 +151,7 @@ export class Lane {
     this.last = this.last.slice(count);
     this.newest = this.newest.slice(count);
     this.severity = this.severity.slice(count);
+    this.confirmed -= count;
   }
 }
 

@@ -1,23 +1,30 @@
 /**
- * A chart of several points over time: a line through each bucket's last value, a bar from its minimum to its maximum behind it (so
- * that no extreme is lost, however far one zooms out), breaks where nothing was heard for too long or the value was invalid, and
- * a strip at the bottom where the quality was bad.
+ * A chart of several points over time. Numbers are lines over bars: a bar in every column of the screen from the least to the
+ * greatest value, so that no extreme is lost however far one zooms out, and a line through the last value of each. Points that have
+ * states are bands with the state in words below. Lines break where nothing was heard for too long or the value was invalid; a strip
+ * at the bottom says where the quality was bad.
  * @module
  */
 
-import { formatNumber, formatTime, formatDate } from "./format.js";
-import { isDiscrete, stateOf } from "./states.js";
+import { formatDate, formatNumber, formatTime } from "./format.js";
+import { isDiscrete } from "./states.js";
+import { layColumns, valueAt, visibleBuckets } from "./trend-columns.js";
+import { holdOf } from "./trend-data.js";
+import { BAND, drawBand, drawBars, drawEvents, drawLine, drawNumber, drawStrip } from "./trend-paint.js";
+import { zones } from "./zone.js";
 
 /** @type {import("./uplot.js").UPlotConstructor} */
 const UPlot = /** @type {any} */ (globalThis).uPlot;
 
-const STRIP = 5;
-const STATE = "state";
+const COLORS = 16;
+const MOST_AXES = 6;
+const TIME_AXIS = 28;
 
 /**
  * @typedef {object} ChartOptions
  * @property {(start: number, end: number) => void} [onZoom] a range was dragged, microseconds
  * @property {(time: number | null) => void} [onCursor] microseconds
+ * @property {(time: number, isSecond: boolean) => void} [onMark] somebody clicked at that time
  * @property {boolean} [isSmall]
  */
 
@@ -26,11 +33,18 @@ export class TrendChart {
   /** @type {import("./types.js").Point[]} */ #points = [];
   /** @type {Set<number>} */ #hidden = new Set();
   /** @type {import("./buckets.js").Buckets | null} */ #buckets = null;
+  /** @type {import("./buckets.js").Buckets | null} */ #earlier = null;
+  #shift = 0;
+  /** @type {Record<string, [number, number]>} */ #axes = {};
+  /** @type {{time: number, weight: number}[]} */ #events = [];
+  /** @type {(number | null)[]} */ #marks = [null, null];
+  /** @type {HTMLElement[]} */ #markers = [];
   #range = { start: 0, end: 1 };
   #heldUntil = -Infinity;
   #host;
   #options;
   #isAsked = false;
+  /** @type {string[]} */ #colors = [];
 
   /**
    * @param {HTMLElement} host
@@ -41,6 +55,7 @@ export class TrendChart {
     this.#options = options;
     new ResizeObserver(() => this.#plot?.setSize(this.#size())).observe(host);
     document.addEventListener("themechange", () => this.#build());
+    document.addEventListener("zonechange", () => this.#build());
   }
 
   /** @param {import("./types.js").Point[]} points */
@@ -60,6 +75,61 @@ export class TrendChart {
     this.#buckets = buckets;
     this.#range = { start, end };
     this.#heldUntil = heldUntil;
+    this.#ask();
+  }
+
+  /**
+   * The same points so much earlier, dashed; null for none.
+   * @param {import("./buckets.js").Buckets | null} buckets
+   * @param {number} shift microseconds
+   */
+  compare(buckets, shift) {
+    this.#earlier = buckets;
+    this.#shift = shift;
+  }
+
+  /**
+   * Which points' lines are hidden.
+   * @param {Iterable<number>} hidden
+   */
+  setHidden(hidden) {
+    this.#hidden = new Set(hidden);
+    this.#ask();
+  }
+
+  /** @param {Record<string, [number, number]>} axes the ranges of those axes that have one of their own, by unit */
+  setAxes(axes) {
+    this.#axes = axes;
+    this.#ask();
+  }
+
+  /** @param {{time: number, weight: number}[]} events marked at the top; a weight from 0 to 1 says how much they matter */
+  setEvents(events) {
+    this.#events = events;
+    this.#ask();
+  }
+
+  /** @param {(number | null)[]} marks two times, microseconds */
+  setMarks(marks) {
+    this.#marks = marks;
+    this.#placeMarks();
+  }
+
+  get range() {
+    return this.#range;
+  }
+
+  /** How many columns of the screen the chart has, each a pixel of it. */
+  get columns() {
+    return Math.max(1, Math.round(this.#plot?.bbox.width ?? this.#host.clientWidth * devicePixelRatio));
+  }
+
+  /** The units of the axes, and the range that each shows now. */
+  get axes() {
+    return this.#units().map((unit) => ({ unit, range: this.#extent(unit), isOwn: unit in this.#axes }));
+  }
+
+  #ask() {
     if (this.#isAsked) return;
     this.#isAsked = true;
     requestAnimationFrame(() => {
@@ -68,83 +138,73 @@ export class TrendChart {
     });
   }
 
-  /**
-   * Shows or hides a point's line.
-   * @param {number} point
-   * @param {boolean} isHidden
-   */
-  setHidden(point, isHidden) {
-    if (isHidden) this.#hidden.add(point);
-    else this.#hidden.delete(point);
-    this.#paint();
-  }
-
-  get range() {
-    return this.#range;
-  }
-
   #size() {
     return { width: Math.max(this.#host.clientWidth, 50), height: Math.max(this.#host.clientHeight, 50) };
   }
 
-  #paint() {
-    if (!this.#plot || !this.#buckets) return;
-    const { start, end } = this.#range;
-    this.#plot.setData(this.#data(this.#buckets), false);
-    this.#plot.setScale("x", { min: start / 1e6, max: end / 1e6 });
+  #units() {
+    return [...new Set(this.#points.filter((point) => !isDiscrete(point)).map(unitOf))];
   }
 
-  /**
-   * uPlot's columns: null breaks a line, undefined lets it pass.
-   * @param {import("./buckets.js").Buckets} buckets
-   */
-  #data(buckets) {
-    const times = new Float64Array(buckets.count);
-    for (let bucket = 0; bucket < buckets.count; bucket += 1) times[bucket] = (buckets.start + bucket * buckets.width) / 1e6;
-    const held = Math.floor((this.#heldUntil - buckets.start) / buckets.width);
-    const lines = this.#points.map((point) => {
-      const lane = buckets.lane(point.id);
-      const longest = Math.max(1, Math.ceil(((1.5 * point.max_silence_s + 5) * 1e6) / buckets.width));
-      /** @type {(number | null | undefined)[]} */
-      const line = new Array(buckets.count);
-      let previous = -1;
-      for (let bucket = 0; bucket < buckets.count; bucket += 1) {
-        if (!lane.has(bucket)) continue;
-        // the whole stretch: uPlot clips away what lies between two values only where all of it is null
-        if (previous >= 0 && bucket - previous > longest + 1) line.fill(null, previous + 1, bucket);
-        const value = lane.last[bucket];
-        line[bucket] = lane.severity[bucket] === 2 || Number.isNaN(value) ? null : value;
-        previous = bucket;
+  #bands() {
+    return this.#points.filter((point) => isDiscrete(point));
+  }
+
+  #paint() {
+    const plot = this.#plot;
+    if (!plot || !this.#buckets) return;
+    const { start, end } = this.#range;
+    plot.batch(() => {
+      for (const unit of this.#units()) {
+        const [min, max] = this.#extent(unit);
+        plot.setScale(`y ${unit}`, { min, max });
       }
-      if (previous >= 0 && held > previous && held < buckets.count && held - previous <= longest && line[previous] !== null) {
-        line[held] = line[previous];
-      }
-      return line;
+      plot.setScale("x", { min: start / 1e6, max: end / 1e6 });
     });
-    return [times, ...lines];
+    plot.redraw(false, true);
+    this.#placeMarks();
+  }
+
+  #placeMarks() {
+    const plot = this.#plot;
+    if (!plot) return;
+    this.#markers.forEach((marker, index) => {
+      const time = this.#marks[index];
+      const left = time === null ? -1 : plot.valToPos(time / 1e6, "x");
+      marker.hidden = left < 0 || left > plot.over.clientWidth;
+      marker.style.left = `${left}px`;
+    });
   }
 
   #build() {
     this.#plot?.destroy();
-    this.#plot = null;
     const style = getComputedStyle(this.#host);
     /** @param {string} name */
     const token = (name) => style.getPropertyValue(name).trim();
-    const units = [...new Set(this.#points.map(unitOf))];
+    this.#colors = Array.from({ length: COLORS }, (_, index) => token(`--trace-${index + 1}`));
+    const units = this.#units();
     const font = `${this.#options.isSmall ? 11 : 12}px ${token("--mono")}`;
     const axis = { stroke: token("--text-quiet"), font, grid: { stroke: token("--grid"), width: 1 }, ticks: { show: false } };
+    const below = this.#bands().length * BAND + (this.#bands().length ? 6 : 0);
     /** @type {Record<string, object>} */
     const scales = { x: { time: true, auto: false } };
-    for (const unit of units) scales[`y ${unit}`] = { auto: true, range: () => this.#extent(unit) };
+    for (const unit of units.length ? units : [""]) scales[`y ${unit}`] = { auto: false, min: 0, max: 1 };
     const plot = new UPlot(
       {
         ...this.#size(),
-        padding: [14, 14, 0, 0],
+        padding: [14, units.length > 1 ? 0 : 14, 0, units.length ? 0 : 62],
         legend: { show: false },
+        tzDate: (/** @type {number} */ seconds) => UPlot.tzDate(new Date(seconds * 1e3), zones().shown),
         scales,
         axes: [
-          { ...axis, space: 90, size: 30, values: (/** @type {unknown} */ _, /** @type {number[]} */ at) => at.map(timeLabel) },
-          ...units.slice(0, 4).map((unit, index) => ({
+          {
+            ...axis,
+            space: 90,
+            size: TIME_AXIS + below,
+            gap: 6 + below,
+            values: (/** @type {unknown} */ _, /** @type {number[]} */ at) => at.map(timeLabel),
+          },
+          ...units.slice(0, MOST_AXES).map((unit, index) => ({
             ...axis,
             scale: `y ${unit}`,
             side: index % 2 ? 1 : 3,
@@ -156,56 +216,69 @@ export class TrendChart {
             labelSize: 16,
             labelGap: 0,
             labelFont: font,
-            ...(unit === STATE ? { incrs: [1], size: 90 } : {}),
-            values: (/** @type {unknown} */ _, /** @type {number[]} */ at) =>
-              at.map((value) => (unit === STATE ? this.#stateName(value) : formatNumber(value, decimalsOf(at)))),
+            values: (/** @type {unknown} */ _, /** @type {number[]} */ at) => at.map((value) => formatNumber(value, decimalsOf(at))),
           })),
         ],
-        series: [
-          {},
-          ...this.#points.map((point, index) => ({
-            scale: `y ${unitOf(point)}`,
-            stroke: () => (this.#hidden.has(point.id) ? "transparent" : token(`--trace-${(index % 10) + 1}`)),
-            width: this.#options.isSmall ? 1.25 : 1.5,
-            points: { show: false },
-            paths: isDiscrete(point) ? UPlot.paths.stepped({ align: 1 }) : undefined,
-          })),
-        ],
-        cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 }, focus: { prox: -1 } },
+        series: [{}, { scale: `y ${units[0] ?? ""}`, paths: () => null, points: { show: false } }],
+        cursor: {
+          drag: { x: true, y: false, setScale: false },
+          points: { show: false },
+          bind: { dblclick: () => null },
+        },
         hooks: {
-          drawAxes: [(/** @type {import("./uplot.js").UPlot} */ u) => this.#drawBands(u, token)],
-          draw: [(/** @type {import("./uplot.js").UPlot} */ u) => this.#drawQuality(u, token)],
+          draw: [(/** @type {import("./uplot.js").UPlot} */ u) => this.#draw(u, token, font)],
           setSelect: [(/** @type {import("./uplot.js").UPlot} */ u) => this.#select(u)],
           setCursor: [
             (/** @type {import("./uplot.js").UPlot} */ u) => {
-              const isInside = u.cursor.idx !== null && u.cursor.left >= 0;
+              const isInside = u.cursor.left >= 0;
               this.#options.onCursor?.(isInside ? Math.round(u.posToVal(u.cursor.left, "x") * 1e6) : null);
             },
           ],
         },
       },
-      [[0, 1], ...this.#points.map(() => [null, null])],
+      [
+        [0, 1e11],
+        [null, null],
+      ],
       this.#host,
     );
     this.#plot = plot;
+    this.#markers = [1, 2].map((number) => {
+      const marker = document.createElement("div");
+      marker.className = "mark";
+      marker.dataset.mark = String(number);
+      marker.hidden = true;
+      plot.over.append(marker);
+      return marker;
+    });
+    this.#listenForClicks(plot);
     this.#paint();
   }
 
+  /** @param {import("./uplot.js").UPlot} plot */
+  #listenForClicks(plot) {
+    let pressed = -1;
+    plot.over.addEventListener("pointerdown", (event) => (pressed = event.button === 0 ? event.clientX : -1));
+    plot.over.addEventListener("pointerup", (event) => {
+      if (pressed < 0 || Math.abs(event.clientX - pressed) > 3) return;
+      const left = event.clientX - plot.over.getBoundingClientRect().left;
+      this.#options.onMark?.(Math.round(plot.posToVal(left, "x") * 1e6), event.shiftKey);
+    });
+  }
+
   /**
-   * Least and largest value on the screen of all points with this unit, with a little room.
+   * Least and largest value on the axis of a unit: its own range, or that of all its points on the screen with a little room.
    * @param {string} unit
    * @returns {[number, number]}
    */
   #extent(unit) {
-    if (unit === STATE) return this.#points.some((point) => point.kind === "double") ? [-0.4, 3.4] : [-0.4, 1.4];
-    const buckets = this.#buckets;
+    if (unit in this.#axes) return this.#axes[unit];
     let low = Infinity;
     let high = -Infinity;
-    if (buckets) {
-      const first = Math.max(0, Math.floor((this.#range.start - buckets.start) / buckets.width));
-      const last = Math.min(buckets.count, Math.ceil((this.#range.end - buckets.start) / buckets.width));
+    for (const [buckets, shift] of this.#sources()) {
+      const [first, last] = visibleBuckets(buckets, this.#range.start - shift, this.#range.end - shift);
       for (const point of this.#points) {
-        if (unitOf(point) !== unit || this.#hidden.has(point.id)) continue;
+        if (isDiscrete(point) || unitOf(point) !== unit || this.#hidden.has(point.id)) continue;
         const lane = buckets.lane(point.id);
         for (let bucket = first; bucket < last; bucket += 1) {
           if (lane.min[bucket] < low) low = lane.min[bucket];
@@ -218,85 +291,93 @@ export class TrendChart {
     return [low - room, high + room];
   }
 
-  /**
-   * A tick of the states' axis in words, where all that it measures share them.
-   * @param {number} value
-   */
-  #stateName(value) {
-    if (!Number.isInteger(value)) return "";
-    const names = new Set(this.#points.filter(isDiscrete).map((point) => stateOf(point, value)));
-    return names.size === 1 ? [...names][0] : String(value);
+  /** @returns {[import("./buckets.js").Buckets, number][]} what is drawn, and how much earlier it is */
+  #sources() {
+    /** @type {[import("./buckets.js").Buckets, number][]} */
+    const sources = this.#earlier && this.#shift ? [[this.#earlier, this.#shift]] : [];
+    if (this.#buckets) sources.push([this.#buckets, 0]);
+    return sources;
   }
 
   /**
-   * The bars from minimum to maximum.
    * @param {import("./uplot.js").UPlot} u
    * @param {(name: string) => string} token
+   * @param {string} font
    */
-  #drawBands(u, token) {
-    const buckets = this.#buckets;
-    if (!buckets) return;
-    const { ctx } = u;
-    const width = Math.max(1, u.valToPos(buckets.width / 1e6, "x", true) - u.valToPos(0, "x", true));
+  #draw(u, token, font) {
+    const { ctx, bbox } = u;
+    const ratio = devicePixelRatio;
+    const count = Math.round(bbox.width);
     ctx.save();
     ctx.beginPath();
-    ctx.rect(u.bbox.left, u.bbox.top, u.bbox.width, u.bbox.height);
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
-    const [first, last] = this.#visible(buckets);
-    this.#points.forEach((point, index) => {
-      if (this.#hidden.has(point.id) || isDiscrete(point)) return;
-      const lane = buckets.lane(point.id);
-      const scale = `y ${unitOf(point)}`;
-      ctx.fillStyle = token(`--trace-${(index % 10) + 1}`);
-      ctx.globalAlpha = 0.38;
-      for (let bucket = first; bucket < last; bucket += 1) {
-        if (!lane.has(bucket) || lane.severity[bucket] === 2 || !(lane.max[bucket] > lane.min[bucket])) continue;
-        const x = u.valToPos((buckets.start + bucket * buckets.width) / 1e6, "x", true);
-        const top = u.valToPos(lane.max[bucket], scale, true);
-        const bottom = u.valToPos(lane.min[bucket], scale, true);
-        ctx.fillRect(x - width / 2, top - 0.5, width + 0.5, Math.max(1, bottom - top + 1));
-      }
-    });
+    let strip = 0;
+    for (const [buckets, shift] of this.#sources()) {
+      const start = this.#range.start - shift;
+      const end = this.#range.end - shift;
+      this.#points.forEach((point, index) => {
+        if (this.#hidden.has(point.id) || isDiscrete(point)) return;
+        const columns = layColumns(buckets, buckets.lane(point.id), start, end, count, holdOf(point));
+        const [min, max] = this.#extentDrawn(u, unitOf(point));
+        const pen = { ctx, left: bbox.left, top: bbox.top, height: bbox.height, min, max, color: this.#colors[index % COLORS], ratio };
+        if (!shift) drawBars(pen, columns);
+        const width = this.#options.isSmall ? 1.25 : 1.5;
+        const until = shift ? -1 : Math.min(count - 1, Math.floor(((this.#heldUntil - start) / (end - start)) * count) - 1);
+        const edge = drawLine(pen, columns, width, shift > 0, until);
+        if (edge && !shift && !this.#options.isSmall && this.#points.length > 1) drawNumber(pen, edge, String(index + 1), font, token("--panel"));
+        if (!shift && drawStrip(pen, columns, strip, token("--quality"))) strip += 1;
+      });
+    }
+    if (this.#events.length) drawEvents(u, this.#events, token("--text-quiet"), token("--text-strong"), ratio);
     ctx.restore();
+    this.#drawBands(u, token, font, count);
   }
 
   /**
-   * A strip for each point with bad quality: solid where invalid, light where questionable.
    * @param {import("./uplot.js").UPlot} u
-   * @param {(name: string) => string} token
+   * @param {string} unit
+   * @returns {[number, number]}
    */
-  #drawQuality(u, token) {
-    const buckets = this.#buckets;
-    if (!buckets) return;
-    const { ctx } = u;
-    const ratio = devicePixelRatio;
-    const width = Math.max(2 * ratio, u.valToPos(buckets.width / 1e6, "x", true) - u.valToPos(0, "x", true));
-    const [first, last] = this.#visible(buckets);
-    ctx.save();
-    ctx.fillStyle = token("--quality");
-    let strip = 0;
-    for (const point of this.#points) {
-      if (this.#hidden.has(point.id)) continue;
-      const lane = buckets.lane(point.id);
-      const y = u.bbox.top + u.bbox.height - (strip + 1) * (STRIP + 1) * ratio;
-      let isDrawn = false;
-      for (let bucket = first; bucket < last; bucket += 1) {
-        if (!lane.has(bucket) || lane.severity[bucket] === 0) continue;
-        isDrawn = true;
-        ctx.globalAlpha = lane.severity[bucket] === 2 ? 1 : 0.5;
-        const height = (lane.severity[bucket] === 2 ? STRIP : STRIP / 2) * ratio;
-        ctx.fillRect(u.valToPos((buckets.start + bucket * buckets.width) / 1e6, "x", true) - width / 2, y, width, height);
-      }
-      if (isDrawn) strip += 1;
-    }
-    ctx.restore();
+  #extentDrawn(u, unit) {
+    const scale = `y ${unit}`;
+    return [u.posToVal(u.bbox.height / devicePixelRatio, scale), u.posToVal(0, scale)];
   }
 
-  /** @param {import("./buckets.js").Buckets} buckets */
-  #visible(buckets) {
-    const first = Math.max(0, Math.floor((this.#range.start - buckets.start) / buckets.width));
-    const last = Math.min(buckets.count, Math.ceil((this.#range.end - buckets.start) / buckets.width) + 1);
-    return [first, last];
+  /**
+   * @param {import("./uplot.js").UPlot} u
+   * @param {(name: string) => string} token
+   * @param {string} font
+   * @param {number} count
+   */
+  #drawBands(u, token, font, count) {
+    const buckets = this.#buckets;
+    if (!buckets) return;
+    const { start, end } = this.#range;
+    const now = Number.isFinite(this.#heldUntil) ? this.#heldUntil : end;
+    const until = Math.min(count - 1, Math.ceil(((now - start) / (end - start)) * count));
+    this.#bands().forEach((point, row) => {
+      const index = this.#points.indexOf(point);
+      const lane = buckets.lane(point.id);
+      const columns = layColumns(buckets, lane, start, end, count, holdOf(point));
+      if (columns.severity[0] === 255) {
+        const before = valueAt(buckets, lane, start, holdOf(point));
+        if (before && !Number.isNaN(before.value)) {
+          columns.low[0] = columns.high[0] = columns.last[0] = before.value;
+          columns.severity[0] = before.severity;
+        }
+      }
+      const look = {
+        color: this.#colors[index % COLORS],
+        ground: token("--panel"),
+        text: token("--text"),
+        quality: token("--quality"),
+        font,
+        number: String(index + 1),
+        isHidden: this.#hidden.has(point.id),
+      };
+      drawBand(u, point, columns, row, Math.ceil((holdOf(point) / (end - start)) * count), until, look);
+    });
   }
 
   /** @param {import("./uplot.js").UPlot} u */
@@ -311,8 +392,8 @@ export class TrendChart {
 }
 
 /** @param {import("./types.js").Point} point */
-function unitOf(point) {
-  return isDiscrete(point) ? STATE : point.unit || "1";
+export function unitOf(point) {
+  return point.unit || "1";
 }
 
 /** @param {number[]} at */
@@ -326,7 +407,7 @@ function decimalsOf(at) {
 }
 
 /**
- * 24 h UTC; the date at midnight and at the left edge where days differ; seconds where they matter.
+ * 24 h in the zone that is shown; the date at midnight; seconds where they matter.
  * @param {number} seconds
  * @param {number} index
  * @param {number[]} all

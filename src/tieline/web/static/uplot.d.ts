@@ -4,9 +4,9 @@ export interface UPlot {
   readonly over: HTMLElement;
   readonly ctx: CanvasRenderingContext2D;
   readonly bbox: { left: number; top: number; width: number; height: number };
-  readonly cursor: { idx: number | null; left: number; top: number };
+  readonly cursor: { left: number; top: number };
   readonly select: { left: number; width: number };
-  setData(data: unknown[], resetScales?: boolean): void;
+  batch(work: () => void): void;
   setSize(size: { width: number; height: number }): void;
   setScale(key: string, range: { min: number; max: number }): void;
   setSelect(select: { left: number; top: number; width: number; height: number }, fireHook?: boolean): void;
@@ -18,5 +18,5 @@ export interface UPlot {
 
 export interface UPlotConstructor {
   new (options: object, data: unknown[], target: HTMLElement): UPlot;
-  paths: { stepped(options: { align: 1 | -1 }): unknown; linear(): unknown };
+  tzDate(date: Date, zone: string): Date;
 }
