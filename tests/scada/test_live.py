@@ -84,6 +84,15 @@ def test_a_batch_delivered_twice_changes_nothing_the_second_time() -> None:
     assert live.revision == revision
 
 
+def test_values_go_on_when_the_clocks_are_set_back() -> None:
+    live = make_live()
+    apply(live, 7, NOW, 1.0)
+    back = NOW - 3_600 * SECOND
+    assert apply(live, 7, back, 2.0, now=back) == 1
+    assert held(live, 7) == (back, 2.0, 0)
+    assert apply(live, 7, back - 1, 3.0, now=back) == 0
+
+
 def test_samples_of_unknown_points_are_counted_and_dropped() -> None:
     live = make_live()
     assert apply(live, [5, 7, 4_294_967_295], NOW, 1.0) == 1

@@ -98,6 +98,7 @@ class LiveState:
         self.revision_of = np.zeros(count, np.int64)
         self.revision = 0
         """Grows by one with each batch that changed something."""
+        self._now = started
         self._rank = np.full(count, np.iinfo(np.int64).min)
         self._winner = np.full(count, -1, np.int64)
 
@@ -140,6 +141,9 @@ class LiveState:
             rows, samples = rows[is_known], samples.take(is_known)
         if not known:
             return 0
+        if now < self._now:  # the center's clock was set back: what is newest by the old clock silences nobody
+            np.minimum(self._rank, now, out=self._rank)
+        self._now = now
         rank = np.minimum(samples.time, now + FUTURE_US)
         np.maximum.at(self._rank, rows, rank)
         wins = np.flatnonzero(rank == self._rank[rows])
