@@ -319,3 +319,10 @@ def test_decimals_follow_the_register_the_deadband_and_the_span() -> None:
     assert decimals["northgate/rtu-1/f1_energy"] == 0
     assert decimals["northgate/rtu-1/hv_frequency"] == 3
     assert decimals["northgate/rtu-1/t1_hv_current_a"] == 1
+
+
+async def test_points_are_asked_for_by_path_or_id_in_one_request(client: httpx.AsyncClient, world: World) -> None:
+    soc = world.id_of("sunfield/ppc/soc")
+    body = (await client.get("/api/points", params={"points": f"northgate/rtu-1/t1-p,{soc}"})).json()
+    assert [point["path"] for point in body["points"]] == ["northgate/rtu-1/t1-p", "sunfield/ppc/soc"]
+    assert (await client.get("/api/points", params={"points": "northgate/rtu-1/t1-p,1"})).status_code == 404

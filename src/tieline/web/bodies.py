@@ -45,6 +45,14 @@ class SiteBody(BaseModel):
     key_points: list[int] = Field(description="ids of the few points that say most of the site")
 
 
+class TieBody(BaseModel):
+    """Two sites that lines join."""
+
+    sites: tuple[str, str]
+    voltage_kv: float
+    ways: int = Field(description="how many lines, or other ways over places that belong to no site")
+
+
 class SitesBody(BaseModel):
     """All sites."""
 
@@ -52,6 +60,7 @@ class SitesBody(BaseModel):
     time_zone: str = Field(description="the utility's time zone, an IANA name")
     sites: list[SiteBody]
     roles: list[SiteBody] = Field(description="the center and the DMZ, which have points of their own only")
+    ties: list[TieBody] = Field(description="which sites the lines of the electrical model join")
     local_site: str | None = Field(description="the site whose own screen this is; null at the center")
 
 

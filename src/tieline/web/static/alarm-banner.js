@@ -41,6 +41,18 @@ export function startAlarmBanner(live, { sites, identity }) {
   /** @type {Map<string, Row>} */
   let rows = new Map();
 
+  /** Those that do not fit into the line are counted, and not reached by the keyboard. */
+  const fit = () => {
+    const shown = [...first.children].filter((row) => {
+      const isShown = row instanceof HTMLElement && row.offsetTop === 0;
+      row.toggleAttribute("inert", !isShown);
+      return isShown;
+    });
+    const total = live.supervision?.unacknowledged.reduce((sum, count) => sum + count, 0) ?? 0;
+    more.hidden = total <= shown.length;
+    setText(more, say.more(total - shown.length));
+  };
+  new ResizeObserver(fit).observe(first);
   const paint = () => {
     const { supervision } = live;
     if (!supervision) return;
@@ -61,8 +73,7 @@ export function startAlarmBanner(live, { sites, identity }) {
     for (const row of next.values()) row.paint(now);
     if ([...next.keys()].join() !== [...rows.keys()].join()) replace(first, [...next.values()].map((row) => row.element));
     rows = next;
-    more.hidden = total <= rows.size;
-    setText(more, say.more(total - rows.size));
+    fit();
     const top = supervision.first[0];
     setText(said, isHeard && top ? `${say.count(total, top.priority, PRIORITIES[top.priority])}: ${top.text}` : "");
     sound.hear(supervision.first, total);

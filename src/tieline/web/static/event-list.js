@@ -3,8 +3,10 @@
  * @module
  */
 
+import { siteAddress } from "./addresses.js";
 import { make } from "./dom.js";
-import { formatDate, formatTime } from "./format.js";
+import { formatRecent } from "./format.js";
+import { texts } from "./texts/event-list.js";
 
 const SIGNS = { info: "·", warning: "!", error: "‼" };
 
@@ -14,37 +16,38 @@ const SIGNS = { info: "·", warning: "!", error: "‼" };
  */
 export function makeEventList(live, { site, limit = 60 } = {}) {
   const body = make("tbody");
-  const empty = make("p", { class: "empty" }, "Nothing has happened since the start.");
+  const empty = make("p", { class: "empty" }, texts.nothing);
   const head = make(
     "tr",
     {},
-    ...["Time", "Site", "Device", "Event"].map((title) => make("th", { scope: "col" }, title)),
+    ...texts.heads.map((title) => make("th", { scope: "col" }, title)),
   );
   const table = make("table", { class: "events" }, make("thead", {}, head), body);
-  const element = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Newest events" }, table, empty);
-  live.listen((changes) => {
-    if (!changes.events) return;
+  const element = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": texts.title }, table, empty);
+  const paint = () => {
     const shown = live.events.filter((event) => !site || event.site === site).slice(0, limit);
-    const today = formatDate(live.now());
+    const now = live.now();
     empty.hidden = shown.length > 0;
-    body.replaceChildren(...shown.map((event) => makeRow(event, today)));
+    body.replaceChildren(...shown.map((event) => makeRow(event, now)));
+  };
+  live.listen((changes) => {
+    if (changes.events) paint();
   });
+  document.addEventListener("zonechange", paint);
   return element;
 }
 
 /**
  * @param {import("./types.js").LiveEvent} event
- * @param {string} today
+ * @param {number} now
  */
-function makeRow(event, today) {
-  const date = formatDate(event.time);
-  const time = formatTime(event.time);
+function makeRow(event, now) {
   return make(
     "tr",
     { "data-severity": event.severity, "data-kind": event.kind },
-    make("td", { class: "time" }, date === today ? time : `${date.slice(5)} ${time}`),
-    make("td", {}, event.site),
+    make("td", { class: "time" }, formatRecent(event.time, now)),
+    make("td", {}, make("a", { href: siteAddress(event.site) }, event.site)),
     make("td", { class: "device-name" }, event.device || "–"),
-    make("td", {}, make("i", { class: "severity", title: event.severity }, SIGNS[event.severity]), event.text),
+    make("td", { title: event.text }, make("i", { class: "severity", title: event.severity }, SIGNS[event.severity]), event.text),
   );
 }

@@ -6,14 +6,15 @@
 import { draw, setText } from "./dom.js";
 import { formatAge, formatNumber } from "./format.js";
 
-const MOST = 9;
+/** More links than these are not drawn. */
+export const MOST_LINKS = 9;
 
 /**
  * @param {import("./types.js").Site[]} sites
  * @param {import("./live.js").Live} live
  */
 export function makeLinkDiagram(sites, live) {
-  const shown = sites.slice(0, MOST);
+  const shown = sites.slice(0, MOST_LINKS);
   const svg = draw("svg", { class: "links", role: "img", "aria-label": "Links from the sites through the DMZ to the center" });
   /** @type {Map<string, {group: SVGElement, flow: SVGElement, note: SVGElement}>} */
   const drawn = new Map();

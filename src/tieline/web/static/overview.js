@@ -1,53 +1,45 @@
 /**
- * The overview: every site with its link, throughput and key figures; the newest events.
+ * The overview: where the stations are and how they stand, key figures, the newest events.
  * @module
  */
 
-import { getPoints } from "./api.js";
+import { pointAddress } from "./addresses.js";
+import { getPointsById } from "./api.js";
 import { byId, make, setText } from "./dom.js";
 import { makeEventList } from "./event-list.js";
-import { formatAge, formatNumber } from "./format.js";
-import { makeLinkDiagram } from "./link-diagram.js";
+import { formatNumber } from "./format.js";
 import { startPage } from "./page.js";
+import { severityOf } from "./quality.js";
+import { standingOf } from "./site-alarms.js";
 import { makeSiteMap } from "./site-map.js";
+import { makeSiteTable } from "./site-table.js";
+import { texts } from "./texts/overview.js";
 import { TrendChart } from "./trend-chart.js";
 import { TrendData } from "./trend-data.js";
-import { ValueCell } from "./value-cell.js";
 
 const CHART_US = 15 * 60e6;
+const MOST_TRACES = 10;
 
-void startPage(async (live, sites) => {
-  const keyPoints = new Map((await getPoints(sites.flatMap((site) => site.key_points))).map((point) => [point.id, point]));
-  const rows = sites.map((site) => makeSiteRow(live, site, keyPoints));
-  const tiles = makeTiles(live, sites);
-  const chartHost = make("div", { class: "chart", role: "img", "aria-label": "Power of each site over the last 15 minutes" });
+void startPage(async (live, sites, { ties }) => {
+  const keyPoints = await getPointsById(sites.flatMap((site) => site.key_points));
+  const tiles = makeTiles(live, sites, keyPoints);
+  const chartHost = make("div", { class: "chart", role: "img", "aria-label": texts.powerLabel });
   const trended = choosePower(sites, keyPoints);
   byId("main").append(
-    makePanel("map-panel", "Sites", "by position; hollow is not heard", makeSiteMap(sites, live)),
-    makePanel("links-panel", "Links", "sites dial the DMZ, and so does the center", makeLinkDiagram(sites, live)),
-    make("section", { class: "panel tiles", "aria-label": "Key figures" }, ...tiles.elements),
-    makePanel(
-      "chart-panel",
-      trended[0]?.description && trended.length === 1 ? trended[0].description : "Active power",
-      `${trended[0]?.unit ?? ""}, last 15 min — min/max kept per pixel`,
-      chartHost,
-      makeLegend(trended, sites),
-    ),
-    makePanel("sites-panel", "Measurements", "throughput, quality and key figures", makeSiteTable(rows.map((row) => row.element))),
-    makePanel("events-panel", "Events", "newest first, UTC", makeEventList(live)),
+    makePanel("map-panel", texts.map, texts.mapWords, makeSiteMap(sites, ties, live)),
+    make("section", { class: "panel tiles", "aria-label": texts.tiles }, ...tiles.elements),
+    makePanel("chart-panel", (trended.length === 1 && trended[0].description) || texts.power, texts.powerWords(trended[0]?.unit ?? ""), chartHost, makeLegend(trended, sites)),
+    makePanel("sites-panel", texts.stations, texts.stationsWords, makeSiteTable(live, sites, keyPoints, ["devices", "stale"]).element),
+    makePanel("events-panel", texts.events, texts.eventsWords, makeEventList(live)),
   );
   const chart = new TrendChart(chartHost, { isSmall: true });
   const data = new TrendData(live, chart);
   data.setPoints(trended);
   void data.follow(CHART_US);
   live.subscribe(keyPoints.keys());
-  const paint = () => {
-    tiles.paint();
-    for (const row of rows) row.paint();
-  };
-  live.listen(paint);
-  setInterval(paint, 1_000);
-  return { title: "Overview" };
+  live.listen(() => tiles.paint());
+  setInterval(() => tiles.paint(), 1_000);
+  return { title: texts.title };
 });
 
 /**
@@ -58,7 +50,7 @@ void startPage(async (live, sites) => {
 function choosePower(sites, points) {
   const first = sites.flatMap((site) => points.get(site.key_points[0]) ?? []);
   const unit = first[0]?.unit;
-  return first.filter((point) => point.unit === unit).slice(0, 10);
+  return first.filter((point) => point.unit === unit).slice(0, MOST_TRACES);
 }
 
 /**
@@ -79,99 +71,77 @@ function makePanel(name, title, words, ...children) {
 function makeLegend(points, sites) {
   const entries = points.map((point, index) => {
     const site = sites.find((one) => one.name === point.site);
-    const name = make("a", { href: `/trend?points=${point.path}&from=-1h` }, site?.title ?? point.site);
+    const name = make("a", { href: pointAddress(point.path) }, site?.title ?? point.site);
     return make("li", { "data-trace": String(index + 1) }, make("i"), name);
   });
   return make("ul", { class: "legend" }, ...entries);
 }
 
-/** @param {Element[]} rows */
-function makeSiteTable(rows) {
-  const titles = ["Site", "Link", "Devices", "Samples/s", "Spool", "Good", "?", "×", "Stale", "Key figures"];
-  const cells = titles.map((title) => make("th", { scope: "col" }, title));
-  for (const cell of cells.slice(2, 9)) cell.className = "right";
-  const table = make("table", { class: "sites" }, make("thead", {}, make("tr", {}, ...cells)), make("tbody", {}, ...rows));
-  return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Sites" }, table);
-}
-
 /**
- * @param {import("./live.js").Live} live
- * @param {import("./types.js").Site} site
- * @param {Map<number, import("./types.js").Point>} points
- */
-function makeSiteRow(live, site, points) {
-  const link = make("span", { class: "link" });
-  const numbers = Array.from({ length: 7 }, () => make("td", { class: "right number" }, "–"));
-  const cells = site.key_points.slice(0, 4).flatMap((id) => {
-    const point = points.get(id);
-    return point ? [new ValueCell(point)] : [];
-  });
-  const figures = cells.map((cell) =>
-    make("a", { class: "figure", href: `/trend?points=${cell.point.path}&from=-1h`, title: cell.point.description }, cell.element, cell.unit),
-  );
-  const name = make("a", { href: `/site/${site.name}` }, site.title);
-  const kind = make("span", { class: "kind" }, site.kind);
-  const element = make(
-    "tr",
-    { "data-site": site.name },
-    make("th", { scope: "row" }, name, kind),
-    make("td", {}, link),
-    ...numbers,
-    make("td", { class: "figures" }, ...figures),
-  );
-  const paint = () => {
-    const status = live.sites.get(site.name);
-    const state = live.state === "live" ? (status?.link ?? "waiting") : live.state === "lost" ? "lost" : "waiting";
-    const now = live.now();
-    element.dataset.link = link.dataset.link = state;
-    setText(link, state === "lost" && status?.heard ? `lost ${formatAge(now - status.heard)}` : state);
-    if (!status) return;
-    const known = status.devices_up + status.devices_down.length;
-    const texts = [
-      status.link === "up" ? `${status.devices_up}/${known}` : `–/${site.devices}`,
-      status.link === "up" ? formatNumber(status.samples_per_s, 0) : "–",
-      formatNumber(status.spooled_batches, 0),
-      ...[status.good, status.questionable, status.invalid, status.stale].map((count) => formatNumber(count, 0)),
-    ];
-    texts.forEach((text, index) => setText(numbers[index], text));
-    numbers[0].dataset.bad = String(status.devices_down.length > 0);
-    numbers[4].dataset.bad = String(status.questionable > 0);
-    numbers[5].dataset.bad = String(status.invalid > 0);
-    numbers[6].dataset.bad = String(status.stale > 0);
-    for (const cell of cells) cell.paint(live.samples.get(cell.point.id), live.isStale(cell.point), now);
-  };
-  return { element, paint };
-}
-
-/**
- * The five large figures.
+ * The large figures. Of the plant only what is good and fresh counts.
  * @param {import("./live.js").Live} live
  * @param {import("./types.js").Site[]} sites
+ * @param {Map<number, import("./types.js").Point>} points
  */
-function makeTiles(live, sites) {
-  const makeTile = (/** @type {string} */ words) => {
-    const figure = make("b", {}, "–");
-    return { figure, element: make("div", { class: "tile" }, figure, make("span", {}, words)) };
+function makeTiles(live, sites, points) {
+  const known = [...points.values()];
+  const frequencies = known.filter((point) => point.quantity === "frequency" || point.unit === "Hz");
+  const plants = sites.filter((site) => site.kind === "plant").flatMap((site) => {
+    const power = site.key_points.map((id) => points.get(id)).find((point) => point?.quantity === "active_power");
+    return power ? [power] : [];
+  });
+  const unit = plants[0]?.unit ?? "MW";
+  const produced = plants.filter((point) => point.unit === unit);
+  const linked = makeTile(texts.linked);
+  const devices = makeTile(texts.devices);
+  const good = makeTile(texts.good);
+  const alarms = makeTile(texts.alarms);
+  const frequency = makeTile(texts.frequency);
+  const output = makeTile(texts.plants(unit));
+  const all = {
+    points: sites.reduce((sum, site) => sum + site.points, 0),
+    devices: sites.reduce((sum, site) => sum + site.devices, 0),
   };
-  const tiles = ["sites linked", "devices up", "samples/s", "values good", "batches spooled"].map(makeTile);
-  const points = sites.reduce((sum, site) => sum + site.points, 0);
-  const devices = sites.reduce((sum, site) => sum + site.devices, 0);
+  const tiles = [linked, devices, good, alarms, ...(frequencies.length ? [frequency] : []), ...(produced.length ? [output] : [])];
+
+  /** @param {import("./types.js").Point[]} wanted */
+  const valuesOf = (wanted) =>
+    wanted.flatMap((point) => {
+      const sample = live.samples.get(point.id);
+      return sample && Number.isFinite(sample.value) && !severityOf(sample.quality) && !live.isStale(point) ? [sample.value] : [];
+    });
   const paint = () => {
     const heard = sites
       .flatMap((site) => live.sites.get(site.name) ?? [])
       .filter((status) => status.link === "up" && live.state === "live");
-    /** @param {(status: import("./types.js").SiteStatus) => number} of */
-    const sum = (of) => heard.reduce((total, status) => total + of(status), 0);
-    const good = heard.reduce((total, status) => total + status.good, 0);
-    const up = sum((status) => status.devices_up);
-    setText(tiles[0].figure, `${heard.length} / ${sites.length}`);
-    setText(tiles[1].figure, `${up} / ${devices}`);
-    setText(tiles[2].figure, formatNumber(sum((status) => status.samples_per_s), 0));
-    setText(tiles[3].figure, `${good} / ${points}`);
-    setText(tiles[4].figure, formatNumber(sum((status) => status.spooled_batches), 0));
-    tiles[0].element.dataset.bad = String(heard.length < sites.length);
-    tiles[1].element.dataset.bad = String(up < devices);
-    tiles[3].element.dataset.bad = String(good < points);
+    const up = heard.reduce((sum, status) => sum + status.devices_up, 0);
+    const worth = heard.reduce((sum, status) => sum + status.good, 0);
+    const standing = sites.map((site) => standingOf(live.supervision, site.name)).reduce((sum, one) => sum + one.unacknowledged + one.acknowledged, 0);
+    linked.show(`${heard.length} / ${sites.length}`, heard.length < sites.length);
+    devices.show(`${up} / ${all.devices}`, up < all.devices);
+    good.show(`${worth} / ${all.points}`, worth < all.points);
+    alarms.show(live.supervision?.is_heard ? String(standing) : "–");
+    const hertz = valuesOf(frequencies).sort((one, other) => one - other);
+    frequency.show(hertz.length ? formatNumber(hertz[Math.floor(hertz.length / 2)], 3) : "–", !hertz.length);
+    const powers = valuesOf(produced);
+    const sum = formatNumber(powers.reduce((total, power) => total + power, 0), 1);
+    output.show(powers.length ? sum : "–", powers.length < produced.length);
   };
   return { elements: tiles.map((tile) => tile.element), paint };
+}
+
+/** @param {string} words */
+function makeTile(words) {
+  const figure = make("b", {}, "–");
+  return {
+    element: make("div", { class: "tile" }, figure, make("span", {}, words)),
+    /**
+     * @param {string} text
+     * @param {boolean} [isBad] whether something of it is missing
+     */
+    show(text, isBad = false) {
+      setText(figure, text);
+      figure.dataset.bad = String(isBad);
+    },
+  };
 }

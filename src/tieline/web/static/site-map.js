@@ -1,21 +1,37 @@
 /**
- * A map from the sites' coordinates: no tiles, no coastline, only where things are, how far apart, and whether they are heard.
+ * A map from the sites' coordinates: no tiles, no coastline; where things are, how far apart, what lines join them, whether they are
+ * heard, and which alarm is theirs.
  * @module
  */
 
+import { siteAddress } from "./addresses.js";
 import { draw, setText } from "./dom.js";
+import { placeLabels } from "./map-labels.js";
+import { standingOf } from "./site-alarms.js";
+import { makePriority } from "./supervision.js";
+import { texts } from "./texts/stations.js";
 
 const KM_PER_DEGREE = 111.2;
+const MANY = 40;
+const LETTER = 7.7;
+const SMALL_LETTER = 6.4;
+const ALARM = 18;
+
+/** @typedef {{group: SVGElement, line: SVGElement | null, alarm: SVGElement, shown: string}} Mark */
 
 /**
  * @param {import("./types.js").Site[]} sites
+ * @param {import("./types.js").Tie[]} ties
  * @param {import("./live.js").Live} live
  */
-export function makeSiteMap(sites, live) {
+export function makeSiteMap(sites, ties, live) {
   const placed = sites.filter((site) => site.latitude !== null && site.longitude !== null);
-  const svg = draw("svg", { class: "map", role: "group", "aria-label": "Map of the sites" });
-  /** @type {Map<string, {group: SVGElement, line: SVGElement}>} */
+  const isCrowded = placed.length > MANY;
+  const size = isCrowded ? 4.5 : 6;
+  const svg = draw("svg", { class: "map", role: "group", "aria-label": texts.map, "data-crowded": String(isCrowded) });
+  /** @type {Map<string, Mark>} */
   const marks = new Map();
+  let urgent = "";
 
   const paint = () => {
     const { clientWidth: width, clientHeight: height } = svg;
@@ -24,46 +40,94 @@ export function makeSiteMap(sites, live) {
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     svg.replaceChildren();
     if (!placed.length) {
-      svg.append(draw("text", { x: width / 2, y: height / 2, class: "note", "text-anchor": "middle" }, "No site has coordinates."));
+      svg.append(draw("text", { x: width / 2, y: height / 2, class: "note", "text-anchor": "middle" }, texts.noCoordinates));
       return;
     }
     const project = projection(placed, width, height);
     drawGraticule(svg, project, width, height);
     drawScale(svg, project.pixelsPerKm, width, height);
+    const at = new Map(placed.map((site) => [site.name, project.at(/** @type {number} */ (site.latitude), /** @type {number} */ (site.longitude))]));
+    for (const tie of ties) {
+      const [one, other] = tie.sites.map((name) => at.get(name));
+      if (one && other) svg.append(draw("path", { class: "tie", "data-many": String(tie.ways > 1), d: `M${one.x} ${one.y} L${other.x} ${other.y}` }, draw("title", {}, `${tie.voltage_kv} kV`)));
+    }
+    const labels = placeLabels(
+      placed.map((site) => ({
+        name: site.name,
+        .../** @type {{x: number, y: number}} */ (at.get(site.name)),
+        width: site.title.length * (isCrowded ? SMALL_LETTER : LETTER),
+        height: isCrowded ? 15 : 32,
+        weight: weightOf(live, site),
+      })),
+      size + 5,
+      width,
+      height,
+    );
+    urgent = urgentOf();
     for (const site of placed) {
-      const at = project.at(/** @type {number} */ (site.latitude), /** @type {number} */ (site.longitude));
-      const line = draw("text", { x: 14, y: 12, class: "second" });
+      const { x, y } = /** @type {{x: number, y: number}} */ (at.get(site.name));
       const shape =
         site.kind === "plant"
-          ? draw("path", { class: "place", d: "M0 -7.5 L7.5 0 L0 7.5 L-7.5 0 Z" })
-          : draw("rect", { class: "place", x: -6, y: -6, width: 12, height: 12 });
-      const isRight = at.x + 14 + 8.2 * site.title.length > width;
-      const label = draw("text", { x: isRight ? -14 : 14, y: -3, class: "name" }, site.title);
-      if (isRight) {
-        line.setAttribute("x", "-14");
-        for (const text of [line, label]) text.setAttribute("text-anchor", "end");
-      }
-      const link = draw("a", { href: `/site/${site.name}` }, draw("circle", { class: "halo", r: 16 }), shape, label, line);
-      const group = draw("g", { class: "site", transform: `translate(${at.x} ${at.y})`, "data-link": "waiting" }, link);
-      marks.set(site.name, { group, line });
+          ? draw("path", { class: "place", d: `M0 ${-1.25 * size} L${1.25 * size} 0 L0 ${1.25 * size} L${-1.25 * size} 0 Z` })
+          : draw("rect", { class: "place", x: -size, y: -size, width: 2 * size, height: 2 * size });
+      const label = labels.get(site.name);
+      const line = label && !isCrowded ? draw("text", { class: "second", x: label.x - x, y: label.y - y + 27, "text-anchor": label.anchor }) : null;
+      const name = label ? draw("text", { class: "name", x: label.x - x, y: label.y - y + 12, "text-anchor": label.anchor }, site.title) : null;
+      const alarm = draw("g", { class: "site-alarm", transform: `translate(${-ALARM - size} ${-ALARM - size + 4})` });
+      const link = draw("a", { href: siteAddress(site.name) }, draw("title", {}, site.title), draw("circle", { class: "halo", r: size + 9 }), shape, ...(name ? [name] : []), ...(line ? [line] : []), alarm);
+      const group = draw("g", { class: "site", transform: `translate(${x} ${y})`, "data-site": site.name, "data-link": "waiting" }, link);
+      marks.set(site.name, { group, line, alarm, shown: "" });
       svg.append(group);
     }
     update();
   };
   const update = () => {
-    for (const [name, { group, line }] of marks) {
+    for (const [name, mark] of marks) {
+      const { group, line } = mark;
       const status = live.sites.get(name);
       const link = live.state === "live" ? (status?.link ?? "waiting") : "lost";
-      group.dataset.link = link;
+      if (group.dataset.link !== link) group.dataset.link = link;
       const devices = status ? status.devices_up + status.devices_down.length : 0;
-      setText(line, link === "up" && status ? `${status.devices_up}/${devices} devices` : `link ${link}`);
+      if (line) setText(line, link === "up" && status ? texts.devices(status.devices_up, devices) : texts.linkIs(link));
+      showAlarm(mark, standingOf(live.supervision, name));
     }
   };
+  /** Which sites want attention: their labels go first, so the labels are placed anew when others do. */
+  const urgentOf = () => placed.filter((site) => weightOf(live, site) > 0).map((site) => site.name).join();
   new ResizeObserver(paint).observe(svg);
   live.listen((changes) => {
-    if (changes.status || changes.links) update();
+    if (!changes.status && !changes.links && !changes.supervision) return;
+    if (isCrowded && urgentOf() !== urgent) paint();
+    else update();
   });
   return svg;
+}
+
+/**
+ * @param {import("./live.js").Live} live
+ * @param {import("./types.js").Site} site
+ */
+function weightOf(live, site) {
+  const { priority, isUnacknowledged } = standingOf(live.supervision, site.name);
+  const isLost = live.sites.get(site.name)?.link === "lost";
+  return (priority ? 6 - priority : 0) + (isUnacknowledged ? 10 : 0) + (isLost ? 5 : 0);
+}
+
+/**
+ * @param {Mark} mark
+ * @param {import("./site-alarms.js").Standing} standing
+ */
+function showAlarm(mark, { priority, isUnacknowledged, unacknowledged, acknowledged }) {
+  const next = `${priority}/${isUnacknowledged}/${unacknowledged}/${acknowledged}`;
+  if (mark.shown === next) return;
+  mark.shown = next;
+  mark.alarm.classList.toggle("unacknowledged", isUnacknowledged);
+  mark.alarm.replaceChildren();
+  if (!priority) return;
+  const symbol = makePriority(priority);
+  symbol.setAttribute("width", String(ALARM));
+  symbol.setAttribute("height", String(ALARM));
+  mark.alarm.append(symbol, draw("title", {}, texts.alarms(unacknowledged, acknowledged)));
 }
 
 /**
@@ -79,7 +143,8 @@ function projection(sites, width, height) {
   const shrink = Math.cos((middle * Math.PI) / 180);
   const tall = Math.max(Math.max(...latitudes) - Math.min(...latitudes), 0.02);
   const wide = Math.max((Math.max(...longitudes) - Math.min(...longitudes)) * shrink, 0.02);
-  const scale = Math.min((height - 150) / tall, (width - 230) / wide);
+  const isMany = sites.length > MANY;
+  const scale = Math.min((height - (isMany ? 70 : 150)) / tall, (width - (isMany ? 90 : 230)) / wide);
   return {
     pixelsPerKm: scale / KM_PER_DEGREE,
     /**

@@ -14,17 +14,21 @@ import { ValueCell } from "./value-cell.js";
 const MOST_FIGURES = 4;
 const NUMBERS = /** @type {const} */ (["devices", "rate", "spool", "good", "questionable", "invalid", "stale"]);
 
+/** @typedef {typeof NUMBERS[number]} Figure a column of numbers */
+
 /**
  * @param {import("./live.js").Live} live
  * @param {import("./types.js").Site[]} sites
  * @param {Map<number, import("./types.js").Point>} points the sites' key points
+ * @param {readonly Figure[]} [columns]
  */
-export function makeSiteTable(live, sites, points) {
-  const rows = sites.map((site) => makeRow(live, site, points));
-  const head = Object.entries(texts.heads).map(([name, title]) => {
+export function makeSiteTable(live, sites, points, columns = NUMBERS) {
+  const rows = sites.map((site) => makeRow(live, site, points, columns));
+  const isNumber = (/** @type {string} */ name) => NUMBERS.some((one) => one === name);
+  const head = Object.entries(texts.heads).flatMap(([name, title]) => {
+    if (isNumber(name) && !columns.some((one) => one === name)) return [];
     const words = /** @type {Record<string, string>} */ (texts.headWords)[name];
-    const isNumber = NUMBERS.some((one) => one === name);
-    return make("th", { scope: "col", ...(isNumber ? { class: "right" } : {}), ...(words ? { title: words } : {}) }, title);
+    return make("th", { scope: "col", ...(isNumber(name) ? { class: "right" } : {}), ...(words ? { title: words } : {}) }, title);
   });
   const table = make("table", { class: "sites" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows.map((row) => row.element)));
   const paint = () => {
@@ -55,10 +59,11 @@ export function makeSiteTable(live, sites, points) {
  * @param {import("./live.js").Live} live
  * @param {import("./types.js").Site} site
  * @param {Map<number, import("./types.js").Point>} points
+ * @param {readonly Figure[]} columns
  */
-function makeRow(live, site, points) {
+function makeRow(live, site, points, columns) {
   const link = make("span", { class: "link" });
-  const numbers = NUMBERS.map(() => make("td", { class: "right number" }, "–"));
+  const numbers = new Map(columns.map((name) => [name, make("td", { class: "right number" }, "–")]));
   const alarms = make("td", { class: "site-alarms" });
   const cells = site.key_points.slice(0, MOST_FIGURES).flatMap((id) => {
     const point = points.get(id);
@@ -74,7 +79,7 @@ function makeRow(live, site, points) {
     make("th", { scope: "row" }, name, make("span", { class: "kind" }, site.kind)),
     alarms,
     make("td", {}, link),
-    ...numbers,
+    ...numbers.values(),
     make("td", { class: "figures" }, ...figures),
   );
   let shownAlarms = "";
@@ -98,16 +103,21 @@ function makeRow(live, site, points) {
     paintAlarms();
     if (!status) return;
     const known = status.devices_up + status.devices_down.length;
-    const shown = [
-      status.link === "up" ? `${status.devices_up}/${known}` : `–/${site.devices}`,
-      status.link === "up" ? formatNumber(status.samples_per_s, 0) : "–",
-      ...[status.spooled_batches, status.good, status.questionable, status.invalid, status.stale].map((count) => formatNumber(count, 0)),
-    ];
-    shown.forEach((text, index) => setText(numbers[index], text));
-    numbers[0].dataset.bad = String(status.devices_down.length > 0);
-    numbers[4].dataset.bad = String(status.questionable > 0);
-    numbers[5].dataset.bad = String(status.invalid > 0);
-    numbers[6].dataset.bad = String(status.stale > 0);
+    const isUp = status.link === "up";
+    /** @type {Record<Figure, [string, boolean]>} */
+    const shown = {
+      devices: [isUp ? `${status.devices_up}/${known}` : `–/${site.devices}`, status.devices_down.length > 0],
+      rate: [isUp ? formatNumber(status.samples_per_s, 0) : "–", false],
+      spool: [formatNumber(status.spooled_batches, 0), false],
+      good: [formatNumber(status.good, 0), false],
+      questionable: [formatNumber(status.questionable, 0), status.questionable > 0],
+      invalid: [formatNumber(status.invalid, 0), status.invalid > 0],
+      stale: [formatNumber(status.stale, 0), status.stale > 0],
+    };
+    for (const [name, cell] of numbers) {
+      setText(cell, shown[name][0]);
+      cell.dataset.bad = String(shown[name][1]);
+    }
     for (const cell of cells) cell.paint(live.samples.get(cell.point.id), live.isStale(cell.point), now);
   };
   return {

@@ -5,6 +5,7 @@
 
 import { getPointsById } from "./api.js";
 import { byId, make, setText } from "./dom.js";
+import { makeLinkDiagram, MOST_LINKS } from "./link-diagram.js";
 import { startPage } from "./page.js";
 import { addShortcut } from "./shortcuts.js";
 import { makeSiteTable } from "./site-table.js";
@@ -23,6 +24,9 @@ void startPage(async (live, sites) => {
       make("div", { class: "toolbar" }, filter, make("label", {}, onlyWrong, texts.onlyWrong), found),
       table.element,
     ),
+    ...(sites.length <= MOST_LINKS
+      ? [make("section", { class: "panel links-panel" }, make("h2", {}, texts.links, make("span", {}, texts.linksWords)), makeLinkDiagram(sites, live))]
+      : []),
   );
   const apply = () => {
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);

@@ -257,6 +257,29 @@ export interface Details {
   writing: Writing | null;
 }
 
+/** What `/api/details/programs` answers. */
+export interface ProgramDetails {
+  name: string;
+  title: string;
+  description: string;
+  may_lead: boolean;
+  why_not: string;
+  may_stop: boolean;
+  steps: {
+    text: string;
+    point: number;
+    path: string;
+    value: number;
+    before: string | null;
+    before_s: number;
+    after: string | null;
+    after_s: number;
+    inputs: number[];
+    confirm: boolean;
+    pause_s: number;
+  }[];
+}
+
 /** A text message of the live feed. */
 export type Message =
   | { type: "status"; time: number; viewers: number; sites: SiteStatus[]; reaches_center?: boolean | null }

@@ -24,6 +24,9 @@ export const texts = {
    */
   alarms: (unacknowledged, acknowledged) => `${unacknowledged} unacknowledged, ${acknowledged} acknowledged`,
 
+  links: "Links",
+  linksWords: "sites dial the DMZ, and so does the center",
+
   map: "Map of the stations",
   noCoordinates: "No station has coordinates.",
   /**
