@@ -44,6 +44,14 @@ test("a line breaks where nothing was heard for longer than a value holds", () =
   assert.equal(valueAt(buckets, buckets.lane(1), 37, 15), null);
 });
 
+test("a line breaks in the column where it goes on, also where a bucket lies in two of them", () => {
+  const buckets = new Buckets(0, 100, 1);
+  for (const time of [10, 50]) buckets.append(1, time, time, 0);
+  const { isBreak, last } = layColumns(buckets, buckets.lane(1), 0, 100, 73, 15);
+  const goesOn = last.findIndex((value) => value === 50);
+  assert.equal(isBreak[goesOn], 1);
+});
+
 test("states are stretches that hold until the next, end with silence, and change within a column", () => {
   const buckets = new Buckets(0, 100, 1);
   for (const [time, value] of [[10, 1], [20, 2], [30, 2], [80, 1], [80.5, 2]]) buckets.append(1, time, value, 0);
@@ -97,4 +105,68 @@ test("times are read as in the API", () => {
   assert.equal(timeOf("1970-01-01T00:00:01", 0), 1e6);
   assert.equal(timeOf("1970-01-01T01:00:01+01:00", 0), 1e6);
   assert.equal(timeOf("tomorrow", 0), null);
+});
+
+test("history that lags behind and live frames that leave some out give every sample once, without a gap", async (context) => {
+  context.mock.timers.enable({ apis: ["setInterval", "Date"], now: 1_000_000_000 });
+  const { TrendData } = await load("trend-data.js");
+  const us = () => Date.now() * 1e3;
+  const point = { id: 1, max_silence_s: 10, kind: "analog" };
+  const step = 100e3; // a sample each 0.1 s
+  const truth = (time) => Math.sin(time / 3e6) * 50 + (Math.floor(time / step) % 7 === 3 ? 100 : 0);
+  const listeners = [];
+  const live = { listenFrames: (listener) => listeners.push(listener), listen: () => {}, now: us, state: "live", isStale: () => false };
+  const chart = { columns: 400, setPoints: () => {}, show: () => {}, compare: () => {} };
+  globalThis.document = { hidden: false };
+  const lag = 2_500e3;
+  const begin = us() - 60e6;
+  globalThis.fetch = async (address) => {
+    const asked = new URL(address, "http://127.0.0.1").searchParams;
+    const [from, to] = ["from", "to"].map((name) => Date.parse(asked.get(name)) * 1e3);
+    const width = 100e3;
+    const [start, end] = [Math.floor(from / width) * width, Math.ceil(to / width) * width];
+    const series = { id: 1, time: [], min: [], max: [], last: [], severity: [] };
+    for (let bucket = start; bucket < end; bucket += width) {
+      const times = [];
+      for (let time = Math.ceil(bucket / step) * step; time < bucket + width; time += step) if (time >= begin && time < us() - lag) times.push(time);
+      if (!times.length) continue;
+      const values = times.map(truth);
+      series.time.push(bucket);
+      series.min.push(Math.min(...values));
+      series.max.push(Math.max(...values));
+      series.last.push(values.at(-1));
+      series.severity.push(0);
+    }
+    return { ok: true, json: async () => ({ start_us: start, end_us: end, bucket_us: width, series: [series] }) };
+  };
+  const settle = async () => {
+    for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+  };
+  /** Live frames as a slow page gets them: the newest sample only, every 0.3 s. */
+  const advance = async (seconds) => {
+    for (let tenth = 0; tenth < seconds * 10; tenth += 1) {
+      context.mock.timers.tick(100);
+      await settle();
+      const time = Math.floor(us() / step) * step;
+      if (tenth % 3 === 0) {
+        const frame = { count: 1, time: [time], point: [1], value: [truth(time)], quality: [0] };
+        for (const listener of listeners) listener(frame);
+      }
+    }
+  };
+  const data = new TrendData(live, chart);
+  data.setPoints([point]);
+  await advance(5);
+  await data.follow(40e6);
+  await advance(15.05);
+  const lane = data.buckets.lane(1);
+  const bucketOf = (time) => Math.floor((time - data.buckets.start) / data.buckets.width);
+  const confirmed = us() - lag - 3_100e3; // history had it when the newest part was asked for last
+  for (let time = Math.ceil((data.start + step) / step) * step; time < confirmed; time += step) {
+    const bucket = bucketOf(time);
+    assert.equal(lane.min[bucket], truth(time), `at ${(us() - time) / 1e6} s before now`);
+    assert.deepEqual([lane.max[bucket], lane.last[bucket]], [truth(time), truth(time)]);
+  }
+  const joined = Array.from({ length: 40 }, (_, n) => bucketOf(us() - n * step)).filter((bucket) => lane.has(bucket));
+  assert.ok(joined.length >= 13, `${joined.length} of the last 40 buckets are there from live frames alone`);
 });

@@ -47,7 +47,7 @@ export function layColumns(buckets, lane, start, end, count, hold) {
     if (final >= 0 && first < count) {
       const column = Math.max(0, Math.min(final, count - 1));
       last[column] = lane.severity[bucket] === 2 ? NaN : lane.last[bucket];
-      if (previous >= 0 && bucket - previous > longest + 1) isBreak[first] = 1;
+      if (previous >= 0 && bucket - previous > longest + 1) isBreak[column] = 1;
     }
     previous = bucket;
   }
