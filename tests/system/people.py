@@ -58,7 +58,7 @@ class Person:
 
     def code(self) -> str:
         """A code of the app that was not used yet; three may be asked for at once."""
-        self._steps += 1
+        self._steps = max(self._steps, step_at(time.time_ns() // 1_000) - 1) + 1
         return code_at(secret_of(self.name), self._steps - 1)
 
     def ask(self, path: str) -> Any:

@@ -139,7 +139,7 @@ def for_center(credentials: Credentials, store: Path, dmz: str | None) -> Config
                 *_committing(subjects.CENTER_STREAM, subjects.ALARMS_CONSUMER),
                 *_watching(subjects.CENTER_STREAM),
                 *subjects.SCADA_CHANGES,
-                subjects.EVERY_CENTER_BATCH,
+                subjects.EVERY_CONTROL_EVENT,
                 *_answers(subjects.WEB_ROLE),
             ],
             subscribe=[*_answers(subjects.SCADA_ROLE), subjects.EVERY_HEALTH, subjects.SCADA_ASK],

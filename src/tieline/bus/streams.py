@@ -128,7 +128,7 @@ async def ensure_center_stream(client: Client, *, stream_mb: int, replicas: int 
     """The center's stream and the historian's place in it, on so many servers; sites are joined to it one by one."""
     described: dict[str, Any] = {
         "name": subjects.CENTER_STREAM,
-        "subjects": [subjects.EVERY_CENTER_BATCH, *map(subjects.batches, ROLES)],
+        "subjects": [subjects.EVERY_CENTER_BATCH, subjects.EVERY_CONTROL_EVENT, *map(subjects.batches, ROLES)],
         "retention": "interest",
         "storage": "file",
         "discard": "new",

@@ -30,6 +30,7 @@ ALARMS_CONSUMER = "alarms"
 EVERY_BATCH = "site.*.batch"
 EVERY_SITE_EVENT = "site.*.events"
 EVERY_CENTER_BATCH = "center.*.batch"
+EVERY_CONTROL_EVENT = "center.*.control"
 EVERY_HEALTH = "health.*"
 EVERY_FETCH = "fetch.*"
 EVERY_COMMAND = "command.*"
@@ -56,6 +57,11 @@ def site_batches(site: str, stream: str) -> str:
 def center_batches(site: str) -> str:
     """Where the center publishes what it has found out about a site by itself, for example that its link is lost."""
     return f"center.{site}.batch"
+
+
+def control_events(site: str) -> str:
+    """Where control publishes what operators should see of a site, for example what was refused at the center."""
+    return f"center.{site}.control"
 
 
 def health(site: str) -> str:

@@ -75,7 +75,7 @@ async def run_scada(utility: Utility, data: Path, bus_ports: Sequence[int]) -> N
         connected(bus_ports, credentials) as client,
         AlarmDesk(partial(open_alarms, utility, folder), clock) as alarms,
     ):
-        found = Found(client, subjects.center_batches)
+        found = Found(client, subjects.control_events)
         topology = topology_of(utility, live, clock.now_us)
         suppression = SwitchingSuppression(alarm_plan(utility), topology, live)
         control = ControlService.open(

@@ -39,7 +39,7 @@ class Feed:
         clock: Callable[[], int],
         *,
         stream: str = subjects.CENTER_STREAM,
-        batches: Sequence[str] = (subjects.EVERY_BATCH, subjects.EVERY_SITE_EVENT),
+        batches: Sequence[str] = (subjects.EVERY_BATCH, subjects.EVERY_SITE_EVENT, subjects.EVERY_CONTROL_EVENT),
         found: Callable[[str], str] | None = subjects.center_batches,
         start_after: int | None = None,
     ) -> None:
