@@ -292,6 +292,22 @@ def operate(
 
 
 @app.command()
+def diagram(
+    folder: Folder,
+    site: Annotated[str, typer.Argument(metavar="SITE", help="The site's name.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Where the drawing goes; otherwise it is printed.")
+    ] = None,
+    symbols: Annotated[str, typer.Option(metavar="SET", help="iec or ansi; what the site's diagram.toml says if left out.")] = "",
+    theme: Annotated[str, typer.Option(metavar="NAME", help="day, for paper, or night.")] = "day",
+) -> None:
+    """Draw the single-line diagram of a site as SVG, every switch in its normal position."""
+    from tieline.cli.diagram import run
+
+    run(folder, site, output, symbols, theme)
+
+
+@app.command()
 def example(target: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet.")]) -> None:
     """Write the example utility to a folder of your own, to look at and to change."""
     from tieline.cli.example import run

@@ -15,6 +15,7 @@ from tieline.config.checks import check_uses, check_zones, find_duplicates
 from tieline.config.control import Control, read_control
 from tieline.config.detection import DetectionSection, PointDetection, read_detection
 from tieline.config.device import Device
+from tieline.config.diagram import DiagramFile, read_diagram
 from tieline.config.dnp3 import Dnp3Section
 from tieline.config.dnp3_checks import (
     check_dnp3_channels,
@@ -85,6 +86,8 @@ class Site:
     """What GOOSE is listened to; None where none is."""
     single_line: SingleLine | None = None
     """From the substation section of its SCL file, otherwise from `grid/`; None where the folder has neither."""
+    diagram: DiagramFile = field(default_factory=DiagramFile)
+    """How the single-line is drawn, where not as by itself."""
     processing: tuple[PointProcessing, ...] = ()
     calculations: tuple[Calculation, ...] = ()
     detection: tuple[PointDetection, ...] = ()
@@ -363,6 +366,8 @@ class _SiteReader:
             self._read_outstation(outline, section, points) for outline, section in zip(outstations, upward, strict=True)
         ]
         self.scl_files.report()
+        single_line = self._single_line()
+        diagram = read_diagram(self._folder, self._site, single_line, self._findings)
         if described is None:
             return None
         self._report_unread()
@@ -376,7 +381,8 @@ class _SiteReader:
             devices=devices,
             outstations=tuple(outstation for outstation in presented if outstation is not None),
             goose=goose,
-            single_line=self._single_line(),
+            single_line=single_line,
+            diagram=diagram,
             processing=processing,
             calculations=calculations,
             detection=detection,

@@ -99,7 +99,10 @@ def sectioned() -> SingleLine:
     lines += ["level 20: BA BB"]
     for number, bar in ((1, "BA"), (2, "BB")):
         lines += [
-            f"bay K0{number}: ct K0{number}-BC1 T{number}L K0{number}-1, q K0{number}-QA1 K0{number}-1 K0{number}-2, d K0{number}-QB1 K0{number}-2 {bar}"
+            (
+                f"bay K0{number}: ct K0{number}-BC1 T{number}L K0{number}-1, q K0{number}-QA1 K0{number}-1 K0{number}-2,"
+                f" d K0{number}-QB1 K0{number}-2 {bar}"
+            )
         ]
         lines += [f"bay T{number}: t T{number} E0{number + 2}-3 T{number}L"]
     lines += [_feeder(f"K{number}", "BA" if number < 15 else "BB", "cable") for number in range(11, 20)]
@@ -114,8 +117,10 @@ def double_busbar(bays: int = 8) -> SingleLine:
         b = f"E{number:02d}"
         end = f"line {b}-W1 {b}-3" if number <= bays - 2 else f"arrester {b}-FA1 {b}-3"
         lines += [
-            f"bay {b}: d {b}-QB1 BB1 {b}-1, d {b}-QB2 BB2 {b}-1, q {b}-QA1 {b}-1 {b}-2, ct {b}-BC1 {b}-2 {b}-3,"
-            f" e {b}-QC9 {b}-3, vt {b}-BA1 {b}-3, {end}"
+            (
+                f"bay {b}: d {b}-QB1 BB1 {b}-1, d {b}-QB2 BB2 {b}-1, q {b}-QA1 {b}-1 {b}-2, ct {b}-BC1 {b}-2 {b}-3,"
+                f" e {b}-QC9 {b}-3, vt {b}-BA1 {b}-3, {end}"
+            )
         ]
     lines += ["bay E90: d E90-QB1 BB1 E90-1, q E90-QA1 E90-1 E90-2, ct E90-BC1 E90-2 E90-3, d E90-QB2 E90-3 BB2"]
     lines += ["level 20: M1 M2"]
@@ -136,11 +141,17 @@ def ring(corners: int = 6) -> SingleLine:
     for number in range(1, corners + 1):
         after = number % corners + 1
         lines += [
-            f"bay Q{number}: d Q{number}-QB1 n{number} Q{number}-1, q Q{number}-QA1 Q{number}-1 Q{number}-2, d Q{number}-QB2 Q{number}-2 n{after}"
+            (
+                f"bay Q{number}: d Q{number}-QB1 n{number} Q{number}-1, q Q{number}-QA1 Q{number}-1 Q{number}-2,"
+                f" d Q{number}-QB2 Q{number}-2 n{after}"
+            )
         ]
     for number in range(1, corners + 1):
         lines += [
-            f"bay L{number}: d L{number}-QB9 n{number} L{number}-1, e L{number}-QC9 L{number}-1, vt L{number}-BA1 L{number}-1, line L{number}-W1 L{number}-1"
+            (
+                f"bay L{number}: d L{number}-QB9 n{number} L{number}-1, e L{number}-QC9 L{number}-1, vt L{number}-BA1 L{number}-1,"
+                f" line L{number}-W1 L{number}-1"
+            )
         ]
     return station("\n".join(lines), "ring")
 

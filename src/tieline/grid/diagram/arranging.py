@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from tieline.grid.diagram.busbars import Busbars, Coupling, Diameter, Ring, busbars_of
 from tieline.grid.diagram.feeders import LONG, Feeder
 from tieline.grid.diagram.hanging import Hanging, Stretch
-from tieline.grid.diagram.joining import join
+from tieline.grid.diagram.joining import join_all
 from tieline.grid.diagram.parts import Part, Plan
 from tieline.grid.diagram.sheet import Bar, End, Facing, Placed, Port, Row, Sheet, Spot, span
-from tieline.grid.diagram.trees import STUBS, Group, groups_of, tree_of
+from tieline.grid.diagram.trees import STUBS, Group, Tree, groups_of, tree_of
 
 _FAR = 1_000.0
 """The row of a second busbar with something between, and of the lower half of a ring."""
@@ -52,11 +52,10 @@ class _Arranging:
         self._levels = busbars_of(plan)
         self._joins: list[tuple[Port, str]] = []
         self._feeders = 0
-        self._inline: list[tuple[int, Coupling]] = []
         self._make_bars()
+        self._inline = self._couplings_in_line()
         self._lay_levels()
-        for port, net in self._joins:
-            join(self.sheet, port, net)
+        join_all(self.sheet, self._joins)
         self._end_bars()
         self._part_bars()
 
@@ -131,8 +130,7 @@ class _Arranging:
             if busbars.section_of(diameter.upper) == section:
                 self._lay_diameter(level, diameter, diameters)
         for coupling in busbars.couplings:
-            places = sorted(busbars.section_of(net) for net in coupling.ends)
-            if places == [section, section + 1] and self._is_level(coupling):
+            if coupling in self._inline and section == min(busbars.section_of(net) for net in coupling.ends):
                 self._lay_inline(coupling, busbars)
 
     def _special_parts(self) -> set[Part]:
@@ -142,15 +140,30 @@ class _Arranging:
             if busbars.ring is not None:
                 found.update(part for side in busbars.ring.sides for part in side)
             found.update(part for each in busbars.diameters for segment in each.segments for part in segment)
-            for coupling in busbars.couplings:
-                places = sorted(busbars.section_of(net) for net in coupling.ends)
-                if places[1] == places[0] + 1 and self._is_level(coupling):
-                    found.update(coupling.group.parts)
+        found.update(part for coupling in self._inline for part in coupling.group.parts)
         return found
 
-    def _is_level(self, coupling: Coupling) -> bool:
-        one, other = (self.sheet.bars[net] for net in coupling.ends)
-        return one.row == other.row
+    def _couplings_in_line(self) -> list[Coupling]:
+        """Couplers between two busbars of which one ends and the other begins there."""
+        blocks = [self._block(group) for group in groups_of(self._plan, self.sheet.bars)]
+        found: list[Coupling] = []
+        for busbars in self._levels:
+            beside = [coupling for coupling in busbars.couplings if self._is_beside(coupling, busbars)]
+            parts = {part for coupling in beside for part in coupling.group.parts}
+            others = [block for block in blocks if block.group.parts[0] not in parts]
+            here = {net: row for row, section in enumerate(busbars.sections) for net in section}
+            if all(max(block.sections) <= here[net] for block in others for net in block.group.bars if net in here):
+                found += beside
+        return found
+
+    def _is_beside(self, coupling: Coupling, busbars: Busbars) -> bool:
+        left, right = sorted(coupling.ends, key=busbars.section_of)
+        is_next = busbars.section_of(right) == busbars.section_of(left) + 1
+        return is_next and self.sheet.bars[left].row == self.sheet.bars[right].row and not self._has_twin(coupling, busbars)
+
+    @staticmethod
+    def _has_twin(coupling: Coupling, busbars: Busbars) -> bool:
+        return sum(set(each.ends) == set(coupling.ends) for each in busbars.couplings) > 1
 
     def _block(self, group: Group) -> _Block:
         levels = [self._plan.nets[net].level for net in group.bars]
@@ -176,7 +189,7 @@ class _Arranging:
                 wanted = next((part.side for part in block.group.parts if part.side), "")
                 lower = [net for net in block.group.bars if self._plan.nets[net].level > level]
                 is_leading |= any(self._is_busy(net, block.group) for net in lower)
-                if lower or wanted == "down":
+                if lower or wanted == "down" or not block.group.bars:
                     continue
                 if wanted == "up" or any(part.kind in _SOURCES for part in block.group.parts):
                     block.is_up = True
@@ -202,39 +215,53 @@ class _Arranging:
             sheet.place(group.parts[0], sheet.column(), (3 * block.level + 2, 1.0))
             return
         zone = 3 * block.level + (0 if block.is_up else 2)
-        root, at, bar = self._root(group)
-        tree = tree_of(group, self._plan, sheet.bars, root, at)
-        if tree.depth[root] > LONG:
-            self._lay_feeder(group, tree_zone=3 * block.level + 2, root=(root, at), bar=bar)
+        at, roots, bar = self._root(group)
+        feeding = roots.pop(0) if bar is None and len(roots) > 1 and len(roots[0].nets) == 1 else None
+        tree = tree_of(group, self._plan, sheet.bars, at, roots)
+        if max(tree.depth.values()) > LONG:
+            self._lay_feeder(tree, 3 * block.level + 2, bar, feeding)
             return
         column = sheet.column() if at_column is None else at_column
         sheet.beats.setdefault(f"{zone}", []).append(column)
-        hanging = Hanging(sheet, tree, sheet.bars, Stretch(zone, 1.0, -1 if block.is_up else 1, _END))
-        hanging.hang(root, at, column, 0, sheet.touch(bar, column) if bar else None)
+        stretch = Stretch(zone, 1.0, -1 if block.is_up else 1, _END)
+        hanging = Hanging(sheet, tree, sheet.bars, stretch)
+        if bar is not None:
+            hanging.hang(roots[0], at, column, 0, sheet.touch(bar, column))
+        else:
+            hanging.spread(at, roots, column, 1, self._begin(feeding, column, stretch.row(0)))
         self._joins += hanging.joins
         self._name_ends(group, hanging.ends)
 
-    def _root(self, group: Group) -> tuple[Part, str, Bar | None]:
-        """Where a group begins: at the first of its highest busbars, otherwise at what feeds it, otherwise at an end."""
+    def _begin(self, feeding: Part | None, column: float, row: Row) -> End:
+        """Where a group begins that hangs at no busbar: at what feeds it."""
+        if feeding is None:
+            return Spot(column, row)
+        return Port(self.sheet.place(feeding, column, row, Facing.UP), 0)
+
+    def _root(self, group: Group) -> tuple[str, list[Part], Bar | None]:
+        """The net at which a group begins, with the parts there: the first of its highest busbars, otherwise where it is fed."""
         bars = self.sheet.bars
         for net in sorted(group.bars, key=lambda each: (self._plan.nets[each].level, bars[each].row)):
             touching = [part for part in group.parts if net in part.nets]
             root = max(touching, key=lambda part: (part.kind not in STUBS, len(set(part.nets)) > 1, -part.order))
-            return root, net, bars[net]
-        connected = [part for part in group.parts if part.nets]
+            return net, [root], bars[net]
         first = min(
-            connected,
+            (part for part in group.parts if part.nets),
             key=lambda part: (part.kind not in _SOURCES, len(part.nets) > 1, part.kind in STUBS, group.parts.index(part)),
         )
-        return first, "", None
+        net = first.nets[0]
+        return net, [first, *(part for part in self._plan.at[net] if part is not first)], None
 
-    def _lay_feeder(self, group: Group, *, tree_zone: int, root: tuple[Part, str], bar: Bar | None) -> None:
+    def _lay_feeder(self, tree: Tree, zone: int, bar: Bar | None, feeding: Part | None) -> None:
         sheet = self.sheet
-        tree = tree_of(group, self._plan, sheet.bars, *root)
         base = _FEEDERS + _A_FEEDER * self._feeders
         self._feeders += 1
-        feeder = Feeder(sheet, tree, sheet.bars, tree_zone, base, self._plan.columns)
-        feeder.lay(sheet.touch(bar, -float(self._feeders)) if bar else None)
+        feeder = Feeder(sheet, tree, sheet.bars, zone, base, self._plan.columns)
+        lead = -float(self._feeders)
+        above: End | None = sheet.touch(bar, lead) if bar is not None else None
+        if feeding is not None:
+            above = self._begin(feeding, lead, (zone, base - 1.0))
+        feeder.lay(above)
         self._joins += feeder.joins
 
     def _lay_diameter(self, level: int, diameter: Diameter, groups: dict[str, list[Group]]) -> None:
@@ -247,6 +274,9 @@ class _Arranging:
             self._lay_between(segment, top, sheet.bars[end], column)
         for number, net in enumerate(diameter.taps):
             for group in groups.pop(net, []):
+                if any(self._plan.nets[each].level < level for each in group.bars):
+                    self._lay(self._block(group))
+                    continue
                 block = replace(self._block(group), level=level)
                 leads_down = any(self._plan.nets[each].level > level for each in group.bars)
                 wanted = next((part.side for part in group.parts if part.side), "")
@@ -263,8 +293,6 @@ class _Arranging:
             other = next(each for each in part.nets if each != net)
             placed = sheet.place(part, column, (zone, step), Facing.DOWN, (net, other))
             sheet.wire(net, end, Port(placed, 0))
-            sheet.handle(net, Port(placed, 0), -1)
-            sheet.handle(other, Port(placed, 1), 1)
             end, net, step = Port(placed, 1), other, step + 1
             if other == bottom.net.id:
                 break
@@ -352,7 +380,6 @@ class _Arranging:
                 below = sheet.place(stub, place, (zone + 1, 1.0) if step < _FAR else (zone, step + 0.6), Facing.DOWN)
                 sheet.wire(other, corner, Port(below, 0))
                 last = corner
-            sheet.handles.setdefault(other, []).append((placed.column, start.row, 0))
         stop = sheet.column()
         end.start = stop
         sheet.wire(net, last, sheet.touch(end, stop))
@@ -374,12 +401,7 @@ class _Arranging:
                 bars = [sheet.bars[net] for net in section if sheet.bars[net].is_thick]
                 found = span(column for bar in bars for column in bar.columns)
                 if found is None:
-                    for bar in bars:
-                        sheet.touch(bar, sheet.column())
-                    found = span(column for bar in bars for column in bar.columns)
-                assert found is not None or not bars
-                if found is None:
-                    continue
+                    found = (sheet.column(), sheet.column())
                 for bar in bars:
                     bar.start = found[0] - 0.48 if bar.start is None else bar.start
                     bar.end = found[1] + 0.48 if bar.end is None else bar.end

@@ -203,7 +203,18 @@ class _Level:
                 sides.append([])
             sides[-1].append(part)
         breakers = sum(part.kind == "breaker" for part in within)
-        return Ring(corners, sides) if len(corners) >= _RING and breakers >= _RING else None
+        is_ring = len(corners) >= _RING and breakers >= _RING and self._is_alone(set(corners), within)
+        return Ring(corners, sides) if is_ring else None
+
+    def _is_alone(self, corners: set[str], within: set[Part]) -> bool:
+        """Whether what hangs at each corner reaches no other one, and no busbar of a higher voltage."""
+        for group in groups_of(self._plan, self._buses | corners):
+            reached = [net for net in group.bars if net in corners]
+            if within & set(group.parts) or not reached:
+                continue
+            if len(reached) > 1 or any(self._plan.nets[net].level < self._level for net in group.bars):
+                return False
+        return True
 
     def _is_corner(self, net: str, within: set[Part]) -> bool:
         return net in self._here or any(

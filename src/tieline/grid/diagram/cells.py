@@ -21,6 +21,8 @@ _UNIT_WIDTH = 27.0
 _SUBTITLE_WIDTH = 92.0
 _MOST_VALUES = 4
 _GAP = 4.0
+_TAPS = 15.0
+"""How far the arrow of a tap changer reaches."""
 
 
 @dataclass(slots=True)
@@ -39,6 +41,8 @@ def cell_of(placed: Placed, symbols: SymbolSet) -> Cell:
     """The cell of a part."""
     drawn = extents(placed, symbol(placed.part.kind, symbols))
     cell = Cell(drawn.left, drawn.right, drawn.up, drawn.down, [], [])
+    if placed.part.has_taps:
+        cell.left, cell.right = max(cell.left, _TAPS), max(cell.right, _TAPS)
     if placed.is_end:
         _foot(cell, placed)
     elif placed.facing.is_vertical and not (len(placed.ports) > 2):
@@ -60,6 +64,8 @@ def extents(placed: Placed, drawn: Symbol) -> Symbol:
         Facing.LEFT: (drawn.left, drawn.right, drawn.down, drawn.up),
     }
     up, down, left, right = sides[facing]
+    if placed.is_mirrored:
+        left, right = right, left
     return replace(drawn, up=up, down=down, left=left, right=right)
 
 

@@ -73,6 +73,8 @@ class Element:
     x: float
     y: float
     turn: int
+    is_mirrored: bool
+    """Upside down."""
     box: Box
     joints: tuple[Joint, ...]
     has_position: bool

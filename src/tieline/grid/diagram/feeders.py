@@ -38,7 +38,10 @@ def slots_of(tree: Tree) -> list[Slot]:
     slots: list[Slot] = []
     parts: list[tuple[Part, str]] = []
     part: Part | None
-    part, at = tree.roots[0]
+    at = tree.start
+    part, *others = sorted(tree.children[at], key=lambda root: (-tree.depth[root], -root.order))
+    if others:
+        slots.append(Slot((), at, tuple(others)))
     while part is not None:
         parts.append((part, at))
         ahead = [(net, child) for net in tree.owned[part] for child in tree.children[net]]
@@ -63,7 +66,7 @@ class Feeder:
         self._base = base
         self._slots = slots_of(tree)
         self._width = columns or max(6, ceil(sqrt(len(self._slots) * _WIDTH_TO_HEIGHT)))
-        self._parts = max(len(slot.parts) for slot in self._slots)
+        self._parts = max(1, *(len(slot.parts) for slot in self._slots))
         self._slot_size = self._parts + 2
         self._start = sheet.columns_for((self._width + 1) * self._slot_size)
         self.joins: list[tuple[Port, str]] = []
@@ -78,7 +81,7 @@ class Feeder:
         last: End | None = None
         if above is not None:
             corner = Spot(above.column, self._row(0))
-            self._sheet.wire(self._tree.roots[0][1], above, corner)
+            self._sheet.wire(self._tree.start, above, corner)
             last = corner
         for number, slot in enumerate(self._slots):
             row, place = divmod(number, self._width)
@@ -105,14 +108,13 @@ class Feeder:
                 self._aside(Port(placed, other), ports[other])
             last = Port(placed, 1) if len(ports) > 1 else Port(placed, 0)
             if len(ports) > 1 and (ports[1] in self._bars or ports[1] not in self._tree.owned[part]):
-                self._beyond(Port(placed, 1), ports[1], row, is_back=is_back)
+                self.joins.append((Port(placed, 1), ports[1]))
                 return None
         if slot.net:
             column = self._column(place, 0 if is_back else self._parts)
             junction = Spot(column, self._row(row))
             if last is not None:
                 self._sheet.wire(slot.net, last, junction)
-            self._sheet.handles.setdefault(slot.net, []).append((column, self._row(row), 0))
             if slot.hanging:
                 below = Hanging(self._sheet, self._tree, self._bars, Stretch(self._zone, self._row(row)[1] + 1, 1))
                 with self._sheet.between(column):
@@ -129,14 +131,6 @@ class Feeder:
         corner, following = Spot(column, self._row(row - 1)), Spot(column, self._row(row))
         self._sheet.wire(net, last, corner, following)
         return following
-
-    def _beyond(self, port: Port, net: str, row: int, *, is_back: bool) -> None:
-        """The trunk ends at a bar, or at a net that was reached before."""
-        column = self._sheet.beside(port.column) if not is_back else self._sheet.beside(port.column - 1.0)
-        corner = Spot(column, self._row(row))
-        self._sheet.wire(net, port, corner)
-        self._sheet.handles.setdefault(net, []).insert(0, (column, self._row(row), 0))
-        self.joins.append((port, net))
 
     def _aside(self, port: Port, net: str) -> None:
         """A third winding in the trunk: what is behind it is laid out below, and joined at last."""

@@ -184,9 +184,6 @@ class _Geometry:
                     loose[column].append((row, half))
                 else:
                     solid[column].append((row, half, 0.0, 0.0))
-        for bar in self._sheet.bars.values():
-            for column in bar.columns:
-                loose[column] += []
         return solid, loose
 
     def _halves(self, wire: Wire, number: dict[Row, int]) -> Iterable[tuple[float, int, int]]:
@@ -212,7 +209,7 @@ class _Geometry:
     def _element(self, placed: Placed) -> Element:
         x, y, part = self._x[placed.column], self._y[placed.row], placed.part
         size = extents(placed, symbol(part.kind, self._symbols))
-        turn = placed.facing.value + (180 if placed.is_turned else 0)
+        turn = 0 if placed.is_mirrored else placed.facing.value + (180 if placed.is_turned else 0)
         level = min((self._plan.nets[net].level for net in part.nets), default=0)
         return Element(
             id=part.id,
@@ -223,6 +220,7 @@ class _Geometry:
             x=x,
             y=y,
             turn=turn % 360,
+            is_mirrored=placed.is_mirrored,
             box=Box(left=x - size.left, top=y - size.up, right=x + size.right, bottom=y + size.down),
             joints=tuple(
                 Joint(net=net, x=point[0], y=point[1])
@@ -245,6 +243,8 @@ class _Geometry:
         names = ("up", "down", "right", "left")[end.index]
         ring = ["up", "left", "down", "right"]
         where = ring[(ring.index(names) + side) % 4]
+        if end.index >= 2 and end.placed.is_mirrored:
+            where = names
         return {
             "up": (x, y - size.up),
             "down": (x, y + size.down),

@@ -45,7 +45,6 @@ class Hanging:
         """Places a part, its port at the net `at` towards the beginning, and everything behind it. `above` is where its wire comes from."""
         placed = self._place(part, at, column, step)
         first = Port(placed, 0)
-        self._sheet.handle(at, first, -self._stretch.way)
         if above is not None:
             self._sheet.wire(at, above, first)
         for index, net in enumerate(placed.ports[1:], start=1):
@@ -114,8 +113,6 @@ class Hanging:
     def _lead_on(self, port: Port, net: str, step: int) -> None:
         """What is connected to a port at the far side of a part."""
         part, column = port.placed.part, port.column
-        if port.index == 1:
-            self._sheet.handle(net, port, self._stretch.way)
         if net in self._bars:
             self._reach(port, self._bars[net], step)
             return
@@ -125,7 +122,8 @@ class Hanging:
         behind = self._tree.children[net]
         if port.index == 1:
             if behind:
-                self.spread(net, behind, column, step + 1, port)
+                # Parts that lead back up stand one row higher, where a third winding's wire would run through them.
+                self.spread(net, behind, column, step + (2 if len(port.placed.ports) > 2 else 1), port)
             return
         if not behind:
             return
@@ -150,7 +148,7 @@ class Hanging:
         """A wire from a port straight on to a bar, or around where the bar is behind."""
         column = port.column
         if port.index >= 2:
-            aside = self._sheet.column()
+            aside = self._sheet.column() if port.index == 2 else self._sheet.before(column)
             corner = Spot(aside, port.level)
             self._sheet.wire(bar.net.id, port, corner, self._sheet.touch(bar, aside))
             return
@@ -168,7 +166,6 @@ class Hanging:
         facing = Facing.UP if self._facing is Facing.DOWN else Facing.DOWN
         other = next(each for each in part.nets if each != net)
         placed = self._sheet.place(part, column, self._stretch.row(step - 1), facing, (net, other))
-        self._sheet.handle(net, Port(placed, 0), self._stretch.way)
         self._sheet.wire(net, corner, Port(placed, 0))
         self._sheet.wire(other, Port(placed, 1), self._sheet.touch(self._bars[other], column))
 

@@ -53,6 +53,11 @@ class Placed:
     """Whether another one shows its values."""
 
     @property
+    def is_mirrored(self) -> bool:
+        """Whether the symbol is drawn upside down rather than turned, so that its third port stays at the right."""
+        return len(self.ports) > 2 and self.facing is Facing.UP
+
+    @property
     def is_turned(self) -> bool:
         """Whether the symbol's own first port is not the first one here."""
         return len(self.ports) == 2 and self.ports != self.part.nets
@@ -126,8 +131,6 @@ class Sheet:
         self.placed: list[Placed] = []
         self.wires: list[Wire] = []
         self.bars: dict[str, Bar] = {}
-        self.handles: dict[str, list[tuple[float, Row, int]]] = {}
-        """For each net places where a vertical wire of it leaves a part: column, row, and 1 down or -1 up."""
         self.tied: dict[float, float] = {}
         """Columns that stand close to the left of another."""
         self.beats: dict[str, list[float]] = {}
@@ -182,14 +185,15 @@ class Sheet:
         self._fresh += 1
         return column + self.step * (0.45 + self._fresh * 1e-6)
 
+    def before(self, column: float) -> float:
+        """A new column directly to the left of that one."""
+        self._fresh += 1
+        return column - self.step * (0.45 + self._fresh * 1e-6)
+
     def off(self, row: Row, way: int) -> Row:
         """A new row directly below (1) or above (-1) that one."""
         self._fresh += 1
         return (row[0], row[1] + way * (0.3 - self._fresh * 1e-6))
-
-    def handle(self, net: str, port: Port, way: int) -> None:
-        """Notes where further wires of a net can begin."""
-        self.handles.setdefault(net, []).append((port.column, port.level, way))
 
     def rows(self) -> list[Row]:
         """All rows, from the top."""

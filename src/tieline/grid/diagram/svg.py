@@ -78,7 +78,8 @@ def _busbars(drawing: Drawing) -> Iterator[str]:
 
 def _dots(drawing: Drawing) -> Iterator[str]:
     bars = {(bar.net, bar.y) for bar in drawing.busbars}
-    crowded = {level for level, count in Counter(bar.level for bar in drawing.busbars).items() if count > 1}
+    rows = Counter(level for level, _ in {(bar.level, bar.y) for bar in drawing.busbars})
+    crowded = {level for level, count in rows.items() if count > 1}
     for dot in drawing.dots:
         # Where wires cross busbars, those that end at one have to be told from the others.
         radius = 4 if dot.level in crowded and (dot.net, dot.y) in bars else 2.5
@@ -89,7 +90,7 @@ def _dots(drawing: Drawing) -> Iterator[str]:
 def _element(element: Element, drawing: Drawing, *, is_normal: bool) -> str:
     drawn = symbol(element.kind, drawing.symbols)
     shapes = "".join(map(_shape, drawn.shapes))
-    turned = f' transform="rotate({element.turn})"' if element.turn else ""
+    turned = ' transform="scale(1 -1)"' if element.is_mirrored else f' transform="rotate({element.turn})"' if element.turn else ""
     upright = "".join(map(_shape, (*drawn.upright, *((TAPS,) if element.has_taps else ()))))
     position = ""
     if element.has_position:

@@ -64,8 +64,8 @@ class Group:
 class Tree:
     """A group, seen from where it begins."""
 
-    roots: list[tuple[Part, str]] = field(default_factory=list)
-    """Parts at busbars, with the busbar: the first is where the tree begins."""
+    start: str
+    """The net it begins at: a busbar, or any net where the group reaches none."""
     children: dict[str, list[Part]] = field(default_factory=dict)
     """For each net the parts behind it."""
     owned: dict[Part, list[str]] = field(default_factory=dict)
@@ -104,13 +104,13 @@ def groups_of(plan: Plan, bars: Collection[str]) -> list[Group]:
     return found
 
 
-def tree_of(group: Group, plan: Plan, bars: Collection[str], root: Part, at: str) -> Tree:
-    """The tree that begins with `root`, whose port at the net `at` is towards the busbar."""
-    tree = Tree(roots=[(root, at)])
-    seen: set[Part] = {root}
+def tree_of(group: Group, plan: Plan, bars: Collection[str], at: str, roots: list[Part]) -> Tree:
+    """The tree that begins at the net `at`, with these parts there."""
+    tree = Tree(start=at, children={at: list(roots)})
+    seen: set[Part] = set(roots)
     reached: set[str] = {at}
     order: list[Part] = []
-    frontier: deque[Part] = deque([root])
+    frontier: deque[Part] = deque(roots)
     known = set(group.parts)
     while frontier:
         part = frontier.popleft()
