@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from tieline.config import Device, Utility
 from tieline.config.control import Rule, SetpointPlan
+from tieline.config.programs import Program, ProgramStep
 from tieline.model import Point, PointId
 from tieline.security.identity.accounts import Identity
 from tieline.web.api import ERRORS
@@ -69,6 +70,34 @@ class DeviceDetailsBody(BaseModel):
     points: dict[int, str] = Field(description="by point id; empty where a value has no place in the device")
 
 
+class ProgramStepBody(BaseModel):
+    """A step of a switching program."""
+
+    text: str
+    point: int
+    path: str
+    value: float
+    before: str | None = Field(description="the step is not executed unless this is TRUE")
+    before_s: float
+    after: str | None = Field(description="the step is done when this is TRUE")
+    after_s: float
+    inputs: list[int] = Field(description="the points in `before` and `after`")
+    confirm: bool
+    pause_s: float
+
+
+class ProgramDetailsBody(BaseModel):
+    """A switching program, whole."""
+
+    name: str
+    title: str
+    description: str
+    may_lead: bool = Field(description="whoever asks may operate every point of it: start, confirm, resume, abandon")
+    why_not: str
+    may_stop: bool
+    steps: list[ProgramStepBody]
+
+
 def details_router(catalog: Catalog) -> APIRouter:
     """All routes under `/api/details`."""
     router = APIRouter(prefix="/api/details", responses=ERRORS)
@@ -86,6 +115,14 @@ def details_router(catalog: Catalog) -> APIRouter:
             raise not_found(f"device {device!r} at {site}")
         rows = zip(found.points, found.rows, strict=False)
         return DeviceDetailsBody(address=device_address(found), points={int(point.id): value_address(row) for point, row in rows})
+
+    @router.get("/programs/{name}", summary="A switching program with its steps, and whether whoever asks may lead it")
+    async def program_details(name: str, request: Request) -> ProgramDetailsBody:
+        who = getattr(request.state, "identity", None)
+        found = next((program for program in catalog.utility.programs if program.name == name), None)
+        if found is None:
+            raise not_found(f"program {name!r}")
+        return details.of_program(found, who if isinstance(who, Identity) else None)
 
     return router
 
@@ -126,14 +163,24 @@ class Details:
             writing=self._writing(point, who) if point.kind.is_writable else None,
         )
 
+    def of_program(self, program: Program, who: Identity | None) -> ProgramDetailsBody:
+        """As `who` may lead it; None where nobody is logged in."""
+        writings = [self._writing(step.point, who) for step in program.steps]
+        return ProgramDetailsBody(
+            name=program.name,
+            title=program.title,
+            description=program.description,
+            may_lead=all(writing.may_operate for writing in writings),
+            why_not=next((writing.why_not for writing in writings if not writing.may_operate), ""),
+            may_stop=any(writing.may_operate for writing in writings),
+            steps=[_step(step) for step in program.steps],
+        )
+
     def _writing(self, point: Point, who: Identity | None) -> WritingBody:
         control = self._utility.control
         of_point = [rule for rule in control.rules if point.id in rule.points]
-        permitting = [
-            rule
-            for rule in of_point
-            if who is not None and any(who.has_role(role, point.site) for role in who.roles & rule.roles)
-        ]
+        held = frozenset(role for role in who.roles if who.has_role(role, point.site)) if who else frozenset()
+        permitting = [rule for rule in of_point if held & rule.roles]
         asking = permitting or of_point
         plan = control.setpoints.get(point.id, SetpointPlan())
         feedback = self._feedbacks.get(point.id)
@@ -162,3 +209,20 @@ def _why_not(point: Point, who: Identity | None, rules: Sequence[Rule]) -> str:
         return "no rule of the folder lets anybody operate it"
     roles = ", ".join(sorted(who.roles)).replace("_", " ") or "without a role"
     return f"only {' or '.join(needed)} may operate it; {who.person} is {roles}"
+
+
+def _step(step: ProgramStep) -> ProgramStepBody:
+    conditions = [condition for condition in (step.before, step.after) if condition is not None]
+    return ProgramStepBody(
+        text=step.text,
+        point=int(step.point.id),
+        path=step.point.path,
+        value=step.value,
+        before=None if step.before is None else step.before.expression,
+        before_s=step.before_s,
+        after=None if step.after is None else step.after.expression,
+        after_s=step.after_s,
+        inputs=list(dict.fromkeys(int(point.id) for condition in conditions for point in condition.inputs.values())),
+        confirm=step.confirm,
+        pause_s=step.pause_s,
+    )

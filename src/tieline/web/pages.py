@@ -22,6 +22,7 @@ PAGES = (
     Page(path="/stations", title="Stations", module="stations.js", styles=("stations.css",), keys="g s"),
     Page(path="/site/{site}", title="Station", module="site.js", styles=("site.css",)),
     Page(path="/point/{site}/{device}/{name}", title="Point", module="point.js"),
+    Page(path="/device/{site}/{device}", title="Device", module="device.js", styles=("device.css",)),
     Page(
         path="/alarms",
         title="Alarms",
@@ -30,6 +31,7 @@ PAGES = (
         keys="g a",
         is_at_center=True,
     ),
+    Page(path="/events", title="Events", module="events.js", styles=("virtual-rows.css", "events.css"), keys="g e"),
     Page(
         path="/operate",
         title="Operate",
@@ -39,7 +41,22 @@ PAGES = (
         roles=frozenset({"operator", "engineer", "installer"}),
         is_at_center=True,
     ),
+    Page(path="/tags", title="Tags", module="tags.js", styles=("tags.css",), keys="g k", is_at_center=True),
+    Page(path="/programs", title="Programs", module="programs.js", styles=("programs.css",), keys="g w", is_at_center=True),
     Page(path="/trend", title="Trend", module="trend.js", styles=("trend.css",), keys="g t"),
+    Page(
+        path="/health", title="System", module="links.js", styles=("virtual-rows.css", "links.css"), keys="g y", is_at_center=True
+    ),
+    Page(
+        path="/log",
+        title="Log",
+        module="log.js",
+        styles=("virtual-rows.css", "events.css", "log.css"),
+        keys="g l",
+        roles=frozenset({"engineer", "security_administrator", "security_auditor"}),
+        is_at_center=True,
+        is_of_login=True,
+    ),
     Page(path="/login", title="Log in", module="login/login.js", styles=("login/login.css",), is_of_login=True, has_frame=False),
     Page(path="/account", title="Account", module="login/account.js", styles=("login/login.css",), is_of_login=True),
     Page(

@@ -13,6 +13,7 @@ import { OperateSteps } from "./operate-steps.js";
 import { isWritable } from "./orders.js";
 import { PointAlarms } from "./point-alarms.js";
 import { DEVICE_TIME, wordsOf } from "./quality.js";
+import { isDiscrete } from "./states.js";
 import { makeTagForm, makeTagRows } from "./tag-list.js";
 import { texts } from "./texts/faceplate.js";
 import { texts as tagTexts } from "./texts/tags.js";
@@ -49,6 +50,8 @@ export class Faceplate {
   #list = make("ul", { class: "of-equipment", "aria-label": texts.points });
   #failure = make("p", { class: "failure", role: "alert" });
   #links = make("p", { class: "links" });
+  #chart = make("div", { class: "chart" });
+  #what = make("div", { class: "operated-what" });
   #noSteps = make("p", { class: "none" }, texts.notWritable);
   #tagForm;
   #hang = make("details", {}, make("summary", {}, tagTexts.hangTitle));
@@ -76,15 +79,14 @@ export class Faceplate {
       },
     );
     this.#hang.append(this.#tagForm);
-    const chart = make("div", { class: "chart" });
-    this.#data = new TrendData(live, new TrendChart(chart, { isSmall: true }));
+    this.#data = new TrendData(live, new TrendChart(this.#chart, { isSmall: true }));
     const section = (/** @type {string} */ name, /** @type {string} */ title, /** @type {Node[]} */ ...children) => make("section", { class: `part ${name}`, "aria-label": title }, make("h3", {}, title), ...children);
     this.element = make(
       "div",
       { class: "faceplate", "data-ready": "false" },
-      make("div", { class: "first" }, this.#list, make("div", { class: "now" }, this.#value, this.#worth), this.#facts, this.#links),
-      make("div", { class: "second" }, section("recent", texts.last15, chart), section("alarms", texts.alarms, this.#alarms.element), section("tags", tagTexts.title, this.#tags.element, this.#hang)),
-      make("div", { class: "third" }, section("operating", texts.operating, this.#noSteps, this.#steps.element)),
+      make("div", { class: "first" }, make("div", { class: "now" }, this.#value, this.#worth), this.#facts, this.#links, this.#list),
+      make("div", { class: "second" }, section("recent", texts.last15, this.#chart), section("alarms", texts.alarms, this.#alarms.element), section("tags", tagTexts.title, this.#tags.element, this.#hang)),
+      make("div", { class: "third" }, section("operating", texts.operating, this.#noSteps, this.#what, this.#steps.element)),
       this.#failure,
     );
     live.listen((changes) => {
@@ -171,13 +173,8 @@ export class Faceplate {
   async #choose(point) {
     const mine = this.#asked;
     const details = await this.#detailsOf(point);
-    const operated = isWritable(point) ? point : (this.#points.find(isWritable) ?? null);
-    const writing = operated ? (await this.#detailsOf(operated)).writing : null;
-    const feedback = writing?.feedback ? (this.#points.find((one) => one.id === writing.feedback) ?? (await getPointsById([writing.feedback])).get(writing.feedback) ?? null) : null;
     if (mine !== this.#asked) return;
     this.#point = point;
-    this.#unwatch?.();
-    this.#unwatch = this.#live.watch([...this.#points.map((one) => one.id), ...(feedback ? [feedback.id] : [])]);
     for (const button of this.#list.querySelectorAll("button")) {
       if (button.dataset.point === point.path) button.setAttribute("aria-current", "true");
       else button.removeAttribute("aria-current");
@@ -186,19 +183,43 @@ export class Faceplate {
     this.#value.replaceChildren(this.#large.element, this.#large.unit);
     this.#makeFacts(point, details);
     this.#alarms.show(point, details.limits);
+    this.#chart.dataset.discrete = String(isDiscrete(point));
     this.#data.setPoints([point]);
     void this.#data.follow(SPAN_US);
-    const hasControl = this.#live.supervision !== null || this.#control.state !== null;
-    this.#steps.element.hidden = operated === null;
-    this.#noSteps.hidden = operated !== null;
-    setText(this.#noSteps, texts.notWritable);
-    if (operated && writing && operated !== this.#operated) this.#steps.show(operated, writing, feedback);
-    this.#operated = operated;
     this.#hang.hidden = !this.#identity.may("tag", point.site);
-    if (!hasControl) void this.#control.refresh();
+    await this.#operate(isWritable(point) ? point : (this.#operated ?? this.#commandOf(point)));
     this.#paintTags();
     this.#paint();
     this.#onPoint(point);
+  }
+
+  /**
+   * The point that operates this one, or anything else of its equipment.
+   * @param {Point} point
+   */
+  #commandOf(point) {
+    const writable = this.#points.filter(isWritable);
+    return writable.find((one) => one.quantity !== "" && one.quantity === point.quantity) ?? writable[0] ?? null;
+  }
+
+  /**
+   * The point that the steps are for; what is held for another one is given up.
+   * @param {Point | null} point
+   */
+  async #operate(point) {
+    const mine = this.#asked;
+    const writing = point ? (await this.#detailsOf(point)).writing : null;
+    const id = writing?.feedback ?? null;
+    const feedback = id === null ? null : (this.#points.find((one) => one.id === id) ?? (await getPointsById([id])).get(id) ?? null);
+    if (mine !== this.#asked) return;
+    this.#unwatch?.();
+    this.#unwatch = this.#live.watch([...this.#points.map((one) => one.id), ...(id === null ? [] : [id])]);
+    this.#steps.element.hidden = point === null;
+    this.#noSteps.hidden = point !== null;
+    if (point && writing && point !== this.#operated) this.#steps.show(point, writing, feedback);
+    this.#operated = point;
+    this.#makeWhat(point);
+    if (point && !this.#control.state) void this.#control.refresh();
   }
 
   /**
@@ -220,6 +241,27 @@ export class Faceplate {
     ];
     this.#facts.replaceChildren(...rows.filter(([, said]) => said !== "").flatMap(([name, said]) => [make("dt", {}, name), make("dd", {}, said)]));
     this.#links.replaceChildren(make("a", { class: "button", href: trendAddress([point.path], "-15m") }, texts.trend), make("a", { class: "button to-page", href: pointAddress(point.path) }, texts.page));
+  }
+
+  /**
+   * What the steps are for, and the other commands of the equipment.
+   * @param {Point | null} operated
+   */
+  #makeWhat(operated) {
+    const writable = this.#points.filter(isWritable);
+    this.#what.hidden = operated === null;
+    if (!operated) return;
+    if (writable.length < 2) {
+      this.#what.replaceChildren(make("span", {}, operated.description || operated.name));
+      return;
+    }
+    const choose = make("select", { "aria-label": texts.command }, ...writable.map((one) => make("option", { value: one.path }, one.description || one.name)));
+    choose.value = operated.path;
+    choose.addEventListener("change", () => {
+      const next = writable.find((one) => one.path === choose.value);
+      if (next) void this.#operate(next);
+    });
+    this.#what.replaceChildren(choose);
   }
 
   #paintTags() {

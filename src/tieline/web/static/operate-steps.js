@@ -9,6 +9,7 @@
 import { watchControl } from "./control-watch.js";
 import { make, setText } from "./dom.js";
 import { formatNumber, formatRecent, parseMoment } from "./format.js";
+import { refuseHeldKeys } from "./held-keys.js";
 import { makeFactorPanel } from "./login/factors.js";
 import { send } from "./login/requests.js";
 import { inOrder, phaseOf, problemOf, progressOf } from "./operate-phase.js";
@@ -97,13 +98,7 @@ export class OperateSteps {
     });
     // a wheel over a focused number would change it without anybody meaning it
     this.#form.addEventListener("wheel", () => document.activeElement instanceof HTMLInputElement && document.activeElement.type === "number" && document.activeElement.blur(), { passive: true });
-    this.element.addEventListener(
-      "keydown",
-      (event) => {
-        if (event.repeat && (event.key === "Enter" || event.key === " ")) event.preventDefault();
-      },
-      true,
-    );
+    refuseHeldKeys(this.element);
     this.#execute.addEventListener("click", (event) => {
       if (event.detail > 1 || performance.now() - this.#readySince < SETTLE_MS) return;
       void this.#doExecute();

@@ -56,6 +56,7 @@ export interface Device {
   polls: number | null;
   errors: number | null;
   timeouts: number | null;
+  reconnects: number | null;
   round_trip_ms: number | null;
 }
 

@@ -48,6 +48,7 @@ export const texts = {
   shown: "Alarms are at the center.",
 
   operating: "Operating",
+  command: "Command",
   notWritable: "This point takes no commands.",
 
   deviceTitle: "Device",
