@@ -180,6 +180,8 @@ async def run_web(utility: Utility, data: Path, bus_ports: Sequence[int], option
     from tieline.scada.feed import Feed
     from tieline.security.identity.accounts.oidc import Oidc
     from tieline.web import create_app, listen, serve
+    from tieline.web.health import OwnProcess
+    from tieline.web.logs import Records
 
     clock = SystemClock()
     options.check(utility)
@@ -205,8 +207,24 @@ async def run_web(utility: Utility, data: Path, bus_ports: Sequence[int], option
             oidc = Oidc(utility.login.oidc, clock, secrets_folder=web_folder(data)) if utility.login.oidc else None
         feed = Feed(client, live, clock.now_us)
         scada = ScadaClient(client)
-        app = create_app(utility, live, historian, accounts=accounts, oidc=oidc, tls=tls, scada=scada)
+        own_process = OwnProcess()
+        records = Records(
+            audits={"center": data.absolute() / "center" / "audit", "web": web_folder(data) / "audit"},
+            logs=data.absolute() / "logs",
+        )
+        app = create_app(
+            utility,
+            live,
+            historian,
+            accounts=accounts,
+            oidc=oidc,
+            tls=tls,
+            scada=scada,
+            records=records,
+            own_process=own_process,
+        )
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(feed.run(lambda: seed(live, historian, clock.now_us)), name="feed")
             tasks.create_task(scada.run(), name="hear alarms and control")
+            tasks.create_task(own_process.run(), name="measure this process")
             tasks.create_task(serve(app, listener=listener, tls=tls), name="serve")

@@ -16,8 +16,8 @@ from tieline.model import in_words
 from tieline.model.alarms import Alarm, AlarmKind, AlarmState
 from tieline.web.api import ERRORS
 from tieline.web.asking import Who, ask, moment
-from tieline.web.errors import bad_request
-from tieline.web.times import iso, parse_time
+from tieline.web.history_routes import read_range
+from tieline.web.times import iso
 
 MOST_IDS = 500
 MOST_LINES = 5_000
@@ -190,7 +190,7 @@ def alarm_router(scada: ScadaClient | None, clock: Callable[[], int]) -> APIRout
         after: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
         limit: Annotated[int, Query(ge=1, le=MOST_LINES)] = 1_000,
     ) -> JournalBody:
-        begin, until = _read_range(start, end, clock())
+        begin, until = read_range(start, end, clock())
         table = await ask(scada, ReadJournal(begin=begin, end=until, alarm=alarm, after=after, most=limit))
         lines = [_line(row) for row in table.rows]
         return JournalBody(newest=lines[-1].sequence if lines else after, lines=lines)
@@ -201,7 +201,7 @@ def alarm_router(scada: ScadaClient | None, clock: Callable[[], int]) -> APIRout
         end: Annotated[str, Query(alias="to")] = "now",
         operators: Annotated[int, Query(ge=1, le=1_000)] = 1,
     ) -> FiguresBody:
-        begin, until = _read_range(start, end, clock())
+        begin, until = read_range(start, end, clock())
         found = await ask(scada, ReadMetrics(begin=begin, end=until, operators=operators))
         return FiguresBody(start=iso(begin), end=iso(until), figures=found.values)
 
@@ -214,16 +214,6 @@ def alarm_router(scada: ScadaClient | None, clock: Callable[[], int]) -> APIRout
         return DoneBody(ids=list(done.ids), refused=done.refused)
 
     return router
-
-
-def _read_range(start: str, end: str, now: int) -> tuple[int, int]:
-    try:
-        begin, until = parse_time(start, now), parse_time(end, now)
-    except ValueError as error:
-        raise bad_request(f"from or to: {error}") from error
-    if begin >= until:
-        raise bad_request("from has to lie before to")
-    return begin, until
 
 
 def alarm_body(alarm: Alarm) -> AlarmBody:

@@ -19,10 +19,13 @@ from tieline.web.api import api_router
 from tieline.web.catalog import Catalog
 from tieline.web.details import details_router
 from tieline.web.errors import install_handlers
+from tieline.web.events import event_router
 from tieline.web.guard import Guard
+from tieline.web.health import OwnProcess, health_router
 from tieline.web.history import History
 from tieline.web.history_routes import history_router
 from tieline.web.login import ServerTls, install_login
+from tieline.web.logs import Records, log_router
 from tieline.web.metrics import OwnMetrics, WebMetrics
 from tieline.web.operate import control_router
 from tieline.web.own_screen import OwnScreen
@@ -47,12 +50,14 @@ def create_app(
     oidc: Oidc | None = None,
     tls: ServerTls | None = None,
     scada: ScadaClient | None = None,
+    records: Records | None = None,
+    own_process: OwnProcess | None = None,
 ) -> FastAPI:
     """The web application; `live` is read in the event loop that serves it and has to be written there too.
 
     As a site's own screen, with `local_site`, it says so on every page, and whether the site reaches the center. `scada` is asked for
-    alarms and control. With `accounts` every page, request and WebSocket needs somebody who is logged in; with `tls` it is served
-    encrypted.
+    alarms and control; `records` are the audits and logs on this machine, `own_process` is what is measured of this one. With
+    `accounts` every page, request and WebSocket needs somebody who is logged in; with `tls` it is served encrypted.
     """
     app = FastAPI(
         title="Tieline",
@@ -92,6 +97,9 @@ def create_app(
     app.include_router(control_router(scada, catalog))
     app.include_router(details_router(catalog))
     app.include_router(history_router(catalog, history, clock))
+    app.include_router(event_router(catalog, history, clock))
+    app.include_router(health_router(own_process or OwnProcess(), history, scada, clock))
+    app.include_router(log_router(utility, records or Records(), history, clock))
     app.include_router(api_router(catalog, live, clock, local_site=local_site))
     app.include_router(page_router(catalog, is_local=local_site is not None, has_login=accounts is not None))
     app.mount("/static", static_files(), name="static")

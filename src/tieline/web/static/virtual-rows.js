@@ -127,6 +127,12 @@ export class VirtualRows {
     return this.items.slice(first, last);
   }
 
+  /** Whether hardly more than another view of them follows. */
+  get isNearEnd() {
+    const { scrollTop, clientHeight } = this.element;
+    return scrollTop + 2 * clientHeight > this.items.length * this.#height;
+  }
+
   /** The items selected that are still there. */
   get chosen() {
     return this.items.filter((item) => this.selected.has(this.#options.key(item)));
