@@ -15,6 +15,7 @@ from tieline.config import (
     automation,
     automation_rules,
     detection,
+    diagram,
     dnp3,
     dnp3_points,
     function_base,
@@ -42,6 +43,7 @@ FOLDER = (dnp3, dnp3_points, goose, local, modbus, outstation, rows, section, si
 OF_PAGES: dict[str, tuple[ModuleType, ...]] = {
     "automation": (automation, automation_rules, function_base, gate),
     "detection": (detection,),
+    "single-line": (diagram,),
     "processing": (processing, processing_steps, processing_tables),
     "utility-folder": FOLDER,
 }

@@ -18,6 +18,7 @@ from tieline.web.alarms import alarm_router
 from tieline.web.api import api_router
 from tieline.web.catalog import Catalog
 from tieline.web.details import details_router
+from tieline.web.diagrams import diagram_router
 from tieline.web.errors import install_handlers
 from tieline.web.events import event_router
 from tieline.web.guard import Guard
@@ -96,6 +97,7 @@ def create_app(
     app.include_router(alarm_router(scada, clock))
     app.include_router(control_router(scada, catalog))
     app.include_router(details_router(catalog))
+    app.include_router(diagram_router(catalog, live, clock))
     app.include_router(history_router(catalog, history, clock))
     app.include_router(event_router(catalog, history, clock))
     app.include_router(health_router(own_process or OwnProcess(), history, scada, clock))

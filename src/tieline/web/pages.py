@@ -21,6 +21,7 @@ PAGES = (
     Page(path="/", title="Overview", module="overview.js", styles=("overview.css",), keys="g o"),
     Page(path="/stations", title="Stations", module="stations.js", styles=("stations.css",), keys="g s"),
     Page(path="/site/{site}", title="Station", module="site.js", styles=("site.css",)),
+    Page(path="/site/{site}/diagram", title="Single line", module="diagram.js", styles=("single-line.css", "diagram.css")),
     Page(path="/point/{site}/{device}/{name}", title="Point", module="point.js"),
     Page(path="/device/{site}/{device}", title="Device", module="device.js", styles=("device.css",)),
     Page(
@@ -31,7 +32,7 @@ PAGES = (
         keys="g a",
         is_at_center=True,
     ),
-    Page(path="/events", title="Events", module="events.js", styles=("virtual-rows.css", "events.css"), keys="g e"),
+    Page(path="/events", title="Events", module="events.js", styles=("supervision.css", "virtual-rows.css", "events.css"), keys="g e"),
     Page(
         path="/operate",
         title="Operate",
@@ -51,7 +52,7 @@ PAGES = (
         path="/log",
         title="Log",
         module="log.js",
-        styles=("virtual-rows.css", "events.css", "log.css"),
+        styles=("supervision.css", "virtual-rows.css", "events.css", "log.css"),
         keys="g l",
         roles=frozenset({"engineer", "security_administrator", "security_auditor"}),
         is_at_center=True,
