@@ -48,6 +48,7 @@ function makePersonPanel(session) {
   return makePanel(
     session.person,
     make("p", {}, `Roles: ${session.roles.map(inWords).join(", ") || "none"}; in ${areas}. Control: ${control}.`),
+    make("p", {}, beforeInWords(session.before)),
     make("p", { class: "words" }, "Roles and areas are those of the utility folder."),
     make("div", { class: "actions" }, ...links),
     failure,
@@ -137,6 +138,13 @@ async function change(method, path, again) {
  */
 function makeRow(words, action) {
   return make("tr", {}, make("td", {}, words), make("td", { class: "right" }, action));
+}
+
+/** @param {import("./factors.js").SessionAnswer["before"]} before */
+function beforeInWords(before) {
+  if (before === null) return "This is the first login.";
+  const failures = before.failures ? `; ${before.failures} passwords were refused after it: was that you?` : "";
+  return `Login before this one: ${before.time.slice(0, 16).replace("T", " ")} UTC from ${before.address}${failures}.`;
 }
 
 /** @param {string} role */

@@ -10,7 +10,8 @@ import { startPage } from "../page.js";
 import { send } from "./requests.js";
 
 const main = byId("main");
-const COLUMNS = ["Person", "Roles", "Sites", "State", "Second factors", "Sessions", "Tokens", ""];
+const COLUMNS = ["Person", "Roles", "Sites", "State", "Last login (UTC)", "Second factors", "Sessions", "Tokens", ""];
+const COUNTS = new Set(["Sessions", "Tokens"]);
 
 void startPage(async () => {
   await paint([]);
@@ -25,14 +26,19 @@ async function paint(first) {
     const { accounts, may_change: mayChange } = await send("GET", "accounts");
     const failure = makeFailure();
     const rows = accounts.map((/** @type {any} */ account) => makeRow(account, mayChange && account.name !== session.person, failure, again));
-    const head = make("thead", {}, make("tr", {}, ...COLUMNS.map((name) => make("th", { scope: "col" }, name || make("span", { class: "quiet-words" }, "Actions")))));
+    const head = make("thead", {}, make("tr", {}, ...COLUMNS.map((name) => make("th", COUNTS.has(name) ? { scope: "col", class: "right" } : { scope: "col" }, name || make("span", { class: "quiet-words" }, "Actions")))));
+    const find = make("input", { type: "search", autocomplete: "off", spellcheck: "false" });
+    find.addEventListener("input", () => {
+      for (const row of rows) row.hidden = !row.textContent.toLowerCase().includes(find.value.trim().toLowerCase());
+    });
     const links = make("div", { class: "actions" }, make("a", { class: "button", href: "/account" }, "Your account"), make("a", { class: "button", href: "/" }, "Overview"));
     const list = make(
       "section",
       { class: "panel entry wide" },
       make("h2", {}, "Accounts", make("span", {}, "people, roles and sites are those of the utility folder")),
-      make("table", {}, head, make("tbody", {}, ...rows)),
+      make("label", { class: "find" }, "Find", find),
       failure,
+      make("table", {}, head, make("tbody", {}, ...rows)),
       links,
     );
     const factor = mayChange && !session.may_control ? [makeFactorPanel(session, again)] : [];
@@ -50,27 +56,37 @@ async function paint(first) {
  * @param {() => Promise<void>} again
  */
 function makeRow(account, isOther, failure, again) {
-  const factors = [account.has_app ? "app" : "", account.security_keys ? `${account.security_keys} keys` : ""].filter(Boolean).join(", ");
+  const factors = [account.has_app ? "app" : "", account.security_keys ? counted(account.security_keys, "key") : ""].filter(Boolean).join(", ");
   const cells = [
     account.name,
     account.roles.map((/** @type {string} */ role) => role.replaceAll("_", " ")).join(", "),
     account.areas.join(", ") || "every site",
     stateOf(account),
+    lastLoginOf(account),
     factors || "none",
     String(account.sessions),
     String(account.tokens),
-  ].map((text) => make("td", {}, text));
+  ].map((text, index) => make("td", COUNTS.has(COLUMNS[index]) ? { class: "right" } : {}, text));
   const actions = make("td", { class: "account-actions" });
   /** @param {string} verb @param {() => Promise<void>} act */
   const add = (verb, act) => actions.append(makeButton(verb, failure, act, `${verb} ${account.name}`));
   if (isOther && account.is_in_folder && !account.has_account) add("Create", () => showSecret(`accounts/${account.name}`));
-  if (isOther && account.has_account) {
-    add("Reset", () => showSecret(`accounts/${account.name}/reset`));
-    if (account.locked === null) add("Lock", () => paint([makeLockPanel(account.name, again)]));
-    if (account.locked !== null || account.waits_s > 0) add("Unlock", () => change("POST", `accounts/${account.name}/unlock`, again));
-    if (!account.is_in_folder) add("Remove", () => change("DELETE", `accounts/${account.name}`, again));
-  }
+  if (isOther && account.has_account) add("Administer", async () => openActions(account, again));
   return make("tr", { "data-person": account.name }, ...cells, actions);
+}
+
+/**
+ * @param {number} count
+ * @param {string} what one of them
+ */
+function counted(count, what) {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}
+
+/** @param {any} account */
+function lastLoginOf(account) {
+  const failures = account.failures ? `, ${account.failures} refused since` : "";
+  return account.last_login === null ? `never${failures}` : `${account.last_login.slice(0, 16).replace("T", " ")} from ${account.last_address}${failures}`;
 }
 
 /** @param {any} account */
@@ -90,17 +106,52 @@ async function showSecret(path) {
 }
 
 /**
- * @param {string} name
+ * What can be done to an account, each with what becomes of it.
+ * @param {any} account
  * @param {() => Promise<void>} again
  */
-function makeLockPanel(name, again) {
-  return makePanel(
-    `Lock ${name}`,
-    makeForm([{ name: "reason", label: "Reason" }], "Lock", async ({ reason }) => {
-      await send("POST", `accounts/${name}/lock`, { reason });
-      await again();
-    }),
+function openActions(account, again) {
+  const path = `accounts/${account.name}`;
+  const failure = makeFailure();
+  const dialog = make("dialog", { class: "panel entry", "aria-labelledby": "administered" });
+  const rows = make("div", { class: "account-choices" });
+  /** @param {string} verb @param {string} words @param {() => Promise<void>} act */
+  const add = (verb, words, act) => {
+    const done = async () => {
+      await act();
+      dialog.close();
+    };
+    rows.append(makeButton(verb, failure, done, `${verb} ${account.name}`), make("p", { class: "words" }, words));
+  };
+  if (account.locked !== null || account.waits_s > 0) {
+    add("Unlock", "Ends the lock, and the wait after failures.", () => change("POST", `${path}/unlock`, again));
+  }
+  if (account.sessions) add("End sessions", `Ends ${counted(account.sessions, "session")} at once; one can log in again.`, () => change("POST", `${path}/end-sessions`, again));
+  if (account.tokens) add("Revoke tokens", `Ends ${counted(account.tokens, "API token")} at once.`, () => change("POST", `${path}/revoke-tokens`, again));
+  if (account.has_app || account.security_keys) {
+    add("Reset second factors", "For a lost phone or key: the password stays, another factor is set up at the next login.", () => change("POST", `${path}/reset-factors`, again));
+  }
+  if (account.is_in_folder) {
+    add("Reset", "A one-time secret in place of the password, second factors, sessions and tokens.", () => showSecret(`${path}/reset`));
+  } else {
+    add("Remove", "Removes the account that is left over.", () => change("DELETE", path, again));
+  }
+  const lock = makeForm([{ name: "reason", label: "Why the account is locked: its sessions and tokens end too" }], "Lock", async ({ reason }) => {
+    await send("POST", `${path}/lock`, { reason });
+    dialog.close();
+    await again();
+  });
+  const close = makeButton("Cancel", failure, async () => dialog.close());
+  dialog.append(
+    make("h2", { id: "administered" }, account.name, make("span", {}, stateOf(account))),
+    rows,
+    ...(account.locked === null ? [lock] : []),
+    failure,
+    make("div", { class: "actions" }, close),
   );
+  dialog.addEventListener("close", () => dialog.remove());
+  main.append(dialog);
+  dialog.showModal();
 }
 
 /**

@@ -22,6 +22,7 @@ import { askKey, askNewKey } from "./security-key.js";
  * @property {{id: string, label: string, host: string, added: string}[]} keys
  * @property {number} recovery_codes
  * @property {number} idle_minutes
+ * @property {{time: string, address: string, failures: number} | null} before the login before this one
  */
 
 /**
