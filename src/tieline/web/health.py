@@ -79,7 +79,7 @@ class OwnProcess:
 
     def body(self) -> ProcessBody:
         """As it was measured last."""
-        return ProcessBody(name="web", is_up=True, words="it answers this", answers_ms=0.0, **self._newest)
+        return ProcessBody(name="web", is_up=True, words="it answers this", answers_ms=None, **self._newest)
 
 
 def health_router(own: OwnProcess, history: History, scada: ScadaClient | None, clock: Callable[[], int]) -> APIRouter:

@@ -59,8 +59,10 @@ def _lines(source: str, texts: list[str]) -> Iterator[LogLine]:
 
 
 def _of_loose(source: str, role: str, time_us: int, texts: list[str]) -> LogLine:
-    """Lines that are no events: the end of a traceback says most of it."""
-    level = "warning" if texts[0].startswith(("WARNING ", "INFO ", "DEBUG ")) else "error"
+    """Lines that are no events: of a library's logger, which begin with their level; a traceback, of which the end says most."""
+    is_crash = any(text.startswith("Traceback (most recent call last)") for text in texts)
+    first = texts[0].partition(" ")[0].lower()
+    level = "error" if is_crash else first if first in LEVELS else "info"
     whole = "\n".join(texts)
     return LogLine(
         time_us=time_us,

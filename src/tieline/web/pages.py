@@ -32,7 +32,13 @@ PAGES = (
         keys="g a",
         is_at_center=True,
     ),
-    Page(path="/events", title="Events", module="events.js", styles=("supervision.css", "virtual-rows.css", "events.css"), keys="g e"),
+    Page(
+        path="/events",
+        title="Events",
+        module="events.js",
+        styles=("supervision.css", "virtual-rows.css", "events.css"),
+        keys="g e",
+    ),
     Page(
         path="/operate",
         title="Operate",

@@ -16,7 +16,7 @@ const say = texts.columns;
 /** @typedef {import("./types.js").Alarm} Alarm */
 
 export const COLUMNS = [
-  { name: "select", title: say.select },
+  { name: "select", title: "", words: say.selectWords },
   { name: "priority-cell", title: say.priority, words: say.priorityWords },
   { name: "state", title: say.state },
   { name: "time", title: say.raised, words: say.raisedWords },
@@ -30,7 +30,7 @@ export const COLUMNS = [
   { name: "response", title: say.response },
   { name: "returns", title: say.returns },
   { name: "reason", title: say.reason },
-  { name: "actions", title: say.actions },
+  { name: "actions", title: "", words: say.actionsWords },
 ];
 
 export class AlarmRow {

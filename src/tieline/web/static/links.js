@@ -17,7 +17,6 @@ const OWN_DEVICE = "tieline";
 const DEVICES_MS = 3_000;
 const PROCESSES_MS = 5_000;
 const CHANGES_MS = 30_000;
-const MONTH_US = 30 * 86_400e6;
 const PAGE = 5_000;
 const MOST_CYCLE = 100;
 
@@ -67,12 +66,12 @@ void startPage(async (live, sites, context) => {
       const mark = standing.querySelector(".device-state") ?? standing.appendChild(make("span", { class: "device-state" }));
       mark.setAttribute("data-state", state);
       setText(mark, say[state]);
-      setText(since, sinceWords(changes.get(`${device.site}/${device.name}`), state, live.now()));
+      setText(since, sinceWords(changes.get(`${device.site}/${device.name}`), state, live.now(), valueOf(`${device.site}/${OWN_DEVICE}/uptime_s`)));
       setText(errors, count(device.errors));
       setText(timeouts, count(device.timeouts));
       setText(reconnects, count(device.reconnects));
-      setText(trip, device.round_trip_ms === null ? "—" : `${formatNumber(device.round_trip_ms, 1)} ms`);
-      setText(period, cycle === undefined ? "—" : `${formatNumber(cycle, 0)} %`);
+      setText(trip, count(device.round_trip_ms, 1));
+      setText(period, count(cycle));
       period.dataset.wrong = String((cycle ?? 0) > MOST_CYCLE);
       setText(missed, count(overruns));
       setText(description, device.description);
@@ -169,22 +168,26 @@ async function ownPoints() {
  * @param {Change | undefined} change
  * @param {Standing["state"]} state
  * @param {number} now
+ * @param {number | undefined} uptime of the gateway, s
  */
-function sinceWords(change, state, now) {
+function sinceWords(change, state, now, uptime) {
   if (state === "unknown") return "—";
   const isFitting = change !== undefined && (change.kind === "device_lost") === (state === "down");
-  return isFitting ? formatAge(now - parseMoment(change.time)) : state === "up" && !change ? texts.device.longer(formatAge(MONTH_US)) : "—";
+  const age = isFitting ? now - parseMoment(change.time) : Infinity;
+  const most = uptime === undefined ? Infinity : uptime * 1e6; // a gateway that was started connects anew
+  const shown = Math.min(age, most);
+  return Number.isFinite(shown) ? formatAge(shown) : "—";
 }
 
 /** The processes of the center that have no points of their own. */
 function startProcesses() {
   const { columns, names, up, down, notAsked } = texts.process;
   const numeric = new Set(["answer", "cpu", "memory", "lag", "uptime"]);
-  const head = Object.entries(columns).map(([name, title]) => make("th", { scope: "col", ...(numeric.has(name) ? { class: "right" } : {}) }, title || make("span", { class: "quiet-words" }, "Words")));
+  const head = Object.entries(columns).map(([name, title]) => make("th", { scope: "col", ...(numeric.has(name) ? { class: "right" } : {}) }, title));
   const body = make("tbody");
   const element = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": texts.processes }, make("table", {}, make("thead", {}, make("tr", {}, ...head)), body));
   let wrong = 0;
-  const words = (/** @type {number | null} */ value, /** @type {string} */ unit, digits = 0) => (value === null ? "—" : `${formatNumber(value, digits)} ${unit}`);
+  const words = (/** @type {number | null} */ value, digits = 0) => (value === null ? "—" : formatNumber(value, digits));
   return {
     element,
     wrong: () => wrong,
@@ -199,10 +202,10 @@ function startProcesses() {
               { "data-process": one.name, "data-wrong": String(!one.is_up) },
               make("th", { scope: "row" }, names[one.name] ?? one.name),
               make("td", {}, make("span", { class: "device-state", "data-state": one.is_up ? "up" : "down" }, one.is_up ? up : down)),
-              make("td", { class: "right number" }, words(one.answers_ms, "ms", 1)),
-              make("td", { class: "right number" }, words(one.cpu_percent, "%")),
-              make("td", { class: "right number" }, words(one.memory_mb, "MB")),
-              make("td", { class: "right number" }, words(one.loop_lag_ms, "ms")),
+              make("td", { class: "right number" }, words(one.answers_ms, 1)),
+              make("td", { class: "right number" }, words(one.cpu_percent)),
+              make("td", { class: "right number" }, words(one.memory_mb)),
+              make("td", { class: "right number" }, words(one.loop_lag_ms)),
               make("td", { class: "right number" }, one.uptime_s === null ? "—" : formatAge(one.uptime_s * 1e6)),
               make("td", {}, one.words),
             ),

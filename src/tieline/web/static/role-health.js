@@ -37,6 +37,7 @@ export class RoleRow {
   #words = make("td", { class: "wrong" });
   #heard = make("td", { class: "right number" });
   #backlog = make("td", { class: "right number" });
+  #uptime = make("span");
   /** @type {Map<string, Point>} */ #points;
   /** @type {Map<string, ValueCell>} */ #cells = new Map();
   element;
@@ -55,7 +56,8 @@ export class RoleRow {
       if (!point) return make("td", { class: "right number none" }, "–");
       const cell = new ValueCell(point);
       this.#cells.set(name, cell);
-      return make("td", { class: "right number", "data-name": name }, make("a", { href: trendAddress([point.path], "-24h"), title: point.description }, cell.element, cell.unit));
+      const shown = name === "uptime_s" ? this.#uptime : cell.element;
+      return make("td", { class: "right number", "data-name": name }, make("a", { href: trendAddress([point.path], "-24h"), title: point.description }, shown));
     });
     const name = make("a", { href: siteAddress(site.name) }, site.title);
     this.element = make("tr", { "data-role": site.name }, make("th", { scope: "row" }, name), make("td", {}, this.#link), this.#words, this.#heard, ...cells.slice(0, 5), this.#backlog, ...cells.slice(5));
@@ -77,6 +79,8 @@ export class RoleRow {
     for (const point of this.#points.values()) newest = Math.max(newest, live.samples.get(point.id)?.time ?? 0);
     setText(this.#heard, newest ? formatAge(now - newest) : "—");
     for (const cell of this.#cells.values()) cell.paint(live.samples.get(cell.point.id), live.isStale(cell.point), now);
+    const uptime = this.#value("uptime_s");
+    setText(this.#uptime, uptime === undefined ? "—" : formatAge(uptime * 1e6));
     const waiting = BACKLOG.flatMap((name) => this.#value(name) ?? []);
     setText(this.#backlog, waiting.length ? formatNumber(waiting.reduce((sum, value) => sum + value, 0), 0) : "—");
     const found = this.#troubles(link, status?.devices_down.length ?? 0);
@@ -102,7 +106,7 @@ export class RoleRow {
       const isWrong = "above" in limit ? value > limit.above : "below" in limit ? value < limit.below : Math.abs(value) > limit.beyond;
       const cell = this.#cells.get(name);
       if (cell) cell.element.dataset.wrong = String(isWrong);
-      if (isWrong) found.push(texts.trouble.value(texts.columns[name]?.toLowerCase() ?? point.description, `${formatNumber(value, 0)} ${point.unit}`));
+      if (isWrong) found.push(texts.trouble.value(texts.columns[name]?.replace(/,.*/, "").toLowerCase() ?? point.description, `${formatNumber(value, 0)} ${point.unit}`));
     }
     for (const name of GIVEN_UP) {
       const value = this.#value(name);

@@ -15,7 +15,7 @@ const OVERSCAN = 2;
  * @typedef {object} Column
  * @property {string} name its class
  * @property {string} title
- * @property {string} [words] what the title means, where it is short
+ * @property {string} [words] what the title means, where it is short or there is none
  */
 
 /**
@@ -53,7 +53,9 @@ export class VirtualRows {
   /** @param {Options<T>} options */
   constructor(options) {
     this.#options = options;
-    const titles = options.columns.map(({ name, title, words }) => make("div", { role: "columnheader", class: `cell ${name}`, ...(words ? { title: words } : {}) }, title));
+    const titles = options.columns.map(({ name, title, words = "" }) =>
+      make("div", { role: "columnheader", class: `cell ${name}`, ...(words ? { title: words } : {}) }, title || make("span", { class: "quiet-words" }, words)),
+    );
     this.#head = make("div", { role: "row", class: "row head", "aria-rowindex": "1" }, ...titles);
     this.#body = make("div", { role: "rowgroup", class: "rows" });
     this.element = make(

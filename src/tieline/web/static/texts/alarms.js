@@ -76,7 +76,7 @@ export const texts = {
     event: "event",
   },
   columns: {
-    select: "",
+    selectWords: "selected",
     priority: "P",
     priorityWords: "priority: 1 critical, 2 high, 3 medium, 4 low",
     state: "State",
@@ -92,7 +92,7 @@ export const texts = {
     response: "What to do",
     returns: "Comes back",
     reason: "Why, by whom",
-    actions: "",
+    actionsWords: "actions",
   },
   empty: {
     standing: "No alarms.",
