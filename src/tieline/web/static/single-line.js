@@ -163,18 +163,23 @@ export class SingleLine {
 }
 
 /**
- * The drawing of a site, as an element of this document.
+ * The drawing of a site, as an element of this document. The browser parses it as it comes: parsing a text would need markup to be trusted.
  * @param {string} site
  * @returns {Promise<SVGSVGElement>}
  */
-export async function fetchDrawing(site) {
-  const answer = await fetch(`/api/sites/${encodeURIComponent(site)}/diagram`);
-  if (!answer.ok) {
-    const body = await answer.json();
-    throw new ApiError(answer.status, body?.error?.message ?? `status ${answer.status}`);
-  }
-  const parsed = new DOMParser().parseFromString(await answer.text(), "image/svg+xml");
-  return /** @type {SVGSVGElement} */ (/** @type {unknown} */ (document.importNode(parsed.documentElement, true)));
+export function fetchDrawing(site) {
+  const request = new XMLHttpRequest();
+  request.open("GET", `/api/sites/${encodeURIComponent(site)}/diagram`);
+  request.responseType = "document";
+  return new Promise((resolve, reject) => {
+    request.addEventListener("error", () => reject(new TypeError(texts.notComputed)));
+    request.addEventListener("load", () => {
+      const root = request.response?.documentElement;
+      if (request.status === 200 && root instanceof SVGSVGElement) resolve(document.importNode(root, true));
+      else reject(new ApiError(request.status, texts.none));
+    });
+    request.send();
+  });
 }
 
 /**
