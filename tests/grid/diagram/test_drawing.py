@@ -89,7 +89,7 @@ def stations(choose: st.DrawFn) -> SingleLine:
     )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(stations())
 def test_any_station_is_drawn_as_it_is(station: SingleLine) -> None:
     drawing = draw(station)
