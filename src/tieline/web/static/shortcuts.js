@@ -3,7 +3,7 @@
  * @module
  */
 
-const WAIT_MS = 1_200;
+const WAIT_MS = 2_000;
 
 /**
  * @typedef {object} Shortcut
