@@ -32,7 +32,7 @@ export function drawBars({ ctx, left, top, height, min, max, color }, { low, hig
   ctx.fillStyle = color;
   ctx.globalAlpha = 0.45;
   for (let column = 0; column < low.length; column += 1) {
-    if (!(high[column] > low[column])) continue;
+    if (!(high[column] >= low[column])) continue;
     const first = Math.round(top + (max - high[column]) * scale);
     const last = Math.round(top + (max - low[column]) * scale);
     ctx.fillRect(left + column, first, 1, Math.max(1, last - first + 1));

@@ -21,7 +21,7 @@ const DAY_US = 86_400e6;
 const SHORTEST_US = 1e6;
 const SETTLE_MS = 350;
 
-void startPage(async (live, _, context) => {
+void startPage(async (live) => {
   let state = readState(location.search);
   const wanted = state.points;
   let points = await findPoints(wanted);
@@ -81,8 +81,8 @@ void startPage(async (live, _, context) => {
       readout,
     ),
     make(
-      "section",
-      { class: "panel pens-panel", "aria-label": texts.points },
+      "div",
+      { class: "panel pens-panel" },
       make("div", { class: "toolbar" }, picker, computed),
       make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": texts.points }, pens.element),
     ),
@@ -225,7 +225,7 @@ void startPage(async (live, _, context) => {
       marks = [];
     } else {
       try {
-        const found = await findEvents(data.start, data.end, points, context.local_site === null);
+        const found = await findEvents(data.start, data.end, points, live.supervision !== null);
         marks = found.marks;
         isMarkedWhole = found.isComplete;
       } catch (error) {
