@@ -37,3 +37,17 @@ test("a label goes to the other side where the map ends", () => {
   const spot = { name: "east", x: 880, y: 300, width: 90, height: 15, weight: 0 };
   assert.equal(placeLabels([spot], 9, WIDTH, HEIGHT).get("east").anchor, "end");
 });
+
+test("what wants attention has its label in the densest crowd", () => {
+  const crowd = Array.from({ length: 100 }, (_, index) => ({
+    name: `s${index}`,
+    x: 400 + 14 * (index % 10),
+    y: 300 + 14 * Math.floor(index / 10),
+    width: 90,
+    height: 15,
+    weight: index === 55 ? 5 : 0,
+  }));
+  const places = placeLabels(crowd, 9, WIDTH, HEIGHT);
+  assert.ok(places.has("s55"));
+  assert.ok(places.size < 100);
+});

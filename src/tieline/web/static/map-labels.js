@@ -1,6 +1,6 @@
 /**
- * Where labels of a map go: beside their symbols, never over another label or symbol; those that matter most are placed first,
- * and those that find no room are left out.
+ * Where labels of a map go: beside their symbols, never over another label or symbol; those that matter most are placed first, over
+ * symbols where there is no other way, and others that find no room are left out.
  * @module
  */
 
@@ -25,7 +25,9 @@
  */
 export function placeLabels(spots, reach, width, height) {
   /** @type {Box[]} */
-  const taken = spots.map(({ x, y }) => ({ left: x - reach, top: y - reach, right: x + reach, bottom: y + reach }));
+  const symbols = spots.map(({ x, y }) => ({ left: x - reach, top: y - reach, right: x + reach, bottom: y + reach }));
+  /** @type {Box[]} */
+  const labels = [];
   /** @type {Map<string, Place>} */
   const places = new Map();
   const order = [...spots].sort((one, other) => other.weight - one.weight || one.y - other.y || one.x - other.x);
@@ -36,14 +38,19 @@ export function placeLabels(spots, reach, width, height) {
       [{ x: spot.x, y: spot.y + reach + 1, anchor: "middle" }, spot.x - spot.width / 2],
       [{ x: spot.x, y: spot.y - reach - 1 - spot.height, anchor: "middle" }, spot.x - spot.width / 2],
     ]);
-    for (const [place, left] of choices) {
-      const box = { left, top: place.y, right: left + spot.width, bottom: place.y + spot.height };
-      if (box.left < 2 || box.top < 2 || box.right > width - 2 || box.bottom > height - 2) continue;
-      if (taken.some((other) => box.left < other.right && other.left < box.right && box.top < other.bottom && other.top < box.bottom)) continue;
-      taken.push(box);
-      places.set(spot.name, place);
-      break;
-    }
+    /** @param {Box[]} avoided */
+    const tryBeside = (avoided) => {
+      for (const [place, left] of choices) {
+        const box = { left, top: place.y, right: left + spot.width, bottom: place.y + spot.height };
+        if (box.left < 2 || box.top < 2 || box.right > width - 2 || box.bottom > height - 2) continue;
+        if (avoided.some((other) => box.left < other.right && other.left < box.right && box.top < other.bottom && other.top < box.bottom)) continue;
+        labels.push(box);
+        places.set(spot.name, place);
+        return true;
+      }
+      return false;
+    };
+    if (!tryBeside([...symbols, ...labels]) && spot.weight > 0) tryBeside(labels);
   }
   return places;
 }

@@ -64,7 +64,7 @@ export function makeSiteMap(sites, ties, live) {
       height,
     );
     urgent = urgentOf();
-    for (const site of placed) {
+    for (const site of [...placed].sort((one, other) => weightOf(live, one) - weightOf(live, other))) {
       const { x, y } = /** @type {{x: number, y: number}} */ (at.get(site.name));
       const shape =
         site.kind === "plant"
