@@ -42,7 +42,7 @@ export function startFigures(place) {
   const failure = make("p", { class: "failure", role: "alert" });
   const content = make("div", { class: "figure-grid", "aria-live": "polite" });
   place.append(
-    make("div", { class: "toolbar" }, make("label", {}, say.range, range), make("label", {}, say.operators, operators), make("span", { class: "found" }, say.source)),
+    make("div", { class: "toolbar" }, make("label", {}, say.range, range), make("label", {}, say.operators, operators), make("span", { class: "source" }, say.source)),
     failure,
     content,
   );
