@@ -59,6 +59,7 @@ class DetailsBody(BaseModel):
     path: str
     origin: OriginBody
     beside: list[int] = Field(description="the points of the same piece of equipment, this one too")
+    has_single_line: bool = Field(description="whether /api/sites/{site}/switching tells of the point's site")
     limits: list[LimitBody]
     writing: WritingBody | None = Field(description="null for a point that takes no commands")
 
@@ -139,6 +140,7 @@ class Details:
                 self._devices |= {point.id: device for point in device.points}
                 rows = zip(device.points, device.rows, strict=False)
                 self._addresses |= {point.id: value_address(row) for point, row in rows}
+        self._drawn = {site.name for site in utility.sites if site.single_line is not None}
         self._beside: dict[tuple[str, str], list[int]] = {}
         for point in utility.points:
             if point.equipment:
@@ -159,6 +161,7 @@ class Details:
             path=point.path,
             origin=OriginBody(protocol=device.protocol, device=device.description, address=self._addresses.get(point.id, "")),
             beside=self._beside.get((point.site, point.equipment), [int(point.id)]) if point.equipment else [int(point.id)],
+            has_single_line=point.site in self._drawn,
             limits=sorted(self._limits.get(point.id, []), key=lambda limit: -limit.limit if limit.limit is not None else 0.0),
             writing=self._writing(point, who) if point.kind.is_writable else None,
         )

@@ -21,7 +21,7 @@ const SIGNS = { done: "✓", refused: "✗", failed: "✗", unknown: "?" };
  */
 export function makeSelectionTable(live, control, points) {
   const { point, order, person, left } = texts.heads;
-  const table = makeTable([point, order, person, left], texts.noSelections);
+  const table = makeTable(texts.selections, [point, order, person, left], texts.noSelections);
   let painted = "none yet";
   return {
     element: table.element,
@@ -53,7 +53,7 @@ export function makeSelectionTable(live, control, points) {
  */
 export function makeCommandTable(live, control, points) {
   const { time, point, order, person, outcome } = texts.heads;
-  const table = makeTable([time, point, order, person, outcome], texts.noCommands);
+  const table = makeTable(texts.commands, [time, point, order, person, outcome], texts.noCommands);
   const paint = () => {
     const now = live.now();
     table.show(
@@ -80,7 +80,7 @@ function makeOutcome(outcome) {
 
 /** @param {string} path */
 function makePoint(path) {
-  return make("a", { class: "path", href: pointAddress(path), "data-faceplate": path }, path);
+  return make("a", { class: "path", href: pointAddress(path) }, path);
 }
 
 /**
@@ -94,23 +94,24 @@ export function orderIn(points, path, value) {
 }
 
 /**
+ * @param {string} label
  * @param {string[]} heads
  * @param {string} nothing what is said where there are no rows
  */
-function makeTable(heads, nothing) {
+function makeTable(label, heads, nothing) {
   const body = make("tbody");
   const table = make("table", { class: "control-table" }, make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))), body);
   const empty = make("p", { class: "empty" }, nothing);
-  const element = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": heads.join(", ") }, table, empty);
+  const element = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, table, empty);
   return {
     element,
     /** @param {(Node | string)[][]} rows */
     show(rows) {
-      const focused = document.activeElement instanceof HTMLElement && body.contains(document.activeElement) ? document.activeElement.dataset.faceplate : undefined;
+      const focused = document.activeElement instanceof HTMLElement && body.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
       table.hidden = rows.length === 0;
       empty.hidden = rows.length > 0;
       body.replaceChildren(...rows.map((cells) => make("tr", {}, ...cells.map((cell) => make("td", {}, cell)))));
-      if (focused) /** @type {HTMLElement | null} */ (body.querySelector(`[data-faceplate="${CSS.escape(focused)}"]`))?.focus();
+      if (focused) /** @type {HTMLElement | null} */ (body.querySelector(`[href="${CSS.escape(focused)}"]`))?.focus();
     },
   };
 }

@@ -51,9 +51,9 @@ void startPage(async (live, sites, { roles }) => {
       { class: "about" },
       make("section", { class: "panel", "aria-label": texts.deviceTitle }, make("h2", {}, device.description || device.name), facts, make("p", { class: "links" }, make("a", { class: "button", href: siteAddress(site) }, title))),
       ...(isReal ? [make("section", { class: "panel", "aria-label": texts.statistics }, make("h2", {}, texts.statistics), make("dl", { class: "facts" }, make("dt", {}, texts.polls), counts.polls, make("dt", {}, texts.errors), counts.errors, make("dt", {}, texts.timeouts), counts.timeouts, make("dt", {}, texts.reconnects), counts.reconnects, make("dt", {}, texts.roundTrip), counts.round_trip_ms))] : []),
-      make("section", { class: "panel events", "aria-label": texts.events }, make("h2", {}, texts.events), make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": texts.events }, events)),
+      make("section", { class: "panel events" }, make("h2", {}, texts.events), make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": texts.events }, events)),
     ),
-    make("section", { class: "panel", "aria-label": texts.values }, make("div", { class: "toolbar" }, filter, found), make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": texts.values }, table)),
+    make("section", { class: "panel" }, make("div", { class: "toolbar" }, filter, found), make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": texts.values }, table)),
   );
 
   const apply = () => {
@@ -128,7 +128,7 @@ function makeRow(point, address) {
   const element = make(
     "tr",
     { "data-point": point.path },
-    make("td", { class: "device-name" }, make("a", { href: pointAddress(point.path), "data-faceplate": point.path }, point.name)),
+    make("td", { class: "device-name" }, make("a", { href: pointAddress(point.path) }, point.name)),
     make("td", { class: "words" }, point.description),
     make("td", { class: "right" }, cell.element),
     make("td", {}, cell.unit),

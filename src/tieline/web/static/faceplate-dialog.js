@@ -1,5 +1,5 @@
 /**
- * Faceplates over any page: opened by the event `faceplate` on the document, and by every link with `data-faceplate`.
+ * Faceplates over any page: opened by the event `faceplate` on the document, and by every link to a point.
  * Escape gives up what is selected first, and closes the dialog then; the focus goes back to where it came from.
  * @module
  */
@@ -7,6 +7,8 @@
 import { make, setText } from "./dom.js";
 import { Faceplate } from "./faceplate.js";
 import { texts } from "./texts/faceplate.js";
+
+const POINT_PAGES = "/point/";
 
 /**
  * @param {import("./live.js").Live} live
@@ -25,10 +27,10 @@ export function startFaceplates(live, { identity }) {
   });
   document.addEventListener("click", (event) => {
     if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-    const link = event.target instanceof Element ? event.target.closest("a[data-faceplate]") : null;
-    if (!(link instanceof HTMLElement) || !link.dataset.faceplate) return;
+    const link = event.target instanceof Element ? event.target.closest(`a[href^="${POINT_PAGES}"]:not(.to-page)`) : null;
+    if (!(link instanceof HTMLAnchorElement)) return;
     event.preventDefault();
-    open(link.dataset.faceplate.split(","), "");
+    open([link.pathname.slice(POINT_PAGES.length).split("/").map(decodeURIComponent).join("/")], "");
   });
 }
 

@@ -23,6 +23,7 @@ import { ValueCell } from "./value-cell.js";
 
 const SPAN_US = 900e6;
 const TICK_MS = 250;
+const SWITCHING_MS = 3_000;
 
 /** @typedef {import("./types.js").Point} Point */
 
@@ -51,6 +52,9 @@ export class Faceplate {
   #failure = make("p", { class: "failure", role: "alert" });
   #links = make("p", { class: "links" });
   #chart = make("div", { class: "chart" });
+  #state = make("dd");
+  #stateRow = make("dt", {}, texts.facts.state);
+  #stateTimer = 0;
   #what = make("div", { class: "operated-what" });
   #noSteps = make("p", { class: "none" }, texts.notWritable);
   #tagForm;
@@ -80,7 +84,7 @@ export class Faceplate {
     );
     this.#hang.append(this.#tagForm);
     this.#data = new TrendData(live, new TrendChart(this.#chart, { isSmall: true }));
-    const section = (/** @type {string} */ name, /** @type {string} */ title, /** @type {Node[]} */ ...children) => make("section", { class: `part ${name}`, "aria-label": title }, make("h3", {}, title), ...children);
+    const section = (/** @type {string} */ name, /** @type {string} */ title, /** @type {Node[]} */ ...children) => make("div", { class: `part ${name}`, role: "group", "aria-label": title }, make("h2", {}, title), ...children);
     this.element = make(
       "div",
       { class: "faceplate", "data-ready": "false" },
@@ -127,6 +131,7 @@ export class Faceplate {
       this.#makeList();
       await this.#choose(points[0]);
       this.#timer = setInterval(() => this.#paint(), TICK_MS);
+      this.#stateTimer = setInterval(() => void this.#readSwitching(), SWITCHING_MS);
       this.element.dataset.ready = "true";
     } catch (error) {
       if (mine === this.#asked) setText(this.#failure, texts.failed(error instanceof Error ? error.message : String(error)));
@@ -137,11 +142,12 @@ export class Faceplate {
   clear() {
     this.#asked += 1;
     clearInterval(this.#timer);
+    clearInterval(this.#stateTimer);
     this.#steps.clear();
     this.#alarms.clear();
     this.#unwatch?.();
     this.#unwatch = null;
-    this.#data.setPoints([]);
+    if (this.#point) void this.#data.fix(this.#live.now() - SPAN_US, this.#live.now()); // it follows the time no longer
     this.#point = this.#operated = null;
     this.#points = [];
   }
@@ -162,7 +168,7 @@ export class Faceplate {
     this.#list.replaceChildren(
       ...this.#points.map((point) => {
         const cell = /** @type {ValueCell} */ (this.#cells.get(point.id));
-        const button = make("button", { type: "button", "data-point": point.path, title: point.path }, make("span", { class: "name" }, point.name), cell.element, cell.unit);
+        const button = make("button", { type: "button", "data-path": point.path, title: point.path }, make("span", { class: "name" }, point.name), cell.element, cell.unit);
         button.addEventListener("click", () => void this.#choose(point));
         return make("li", {}, button);
       }),
@@ -176,12 +182,13 @@ export class Faceplate {
     if (mine !== this.#asked) return;
     this.#point = point;
     for (const button of this.#list.querySelectorAll("button")) {
-      if (button.dataset.point === point.path) button.setAttribute("aria-current", "true");
+      if (button.dataset.path === point.path) button.setAttribute("aria-current", "true");
       else button.removeAttribute("aria-current");
     }
     this.#large = new ValueCell(point);
     this.#value.replaceChildren(this.#large.element, this.#large.unit);
     this.#makeFacts(point, details);
+    void this.#readSwitching();
     this.#alarms.show(point, details.limits);
     this.#chart.dataset.discrete = String(isDiscrete(point));
     this.#data.setPoints([point]);
@@ -239,8 +246,21 @@ export class Faceplate {
       [facts.device, make("a", { href: deviceAddress(point.site, point.device) }, `${point.site}/${point.device}`)],
       [facts.address, [origin.protocol === "tieline" ? origin.device : origin.protocol, origin.address].filter(Boolean).join(", ")],
     ];
-    this.#facts.replaceChildren(...rows.filter(([, said]) => said !== "").flatMap(([name, said]) => [make("dt", {}, name), make("dd", {}, said)]));
+    this.#stateRow.hidden = this.#state.hidden = true;
+    this.#facts.replaceChildren(this.#stateRow, this.#state, ...rows.filter(([, said]) => said !== "").flatMap(([name, said]) => [make("dt", {}, name), make("dd", {}, said)]));
     this.#links.replaceChildren(make("a", { class: "button", href: trendAddress([point.path], "-15m") }, texts.trend), make("a", { class: "button to-page", href: pointAddress(point.path) }, texts.page));
+  }
+
+  /** Whether the equipment is energized, as the topology has it; nothing is said where it knows no such equipment. */
+  async #readSwitching() {
+    const point = this.#point;
+    if (!point?.equipment || document.hidden || !this.#details.get(point.id)?.has_single_line) return;
+    /** @type {{equipment: {id: string, state: string, why: string, points: number[]}[]}} */
+    const switching = await get(`sites/${encodeURIComponent(point.site)}/switching`).catch(() => ({ equipment: [] }));
+    if (this.#point !== point) return;
+    const found = switching.equipment.find((one) => one.points.includes(point.id)) ?? switching.equipment.find((one) => one.id === point.equipment);
+    this.#stateRow.hidden = this.#state.hidden = !found;
+    if (found) setText(this.#state, found.why ? `${found.state}: ${found.why}` : found.state);
   }
 
   /**

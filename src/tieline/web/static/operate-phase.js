@@ -39,7 +39,7 @@ export function phaseOf(now) {
   const cut = now.connection !== "live" ? texts.cut.server : now.link !== "up" ? texts.cut.site : "";
   const isHeld = selection !== null && !selection.is_refused && now.leftS > 0;
   if (newest && newest.outcome === null) {
-    const canStop = writing.may_operate && writing.ramp_per_s !== null && !now.isSending && now.connection === "live";
+    const canStop = writing.may_operate && writing.ramp_per_s !== null && now.connection === "live";
     return { ...nothing, name: "under_way", canStop, words: texts.underWay(newest.requester) };
   }
   if (isHeld && isMine) {

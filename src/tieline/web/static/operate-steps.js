@@ -19,7 +19,8 @@ import { makeSwitchSymbol } from "./switch-symbol.js";
 import { texts } from "./texts/operate.js";
 import { ValueCell } from "./value-cell.js";
 
-const SETTLE_MS = 400;
+/** So long after it became possible nothing can be executed: what is pressed then was meant for something else. */
+const SETTLE_MS = 300;
 const SIGNS = { met: "✓", refused: "✗", open: "…", noted: "·" };
 
 /** @typedef {import("./types.js").Point} Point */
@@ -37,6 +38,7 @@ export class OperateSteps {
   /** @type {number | null} where a setpoint stood when it was first seen under way */ #from = null;
   #underWay = "";
   #isSending = false;
+  #isStopping = false;
   #said = "";
   #readySince = Infinity;
   #factorOf = "";
@@ -74,9 +76,9 @@ export class OperateSteps {
   element = make(
     "div",
     { class: "operate-steps" },
-    make("section", { class: "step", "data-step": "select", "aria-label": texts.steps.select }, make("h3", {}, make("b", {}, "1"), texts.steps.select), this.#form),
-    make("section", { class: "step", "data-step": "confirm", "aria-label": texts.steps.confirm }, this.#confirmTitle, this.#what, this.#standing, this.#countdown, make("div", { class: "buttons" }, this.#execute, this.#approve, this.#cancel), this.#failure, this.#factor, this.#verdicts),
-    make("section", { class: "step", "data-step": "outcome", "aria-label": texts.steps.outcome }, make("h3", {}, make("b", {}, "3"), texts.steps.outcome), this.#outcome, this.#progress, make("div", { class: "buttons" }, this.#stop), this.#by, this.#effect),
+    make("div", { class: "step", role: "group", "data-step": "select", "aria-label": texts.steps.select }, make("h3", {}, make("b", {}, "1"), texts.steps.select), this.#form),
+    make("div", { class: "step", role: "group", "data-step": "confirm", "aria-label": texts.steps.confirm }, this.#confirmTitle, this.#what, this.#standing, this.#countdown, make("div", { class: "buttons" }, this.#execute, this.#approve, this.#cancel), this.#failure, this.#factor, this.#verdicts),
+    make("div", { class: "step", role: "group", "data-step": "outcome", "aria-label": texts.steps.outcome }, make("h3", {}, make("b", {}, "3"), texts.steps.outcome), this.#outcome, this.#progress, make("div", { class: "buttons" }, this.#stop), this.#by, this.#effect),
   );
 
   /**
@@ -100,7 +102,7 @@ export class OperateSteps {
     this.#form.addEventListener("wheel", () => document.activeElement instanceof HTMLInputElement && document.activeElement.type === "number" && document.activeElement.blur(), { passive: true });
     refuseHeldKeys(this.element);
     this.#execute.addEventListener("click", (event) => {
-      if (event.detail > 1 || performance.now() - this.#readySince < SETTLE_MS) return;
+      if (event.detail > 1) return;
       void this.#doExecute();
     });
     this.#cancel.addEventListener("click", () => void this.giveUp());
@@ -185,13 +187,17 @@ export class OperateSteps {
       isSending: this.#isSending,
     });
     if (phase.name !== "none" && phase.name !== "refused") this.#said = phase.name === "ready" || phase.name === "under_way" ? "" : this.#said;
-    this.#readySince = phase.canExecute ? Math.min(this.#readySince, performance.now()) : Infinity;
+    if (!phase.canExecute) this.#readySince = Infinity;
+    else if (this.#readySince === Infinity) {
+      this.#readySince = performance.now();
+      setTimeout(() => this.paint(), SETTLE_MS);
+    }
     this.element.dataset.phase = phase.name;
     const wanted = isDiscrete(point) ? "" : this.#problemNow();
     setText(this.#problem, this.#isTouched ? wanted : "");
     this.#select.disabled = !phase.canSelect || Boolean(wanted);
     show(this.#execute, phase.canExecute || phase.name === "ready" || phase.name === "waiting" || phase.name === "cut");
-    this.#execute.disabled = !phase.canExecute;
+    this.#execute.disabled = performance.now() - this.#readySince < SETTLE_MS || !phase.canExecute;
     show(this.#cancel, phase.canCancel);
     show(this.#approve, phase.canApprove);
     show(this.#stop, phase.canStop);
@@ -244,7 +250,7 @@ export class OperateSteps {
     const { outcome } = newest;
     const what = orderOf(point, newest.value);
     this.#outcome.dataset.result = outcome?.result ?? "under_way";
-    setText(this.#outcome, outcome ? texts.outcome(texts.results[outcome.result], what, outcome.reason || texts.resultWords[outcome.result]) : texts.outcome(texts.resultUnderWay, what, texts.released));
+    setText(this.#outcome, outcome ? texts.outcome(texts.results[outcome.result], what, outcome.reason || texts.resultWords[outcome.result]) : texts.outcome(texts.resultUnderWay, what, this.#writing?.ramp_per_s ? texts.leading : texts.released));
     setText(this.#by, texts.byWhom(formatRecent(parseMoment(newest.released), this.#live.now()), newest.requester, newest.approved_by));
     this.#paintProgress(point, outcome ? null : newest);
   }
@@ -423,7 +429,15 @@ export class OperateSteps {
 
   async #doStop() {
     const newest = this.#newest();
-    if (newest) await this.#ask(() => send("POST", "control/stop", { id: newest.id }));
+    if (!newest || this.#isStopping) return;
+    this.#isStopping = true;
+    setText(this.#failure, "");
+    try {
+      await send("POST", "control/stop", { id: newest.id }); // whatever else is awaited here
+    } catch (error) {
+      setText(this.#failure, error instanceof Error ? error.message : String(error));
+    }
+    this.#isStopping = false;
   }
 
   /**

@@ -47,12 +47,12 @@ void startPage(async (live, sites, { identity }) => {
   body.hidden = true;
   byId("main").append(
     make("section", { class: "panel chooser", "aria-label": texts.choose }, make("div", { class: "search-row" }, search, site), found, make("div", { class: "scroll", tabindex: "-1" }, list)),
-    make("section", { class: "panel operated faceplate-parts", "aria-label": texts.title }, name, body),
+    make("section", { class: "panel operated" }, name, body),
     make(
       "div",
       { class: "others" },
-      make("section", { class: "panel", "aria-label": texts.selections }, make("h2", {}, texts.selections), selections.element),
-      make("section", { class: "panel", "aria-label": texts.commands }, make("h2", {}, texts.commands), commands.element),
+      make("section", { class: "panel" }, make("h2", {}, texts.selections), selections.element),
+      make("section", { class: "panel" }, make("h2", {}, texts.commands), commands.element),
     ),
   );
 
@@ -87,10 +87,9 @@ void startPage(async (live, sites, { identity }) => {
       setText(name, point.description || point.name);
       setText(path, point.path);
       path.href = pointAddress(point.path);
-      path.dataset.faceplate = point.path;
       const shown = [...near].sort((one, other) => Number(other.quantity === point.quantity) - Number(one.quantity === point.quantity)).slice(0, MOST_VALUES);
       cells = shown.map((one) => new ValueCell(one));
-      values.replaceChildren(...cells.map((cell) => make("li", {}, make("a", { href: pointAddress(cell.point.path), "data-faceplate": cell.point.path }, cell.point.name), cell.element, cell.unit)));
+      values.replaceChildren(...cells.map((cell) => make("li", {}, make("a", { href: pointAddress(cell.point.path) }, cell.point.name), cell.element, cell.unit)));
       endWatch();
       endWatch = live.watch(near.map((one) => one.id));
       body.hidden = false;

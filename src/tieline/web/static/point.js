@@ -18,6 +18,6 @@ void startPage(async (live, _, context) => {
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !event.defaultPrevented && !document.querySelector("dialog[open]")) void faceplate.giveUp();
   });
-  byId("main").append(make("div", { class: "panel scroll", tabindex: "0", role: "region", "aria-label": texts.operating }, faceplate.element));
+  byId("main").append(make("div", { class: "panel scroll", tabindex: "0", role: "region", "aria-label": texts.faceplate }, faceplate.element));
   await faceplate.show([path]);
 });

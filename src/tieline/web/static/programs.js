@@ -40,8 +40,8 @@ void startPage(async (live, _, context) => {
   const main = byId("main");
   main.append(
     make("section", { class: "panel", "aria-label": texts.list }, make("h2", {}, texts.list), make("div", { class: "scroll", tabindex: "-1" }, list, none)),
-    make("section", { class: "panel program", "aria-label": texts.steps }, title, shown),
-    make("section", { class: "panel", "aria-label": texts.runs }, make("h2", {}, texts.runs), make("div", { class: "scroll body", tabindex: "0", role: "region", "aria-label": texts.runs }, runs)),
+    make("section", { class: "panel program" }, title, shown),
+    make("section", { class: "panel" }, make("h2", {}, texts.runs), make("div", { class: "scroll body", tabindex: "0", role: "region", "aria-label": texts.runs }, runs)),
   );
   refuseHeldKeys(main);
   const query = new URLSearchParams(location.search);
@@ -222,7 +222,7 @@ void startPage(async (live, _, context) => {
         "div",
         {},
         make("p", { class: "step-text" }, step.text, ...(asked ? [make("small", {}, asked)] : [])),
-        make("p", { class: "order" }, make("a", { href: pointAddress(step.path), "data-faceplate": step.path, "data-key": `step ${index}` }, step.path), point ? ` ${orderOf(point, step.value)}` : ` ${step.value}`),
+        make("p", { class: "order" }, make("a", { href: pointAddress(step.path), "data-key": `step ${index}` }, step.path), point ? ` ${orderOf(point, step.value)}` : ` ${step.value}`),
         ...conditions.filter(([, said]) => said).map(([name, said]) => make("p", { class: "condition" }, make("span", {}, name), make("code", {}, said))),
         ...(isNow ? [make("ul", { class: "values" }, ...values.map((cell) => make("li", {}, make("span", {}, cell.point.path), cell.element, cell.unit)))] : []),
         ...(run ? [make("p", { class: "step-state" }, texts.stepStates[state], ...(attempt > 1 ? [`, ${texts.attempt(attempt)}`] : []))] : []),

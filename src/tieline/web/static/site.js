@@ -3,6 +3,7 @@
  * @module
  */
 
+import { pointAddress } from "./addresses.js";
 import { get, getPointsOf } from "./api.js";
 import { byId, make, setText } from "./dom.js";
 import { formatAge, formatNumber } from "./format.js";
@@ -176,7 +177,7 @@ function makeRow(point) {
   const cell = new ValueCell(point);
   const link = make(
     "a",
-    { href: `/trend?points=${point.path}&from=-1h`, title: [point.path, point.description].filter(Boolean).join(" — ") },
+    { href: pointAddress(point.path), title: [point.path, point.description].filter(Boolean).join(" — ") },
     make("span", { class: "name" }, point.name),
     make("span", { class: "description" }, point.description),
     cell.element,

@@ -48,7 +48,7 @@ void startPage(async (live, _, context) => {
   /** @param {import("./types.js").Tag} tag */
   const makeRow = (tag) => {
     const isPoint = tag.target.split("/").length === 3;
-    const target = isPoint ? make("a", { href: pointAddress(tag.target), "data-faceplate": tag.target }, tag.target) : tag.target;
+    const target = isPoint ? make("a", { href: pointAddress(tag.target) }, tag.target) : tag.target;
     return make(
       "tr",
       { "data-kind": tag.kind, "data-tag": tag.id },

@@ -53,7 +53,9 @@ export class TrendChart {
   constructor(host, options = {}) {
     this.#host = host;
     this.#options = options;
-    new ResizeObserver(() => this.#plot?.setSize(this.#size())).observe(host);
+    new ResizeObserver(() => {
+      if (this.#isSeen) this.#plot?.setSize(this.#size());
+    }).observe(host);
     document.addEventListener("themechange", () => this.#build());
     document.addEventListener("zonechange", () => this.#build());
   }
@@ -152,7 +154,7 @@ export class TrendChart {
 
   #paint() {
     const plot = this.#plot;
-    if (!plot || !this.#buckets) return;
+    if (!plot || !this.#buckets || !this.#isSeen) return;
     const { start, end } = this.#range;
     plot.batch(() => {
       for (const unit of this.#units()) {
@@ -163,6 +165,11 @@ export class TrendChart {
     });
     plot.redraw(false, true);
     this.#placeMarks();
+  }
+
+  /** Whether there is any room to draw in: none in a dialog that is closed. */
+  get #isSeen() {
+    return this.#host.clientWidth > 0;
   }
 
   #placeMarks() {

@@ -43,6 +43,7 @@ export interface Site {
   devices: number;
   points: number;
   key_points: number[];
+  has_single_line: boolean;
 }
 
 /** A device as `/api/devices` gives it. */
@@ -254,6 +255,7 @@ export interface Details {
   path: string;
   origin: { protocol: string; device: string; address: string };
   beside: number[];
+  has_single_line: boolean;
   limits: { alarm: string; text: string; kind: string; priority: number; limit: number | null }[];
   writing: Writing | null;
 }

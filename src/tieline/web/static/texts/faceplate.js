@@ -12,7 +12,6 @@ export const texts = {
   failed: (words) => `This cannot be shown: ${words}`,
   points: "Points of the equipment",
   last15: "Last 15 minutes",
-  never: "never heard",
   neverWords: "Nothing was heard of this point since the center started.",
   /** @param {string} age */
   age: (age) => `${age} ago`,
@@ -38,15 +37,13 @@ export const texts = {
 
   alarms: "Alarms",
   noAlarms: "No alarm can come from this.",
-  alarmHeads: { priority: "Priority", alarm: "Alarm", limit: "Limit", state: "State" },
-  normal: "normal",
   acknowledge: "Acknowledge",
   /** @param {string} alarm */
   acknowledgeOne: (alarm) => `Acknowledge ${alarm}`,
   /** @param {string} state */
   state: (state) => state.replaceAll("_", " "),
-  shown: "Alarms are at the center.",
 
+  faceplate: "Faceplate",
   operating: "Operating",
   command: "Command",
   notWritable: "This point takes no commands.",
@@ -73,14 +70,9 @@ export const texts = {
   filterLabel: "Filter points",
   events: "Newest events",
   noEvents: "No event of this device is kept here.",
-  eventHeads: { time: "Time", event: "Event" },
   /**
    * @param {number} shown
    * @param {number} all
    */
   found: (shown, all) => (shown === all ? `${all} points` : `${shown} of ${all} points`),
-  /** @param {string} path */
-  noPoint: (path) => `there is no point ${path}`,
-  /** @param {string} path */
-  noDevice: (path) => `there is no device ${path}`,
 };

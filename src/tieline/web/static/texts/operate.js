@@ -17,13 +17,9 @@ export const texts = {
   approve: "Approve",
   stop: "Stop",
   /** @param {string} what */
-  selectWhat: (what) => `Select ${what}`,
-  /** @param {string} what */
   executeWhat: (what) => `Execute: ${what}`,
   now: "now",
   checks: "What the checks say",
-  /** @param {number} count */
-  moreMet: (count) => `${count} checks are met`,
 
   nothingSelected: "Nothing is selected.",
   selecting: "Asking …",
@@ -47,14 +43,12 @@ export const texts = {
   cutOff: (why) => `Cannot be operated now: ${why}.`,
   /** @param {string} why */
   heldButCut: (why) => `Cannot be executed now: ${why}. The selection ends by itself.`,
-  noControl: "Operating is possible at the center only.",
-  needsApproval: "Another person has to approve.",
   askedFor: {
     second_person: "A second person has to approve.",
     second_factor: "Needs a second factor.",
   },
   /** @param {string} text */
-  interlock: (text) => `Interlock: ${text}`,
+  interlock: (text) => `Has an interlock: “${text}”.`,
   /**
    * @param {string} point
    * @param {number} seconds
@@ -111,9 +105,9 @@ export const texts = {
   },
   factorMissing: "You have no second factor yet; set one up in your account.",
   account: "Your account",
-  approvalAsked: "Approve what another person has selected",
 
   released: "Released; waiting for its feedback.",
+  leading: "Released; it is led to its value step by step.",
   asking: "No answer; asking what became of it.",
   /** @param {string} why */
   notKnown: (why) => `Nobody knows yet what became of it (${why}). Look at the position; the outcome appears here when it is known.`,
@@ -138,8 +132,6 @@ export const texts = {
    * @param {string} approver
    */
   byWhom: (time, person, approver) => `${time}, by ${person}${approver ? `, approved by ${approver}` : ""}`,
-  /** @param {string} person */
-  approvedBy: (person) => `Approved by ${person}.`,
 
   choose: "Choose a point",
   search: "Search",

@@ -9,7 +9,6 @@ export const texts = {
   subtitle: (count) => (count === 1 ? "1 tag hangs" : `${count} tags hang`),
   kinds: { do_not_operate: "Do not operate", information: "Information" },
   kind: "Kind",
-  target: "On",
   targetHint: "site/device/name of a point, or equipment",
   targetLabel: "Point or equipment",
   reason: "Reason",
