@@ -81,9 +81,12 @@ async def test_the_drawing_is_live(screen: Screen) -> None:
     await expect(breaker).to_have_class(re.compile(r"\bopen\b"))
     await expect(line).to_have_class(re.compile(r"\bde-energized\b"))
     plant.positions["ng-qf3"] = 0.0
-    await expect(breaker).to_have_class(re.compile(r"\bunknown\b"))
+    await expect(breaker).to_have_class(re.compile(r"\bintermediate\b"))
     await expect(line).to_have_class(re.compile(r"\bnot-known\b"))
-    await expect(breaker.locator("title")).to_have_text(re.compile("ng-qf3, unknown, energized, .*position"))
+    await expect(breaker.locator("title")).to_have_text(re.compile("ng-qf3, intermediate, energized, .*position"))
+    plant.positions["ng-qf3"] = 3.0
+    await expect(breaker).to_have_class(re.compile(r"\bbad\b"))
+    await expect(breaker.locator("title")).to_have_text(re.compile("ng-qf3, in a bad position, energized"))
 
     await page.evaluate("document.addEventListener('faceplate', (event) => { window.asked = event.detail; })")
     await breaker.focus()

@@ -160,6 +160,7 @@ def site_body(site: Site, link: Link, counts: Counts) -> SiteBody:
         ),
         values=CountsBody(good=counts.good, questionable=counts.questionable, invalid=counts.invalid, stale=counts.stale),
         key_points=[int(point.id) for point in key_points(points)],
+        has_single_line=site.single_line is not None,
     )
 
 

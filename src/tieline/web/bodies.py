@@ -43,6 +43,7 @@ class SiteBody(BaseModel):
     link: LinkBody
     values: CountsBody
     key_points: list[int] = Field(description="ids of the few points that say most of the site")
+    has_single_line: bool = Field(description="whether its connectivity is described, so that a diagram can be drawn")
 
 
 class TieBody(BaseModel):

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from functools import cache, cached_property
 
 import numpy as np
+import numpy.typing as npt
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from tieline.grid.diagram import draw_site, styles, svg_of
-from tieline.grid.topology import Network, Topology, network_of
+from tieline.grid.topology import Network, Topology, is_usable, network_of
 from tieline.model import PointKind
 from tieline.model.single_line import SingleLine
 from tieline.scada import LiveState
@@ -23,13 +24,18 @@ from tieline.web.api import ERRORS
 from tieline.web.catalog import Catalog
 from tieline.web.errors import not_found
 
+_IN_NEITHER = {0.0: "intermediate", 3.0: "bad"}
+"""What a double point says that tells no position."""
+
 
 class EquipmentStateBody(BaseModel):
     """A piece of equipment at this moment."""
 
     id: str = Field(description="its path in the single-line: `data-id` in the drawing")
     state: str = Field(description="energized, de-energized, earthed, unknown, energized and earthed")
-    position: str = Field(description="open, closed or unknown; empty for what is no switch")
+    position: str = Field(
+        description="open, closed, intermediate, bad (both contacts report) or unknown; empty for what is no switch"
+    )
     why: str = Field(description="why the position is not known, in words")
     points: list[int] = Field(description="its points, the position first, then its command")
 
@@ -70,9 +76,15 @@ class SwitchingState:
                 found.setdefault(name, []).append((rank + (point.kind is PointKind.CONTROL), int(point.id)))
         return {name: [point for _, point in sorted(points)] for name, points in found.items()}
 
+    @cached_property
+    def _doubles(self) -> npt.NDArray[np.uint32]:
+        """The points of two bits."""
+        return np.array([each.point for each in self.network.positions if each.is_double], np.uint32)
+
     def of(self, station: SingleLine) -> SwitchingBody:
         """The state of a station, computed from the newest positions and voltages."""
-        topology, network = self._refreshed(), self.network
+        topology, told = self._refreshed()
+        network = self.network
         equipment = []
         for piece in station.equipment():
             row = network.find_piece(piece.path)
@@ -82,8 +94,9 @@ class SwitchingState:
             name = network.pieces[row].name
             position = why = ""
             if piece.type.is_switch:
-                position = {True: "closed", False: "open", None: "unknown"}[topology.position(name)]
-                why = topology.why_unknown(name) if position == "unknown" else ""
+                known = topology.position(name)
+                position = ("closed" if known else "open") if known is not None else told.get(name, "unknown")
+                why = topology.why_unknown(name) if known is None else ""
             points = self._points.get(name, [])
             equipment.append(
                 EquipmentStateBody(id=piece.path, state=topology.state(name).words, position=position, why=why, points=points)
@@ -93,12 +106,18 @@ class SwitchingState:
         }
         return SwitchingBody(nodes=nodes, equipment=equipment)
 
-    def _refreshed(self) -> Topology:
+    def _refreshed(self) -> tuple[Topology, dict[str, str]]:
+        """The topology now, and of switches in neither position what their double points say."""
         points = self.network.points
         rows = self._live.rows(points[np.isin(points, self._live.id)])
         newest = self._live.newest(rows, self._clock())
         self._topology.update(newest.point, newest.value, newest.quality, newest.is_stale)
-        return self._topology
+        is_told = ~newest.is_stale & is_usable(newest.quality) & np.isin(newest.point, self._doubles)
+        found: dict[str, str] = {}
+        for value, word in _IN_NEITHER.items():
+            for point in newest.point[is_told & (newest.value == value)].tolist():
+                found[self.network.switch_of(point) or ""] = word
+        return self._topology, found
 
 
 def diagram_router(catalog: Catalog, live: LiveState, clock: Callable[[], int]) -> APIRouter:

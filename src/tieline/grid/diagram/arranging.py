@@ -195,12 +195,15 @@ class _Arranging:
                     block.is_up = True
                 elif block.group.ends or not self._is_coupler(block.group, level):
                     free.append(block)
-            if is_leading:
+            down = sum(not block.is_up for block in here) - len(free)
+            if len(free) > _CROWDED:
+                # What goes down already counts: both sides get the same number.
+                many = min(len(free), (len(free) + down + 1) // 2)
+                for number, block in enumerate(free):
+                    block.is_up = (number + 1) * many // len(free) > number * many // len(free)
+            elif is_leading:
                 for block in free:
                     block.is_up = True
-            elif len(free) > _CROWDED:
-                for number, block in enumerate(free):
-                    block.is_up = number % 2 == 0
 
     def _is_busy(self, net: str, group: Group) -> bool:
         """Whether more hangs at a busbar than what leads to it."""

@@ -19,7 +19,7 @@ _LINE = 13.0
 _VALUE_WIDTH = 44.0
 _UNIT_WIDTH = 27.0
 _SUBTITLE_WIDTH = 92.0
-_MOST_VALUES = 4
+_MOST_VALUES = 3
 _GAP = 4.0
 _TAPS = 15.0
 """How far the arrow of a tap changer reaches."""
@@ -37,14 +37,14 @@ class Cell:
     readings: list[Reading]
 
 
-def cell_of(placed: Placed, symbols: SymbolSet) -> Cell:
-    """The cell of a part."""
+def cell_of(placed: Placed, symbols: SymbolSet, foot: float = 0.0) -> Cell:
+    """The cell of a part. `foot` is how far from its center the text at the end of its bay begins at least."""
     drawn = extents(placed, symbol(placed.part.kind, symbols))
     cell = Cell(drawn.left, drawn.right, drawn.up, drawn.down, [], [])
     if placed.part.has_taps:
         cell.left, cell.right = max(cell.left, _TAPS), max(cell.right, _TAPS)
     if placed.is_end:
-        _foot(cell, placed)
+        _foot(cell, placed, foot)
     elif placed.facing.is_vertical and not (len(placed.ports) > 2):
         _beside(cell, placed.part, _values(placed))
     else:
@@ -85,14 +85,14 @@ def _values(placed: Placed) -> tuple[Value, ...]:
     return placed.part.values if not placed.is_shown else ()
 
 
-def _foot(cell: Cell, placed: Placed) -> None:
+def _foot(cell: Cell, placed: Placed, foot: float) -> None:
     """Name, where it leads to, values: outside of the end."""
     part = placed.part
     is_down = placed.facing is not Facing.UP
     values = [value for each in placed.footer or (part,) for value in each.values][:_MOST_VALUES]
     subtitle = shortened(part.subtitle, UNIT_SIZE, _SUBTITLE_WIDTH) if part.subtitle else ""
     count = 1 + bool(subtitle) + len(values)
-    y = cell.down + 12 if is_down else -cell.up - 5 - (count - 1) * _LINE
+    y = max(cell.down, foot) + 12 if is_down else -max(cell.up, foot) - 5 - (count - 1) * _LINE
     _label(cell, part.title or part.name, 0, y, "middle", "title", part.id, TITLE_SIZE)
     if subtitle:
         y += _LINE

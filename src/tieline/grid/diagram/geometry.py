@@ -39,7 +39,8 @@ class _Geometry:
         self._sheet = sheet
         self._plan = plan
         self._symbols = symbols
-        self._cells = {placed: cell_of(placed, symbols) for placed in sheet.placed}
+        feet = self._feet()
+        self._cells = {placed: cell_of(placed, symbols, feet[placed.row]) for placed in sheet.placed}
         self._names = {bar: bar_cell(bar) for bar in sheet.bars.values() if bar.is_thick}
         self._y = self._rows()
         self._x = self._columns()
@@ -87,6 +88,15 @@ class _Geometry:
             readings=tuple(replace(each, x=each.x + dx, y=each.y + dy, box=_moved(each.box, dx, dy)) for each in readings),
         )
         return replace(drawing, dots=_dots(drawing))
+
+    def _feet(self) -> dict[Row, float]:
+        """How far the symbols at the ends of bays reach outwards, so that the texts below them begin in one line."""
+        feet: dict[Row, float] = defaultdict(float)
+        for placed in self._sheet.placed:
+            if placed.is_end:
+                size = extents(placed, symbol(placed.part.kind, self._symbols))
+                feet[placed.row] = max(feet[placed.row], size.up if placed.facing is Facing.UP else size.down)
+        return feet
 
     def _rows(self) -> dict[Row, float]:
         up: dict[Row, float] = defaultdict(float)

@@ -2,6 +2,7 @@
 
 from tieline.grid.topology.building import network_of
 from tieline.grid.topology.network import Network, Piece, Place, PositionPoint, VoltagePoint
+from tieline.grid.topology.positions import is_usable
 from tieline.grid.topology.states import State
 from tieline.grid.topology.switching import Changes, Columns, Topology
 from tieline.grid.topology.verdicts import Effect, Verdict
@@ -18,5 +19,6 @@ __all__ = [
     "Topology",
     "Verdict",
     "VoltagePoint",
+    "is_usable",
     "network_of",
 ]

@@ -7,6 +7,12 @@
 export const siteAddress = (site) => `/site/${encodeURIComponent(site)}`;
 
 /**
+ * The single-line of a site.
+ * @param {string} site
+ */
+export const diagramAddress = (site) => `${siteAddress(site)}/diagram`;
+
+/**
  * Where a point is shown by itself.
  * @param {string} path
  */

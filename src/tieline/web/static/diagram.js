@@ -3,18 +3,55 @@
  * @module
  */
 
+import { alarmsAddress, siteAddress } from "./addresses.js";
 import { getPointsOf } from "./api.js";
-import { byId, make } from "./dom.js";
+import { byId, make, setText } from "./dom.js";
 import { startPage } from "./page.js";
+import { addShortcut } from "./shortcuts.js";
+import { DrawingView } from "./single-line-view.js";
 import { SingleLine, fetchDrawing } from "./single-line.js";
 import { texts } from "./texts/single-line.js";
 
 void startPage(async (live, sites) => {
   const name = decodeURIComponent(location.pathname.split("/")[2] ?? "");
   const site = sites.find((one) => one.name === name);
+  if (!site) throw new Error(texts.noSite);
+  if (!site.has_single_line) throw new Error(texts.none);
   const [drawing, points] = await Promise.all([fetchDrawing(name), getPointsOf(name)]);
-  byId("main").append(make("div", { class: "drawing", role: "region", "aria-label": texts.drawing, tabindex: "0" }, drawing));
+  const host = make("div", { class: "drawing", role: "region", "aria-label": texts.drawing, tabindex: "0" }, drawing);
+  const view = new DrawingView(host, drawing);
+  const elsewhere = make("a", { class: "elsewhere", href: alarmsAddress({ site: name }) });
+  elsewhere.hidden = true;
+  byId("main").append(
+    make(
+      "div",
+      { class: "toolbar" },
+      make("a", { class: "button", href: siteAddress(name) }, texts.values),
+      make("a", { class: "button", href: alarmsAddress({ site: name }) }, texts.alarms),
+      elsewhere,
+      make("span", { class: "zoom" }, makeButton("−", texts.wider, "-", () => view.zoom(-1)), makeButton(texts.all, texts.allWords, "0", () => view.fit()), makeButton("+", texts.closer, "+", () => view.zoom(1))),
+    ),
+    host,
+  );
   const diagram = new SingleLine(drawing, name, live);
+  diagram.tellElsewhere((count) => {
+    elsewhere.hidden = count === 0;
+    setText(elsewhere, texts.elsewhere(count));
+  });
   live.subscribe(await diagram.start(points));
-  return { title: site?.title ?? name, subtitle: texts.title };
+  return { title: site.title, subtitle: texts.title };
 });
+
+/**
+ * A button that has a key.
+ * @param {string} text
+ * @param {string} label
+ * @param {string} key
+ * @param {() => void} run
+ */
+function makeButton(text, label, key, run) {
+  const button = make("button", { type: "button", class: "button", "aria-label": label, title: `${label} (${key})` }, text);
+  button.addEventListener("click", run);
+  addShortcut(key, label.toLowerCase(), run);
+  return button;
+}

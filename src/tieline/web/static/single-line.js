@@ -4,17 +4,21 @@
  */
 
 import { ApiError, get } from "./api.js";
+import { watchControl } from "./control-watch.js";
 import { setText } from "./dom.js";
 import { formatNumber } from "./format.js";
 import { markOf } from "./quality.js";
+import { NO_MARKS, SymbolMarks, byUrgency, isShown, isUnacknowledged } from "./single-line-marks.js";
+import { AlarmList } from "./supervision.js";
 import { texts } from "./texts/single-line.js";
 
 const SOON_MS = 150;
 const AGAIN_MS = 5_000;
-const POSITIONS = ["open", "closed", "intermediate", "unknown"];
+const POSITIONS = ["open", "closed", "intermediate", "bad", "unknown"];
 const STATES = ["energized", "de-energized", "earthed", "not-known", "faulty"];
 /** @type {Record<string, string>} */
 const CLASS_OF = { unknown: "not-known", "energized and earthed": "faulty" };
+const ELSEWHERE = "";
 
 /**
  * @typedef {object} EquipmentState
@@ -39,8 +43,16 @@ export class SingleLine {
   /** @type {Map<string, Element[]>} lines, busbars and junctions by `data-node` */ #nodes = new Map();
   /** @type {Map<string, EquipmentState>} */ #states = new Map();
   /** @type {Set<number>} */ #positions = new Set();
+  /** @type {Map<string, SymbolMarks>} */ #signs = new Map();
+  /** @type {Map<string, import("./single-line-marks.js").Marks>} */ #marks = new Map();
+  /** @type {Map<number, import("./types.js").Point>} those of the site */ #points = new Map();
+  /** @type {Map<string, string>} the equipment that a point is of, by path */ #ownerOf = new Map();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #marksSoon;
+  /** @type {(count: number) => void} */ #tellElsewhere = () => {};
   /** @type {Reading[]} */ #readings = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #soon;
+  #alarms;
+  #control;
   #site;
   #live;
 
@@ -53,6 +65,8 @@ export class SingleLine {
     this.element = drawing;
     this.#site = site;
     this.#live = live;
+    this.#alarms = new AlarmList({ site });
+    this.#control = watchControl(live);
     for (const element of drawing.querySelectorAll("[data-id]")) this.#equipment.set(String(element.getAttribute("data-id")), element);
     for (const element of drawing.querySelectorAll("[data-node]")) {
       const node = String(element.getAttribute("data-node"));
@@ -76,20 +90,34 @@ export class SingleLine {
       if (point && value) this.#readings.push({ point, element, value, decimals: Number(element.getAttribute("data-decimals")) });
     }
     await this.refresh();
+    this.#points = new Map(points.map((point) => [point.id, point]));
     for (const state of this.#states.values()) {
+      for (const id of state.points) this.#ownerOf.set(this.#points.get(id)?.path ?? "", state.id);
       const element = this.#equipment.get(state.id);
       if (!element || !state.points.length) continue;
       element.setAttribute("tabindex", "0");
       element.setAttribute("role", "button");
       if (state.position) this.#positions.add(/** @type {number} */ (state.points[0]));
     }
+    this.#control.listen(() => this.#markSoon());
     this.#live.listen((changes) => {
+      if (changes.supervision) void this.#refreshAlarms();
       this.#paintReadings(changes.links || changes.status ? null : changes.points);
       if (changes.links || [...changes.points].some((point) => this.#positions.has(point))) this.#refreshSoon();
     });
     this.#paintReadings(null);
+    if (this.#live.supervision) void this.#refreshAlarms();
+    this.#markSoon();
     setInterval(() => void this.refresh(), AGAIN_MS);
     return [...new Set([...this.#readings.map((reading) => reading.point.id), ...this.#positions])];
+  }
+
+  /**
+   * Calls back with how many alarms stand that are at no symbol.
+   * @param {(count: number) => void} tell
+   */
+  tellElsewhere(tell) {
+    this.#tellElsewhere = tell;
   }
 
   /** Asks for the switching state, and paints it. */
@@ -116,6 +144,53 @@ export class SingleLine {
     for (const elements of this.#nodes.values()) for (const element of elements) setOne(element, STATES, "not-known");
   }
 
+  /** Where alarms do not answer the banner of every page says so, and the marks stay as they were. */
+  async #refreshAlarms() {
+    try {
+      await this.#alarms.refresh();
+    } catch (error) {
+      if (!(error instanceof ApiError || error instanceof TypeError)) throw error;
+    }
+    this.#markSoon();
+  }
+
+  #markSoon() {
+    clearTimeout(this.#marksSoon);
+    this.#marksSoon = setTimeout(() => this.#markAll(), SOON_MS);
+  }
+
+  /** Alarms, tags and selections at the symbols that they are of. */
+  #markAll() {
+    /** @type {Map<string, import("./types.js").Alarm[]>} */
+    const alarms = new Map();
+    for (const alarm of this.#alarms.alarms.values()) {
+      if (!isShown(alarm)) continue;
+      const named = this.#equipment.has(alarm.equipment) ? alarm.equipment : ELSEWHERE;
+      const owner = this.#ownerOf.get(alarm.point) ?? named;
+      alarms.set(owner, [...(alarms.get(owner) ?? []), alarm]);
+    }
+    this.#tellElsewhere(alarms.get(ELSEWHERE)?.length ?? 0);
+    for (const state of this.#states.values()) {
+      const element = this.#equipment.get(state.id);
+      if (!element) continue;
+      const marks = { ...this.#marksOf(state), alarms: (alarms.get(state.id) ?? []).sort(byUrgency) };
+      const sign = this.#signs.get(state.id) ?? new SymbolMarks(element);
+      this.#signs.set(state.id, sign);
+      this.#marks.set(state.id, marks);
+      sign.show(marks);
+      this.#say(state, element);
+    }
+  }
+
+  /** @param {EquipmentState} state */
+  #marksOf(state) {
+    const points = state.points.flatMap((id) => this.#points.get(id) ?? []);
+    const paths = new Set([state.id, ...points.map((point) => point.path)]);
+    const tags = new Set(points.flatMap((point) => this.#control.tagsOn(point, paths)));
+    const selection = state.points.map((id) => this.#control.selectionOf(id)).find((each) => each !== null);
+    return { tags: [...tags], selection: selection ?? null };
+  }
+
   #refreshSoon() {
     clearTimeout(this.#soon);
     this.#soon = setTimeout(() => void this.refresh(), SOON_MS);
@@ -128,11 +203,27 @@ export class SingleLine {
     if (!element) return;
     setOne(element, STATES, CLASS_OF[state.state] ?? state.state);
     if (state.position) setOne(element, POSITIONS, state.position);
+    this.#say(state, element);
+  }
+
+  /**
+   * All of it in words, for the pointer and for screen readers.
+   * @param {EquipmentState} state
+   * @param {Element} element
+   */
+  #say(state, element) {
     const title = element.querySelector("title");
     if (!title) return;
     const name = element.getAttribute("data-name") ?? title.textContent ?? "";
     element.setAttribute("data-name", name);
-    const words = texts.state(name, state.position, state.state, state.why);
+    const { alarms, tags, selection } = this.#marks.get(state.id) ?? NO_MARKS;
+    const words = [
+      texts.state(name, state.position, state.state, state.why),
+      ...(selection ? [texts.selected(selection.requester)] : []),
+      ...tags.map((tag) => texts.tag(tag)),
+      ...alarms.slice(0, 1).map((alarm) => texts.alarm(alarm, isUnacknowledged(alarm))),
+      ...(alarms.length > 1 ? [texts.moreAlarms(alarms.length - 1)] : []),
+    ].join("; ");
     setText(title, words);
     element.setAttribute("aria-label", words);
   }
@@ -142,7 +233,7 @@ export class SingleLine {
     for (const { point, element, value, decimals } of this.#readings) {
       if (changed && !changed.has(point.id)) continue;
       const sample = this.#live.samples.get(point.id);
-      if (!sample) continue;
+      if (!sample?.time) continue;
       const { mark, sign } = markOf(sample.quality);
       const isStale = this.#live.isStale(point);
       setText(value, formatNumber(sample.value, decimals) + sign);
@@ -172,11 +263,11 @@ export function fetchDrawing(site) {
   request.open("GET", `/api/sites/${encodeURIComponent(site)}/diagram`);
   request.responseType = "document";
   return new Promise((resolve, reject) => {
-    request.addEventListener("error", () => reject(new TypeError(texts.notComputed)));
+    request.addEventListener("error", () => reject(new TypeError(texts.unreachable)));
     request.addEventListener("load", () => {
       const root = request.response?.documentElement;
       if (request.status === 200 && root instanceof SVGSVGElement) resolve(document.importNode(root, true));
-      else reject(new ApiError(request.status, texts.none));
+      else reject(new ApiError(request.status, wordsOf(request.status)));
     });
     request.send();
   });
@@ -190,4 +281,13 @@ export function fetchDrawing(site) {
  */
 function setOne(element, names, name) {
   for (const each of names) element.classList.toggle(each, each === name);
+}
+
+/**
+ * Why there is no drawing.
+ * @param {number} status
+ */
+function wordsOf(status) {
+  if (status === 401) return texts.notLoggedIn;
+  return status === 404 ? texts.none : texts.failed(status);
 }
