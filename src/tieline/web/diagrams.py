@@ -44,7 +44,7 @@ class SwitchingBody(BaseModel):
     """The switching state of a site."""
 
     nodes: dict[str, str] = Field(description="state of each connectivity node: `data-node` in the drawing")
-    equipment: list[EquipmentStateBody]
+    equipment: list[EquipmentStateBody] = Field(description="its equipment, and the busbars and other nodes that have points")
 
 
 class SwitchingState:
@@ -77,6 +77,16 @@ class SwitchingState:
         return {name: [point for _, point in sorted(points)] for name, points in found.items()}
 
     @cached_property
+    def _points_of_nodes(self) -> dict[str, list[int]]:
+        """For each node the points that name it, the voltage first."""
+        found: dict[str, list[tuple[bool, int]]] = {}
+        for point in self._catalog.utility.plant_points:
+            row = self.network.find_node(point.equipment) if point.equipment else None
+            if row is not None:
+                found.setdefault(self.network.places[row].name, []).append((point.quantity != "voltage", int(point.id)))
+        return {name: [point for _, point in sorted(points)] for name, points in found.items()}
+
+    @cached_property
     def _doubles(self) -> npt.NDArray[np.uint32]:
         """The points of two bits."""
         return np.array([each.point for each in self.network.positions if each.is_double], np.uint32)
@@ -101,9 +111,16 @@ class SwitchingState:
             equipment.append(
                 EquipmentStateBody(id=piece.path, state=topology.state(name).words, position=position, why=why, points=points)
             )
-        nodes = {
-            node.path: topology.state(node.path).words for node in station.nodes() if network.find_node(node.path) is not None
-        }
+        pieces = {piece.path for piece in station.equipment()}
+        nodes: dict[str, str] = {}
+        for node in station.nodes():
+            row = network.find_node(node.path)
+            if row is None:
+                continue
+            nodes[node.path] = state = topology.state(node.path).words
+            points = self._points_of_nodes.get(network.places[row].name, [])
+            if points and node.path not in pieces:
+                equipment.append(EquipmentStateBody(id=node.path, state=state, position="", why="", points=points))
         return SwitchingBody(nodes=nodes, equipment=equipment)
 
     def _refreshed(self) -> tuple[Topology, dict[str, str]]:

@@ -26,15 +26,15 @@ _SHOWN = {
 """What is shown in a drawing, with so many decimals."""
 _AT_BAYS = (
     "active_power",
+    "state_of_charge",
     "reactive_power",
     "current",
-    "state_of_charge",
     "tap_position",
     "oil_temperature",
     "voltage",
     "frequency",
 )
-_AT_BAYS_ALONE = ("active_power", "current", "voltage", *_AT_BAYS)
+_AT_BAYS_ALONE = ("active_power", "state_of_charge", "current", "voltage", *_AT_BAYS)
 """The order at bays where no busbar of their level is measured: the voltage is known at them alone."""
 _AT_BUSBARS = ("voltage", "frequency")
 _SMALL = {"W", "kW", "var", "kvar", "VA", "kVA", "V"}

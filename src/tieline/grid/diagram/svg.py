@@ -72,6 +72,7 @@ def _busbars(drawing: Drawing) -> Iterator[str]:
         yield (
             f'<g class="busbar kv-{bar.level}" data-id={quoteattr(bar.id)} data-node={quoteattr(bar.net)} role="img">'
             f"<title>{escape(bar.name)}</title>"
+            f'<rect class="hit" x="{number(bar.x1 - 4)}" y="{number(bar.y - 7)}" width="{number(bar.x2 - bar.x1 + 8)}" height="14"/>'
             f'<path class="bar" d="M{number(bar.x1)} {number(bar.y)}H{number(bar.x2)}"/></g>'
         )
 

@@ -71,12 +71,7 @@ export class SymbolMarks {
   /** Where its left edge is, in its own coordinates. */
   #edge() {
     const hit = this.#element.querySelector(".hit");
-    if (!hit) {
-      const bar = /** @type {SVGGraphicsElement} */ (this.#element.querySelector(".bar"));
-      const { x, y } = bar.getBBox();
-      return { x, y, height: 0 };
-    }
-    const [x, y, height] = ["x", "y", "height"].map((name) => Number(hit.getAttribute(name)));
+    const [x, y, height] = ["x", "y", "height"].map((name) => Number(hit?.getAttribute(name)));
     return { x, y, height };
   }
 }

@@ -3,7 +3,7 @@
  * @module
  */
 
-const LARGEST_FIT = 1.7;
+const LARGEST_FIT = 2;
 const LARGEST = 4;
 const STEP = 1.25;
 const WHEEL = 0.0015;

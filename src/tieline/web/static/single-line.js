@@ -92,8 +92,8 @@ export class SingleLine {
     await this.refresh();
     this.#points = new Map(points.map((point) => [point.id, point]));
     for (const state of this.#states.values()) {
-      for (const id of state.points) this.#ownerOf.set(this.#points.get(id)?.path ?? "", state.id);
       const element = this.#equipment.get(state.id);
+      for (const id of state.points) if (element) this.#ownerOf.set(this.#points.get(id)?.path ?? "", state.id);
       if (!element || !state.points.length) continue;
       element.setAttribute("tabindex", "0");
       element.setAttribute("role", "button");
@@ -166,7 +166,7 @@ export class SingleLine {
     for (const alarm of this.#alarms.alarms.values()) {
       if (!isShown(alarm)) continue;
       const named = this.#equipment.has(alarm.equipment) ? alarm.equipment : ELSEWHERE;
-      const owner = this.#ownerOf.get(alarm.point) ?? named;
+      const owner = this.#ownerOf.get(`${alarm.site}/${alarm.device}/${alarm.point}`) ?? named;
       alarms.set(owner, [...(alarms.get(owner) ?? []), alarm]);
     }
     this.#tellElsewhere(alarms.get(ELSEWHERE)?.length ?? 0);
