@@ -13,7 +13,7 @@ import pytest
 
 from tests.security.accounts.world import OTHER_PASSWORD, PASSWORD, Center
 from tieline.web import listen, serve
-from tieline.web.pages import STATIC
+from tieline.web.skeleton import STATIC
 
 from .login_world import app_of, center_in
 from .world import World, make_world

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tieline.web.pages import PAGES, STATIC, chart_folder
-from tieline.web.skeleton import Page, render
+from tieline.web.pages import PAGES, chart_folder
+from tieline.web.skeleton import STATIC, Page, render
 
 FILES = sorted(path for path in STATIC.rglob("*") if path.is_file())
 AT_CENTER = [page for page in PAGES if not page.is_of_login]

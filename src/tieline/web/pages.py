@@ -13,9 +13,7 @@ from starlette.staticfiles import StaticFiles
 from tieline.model import ConfigError
 from tieline.security.identity.accounts import Identity
 from tieline.web.catalog import Catalog
-from tieline.web.skeleton import Page, render
-
-STATIC = Path(__file__).parent / "static"
+from tieline.web.skeleton import STATIC, Page, render
 
 PAGES = (
     Page(path="/", title="Overview", module="overview.js", styles=("overview.css",), keys="g o"),

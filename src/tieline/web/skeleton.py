@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
 from tieline.config.fields import Role
+from tieline.web.modules import imported_by
 
+STATIC = Path(__file__).parent / "static"
 CHART_HEAD = ('<link rel="stylesheet" href="/vendor/uplot.css">', '<script src="/vendor/uplot.js" defer></script>')
 
 
@@ -57,6 +60,7 @@ def render(page: Page, utility: str, navigation: Sequence[Page], *, is_refused: 
         '<script src="/static/theme.js"></script>',
         *(CHART_HEAD if page.has_frame else ()),
         *(f'<link rel="stylesheet" href="/static/{style}">' for style in styles),
+        *(f'<link rel="modulepreload" href="/static/{needed}">' for needed in imported_by(STATIC, module)),
         f'<script type="module" src="/static/{module}"></script>',
     ]
     lines = "\n    ".join(head)
