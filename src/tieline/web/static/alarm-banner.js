@@ -3,7 +3,7 @@
  * @module
  */
 
-import { alarmsAddress, siteAddress } from "./addresses.js";
+import { alarmsAddress } from "./addresses.js";
 import { AlarmSound } from "./alarm-sound.js";
 import { byId, make, setText } from "./dom.js";
 import { formatRecent, parseMoment } from "./format.js";
@@ -103,7 +103,7 @@ function makeRow(alarm, titles, identity, failure) {
   const isGone = !alarm.is_active;
   const link = make(
     "a",
-    { href: siteAddress(alarm.site), title: [alarm.id, alarm.consequence, alarm.response].filter(Boolean).join(" — ") },
+    { href: alarmsAddress({ alarm: alarm.id }), title: [alarm.id, alarm.consequence, alarm.response].filter(Boolean).join(" — ") },
     time,
     make("span", { class: "where" }, titles.get(alarm.site) ?? alarm.site),
     make("b", {}, alarm.text),

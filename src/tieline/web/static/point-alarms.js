@@ -1,5 +1,5 @@
 /**
- * The alarms that a point can raise, with their limits, and how they stand.
+ * The alarms that a point can raise, with their limits, and how they stand; with them what else stands of its equipment.
  * @module
  */
 
@@ -69,7 +69,7 @@ export class PointAlarms {
     const point = this.#point;
     if (!point) return;
     const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.alarm : undefined;
-    const standing = [...this.#list.alarms.values()].filter((alarm) => alarm.device === point.device && alarm.point === point.name);
+    const standing = [...this.#list.alarms.values()].filter((alarm) => isOf(alarm, point));
     const byId = new Map(standing.map((alarm) => [alarm.id, alarm]));
     const others = standing.filter((alarm) => !this.#limits.some((limit) => limit.alarm === alarm.id));
     const rows = [
@@ -109,4 +109,13 @@ export class PointAlarms {
     }
     return row;
   }
+}
+
+/**
+ * Whether it is an alarm of the point, or of the equipment that the point belongs to.
+ * @param {import("./types.js").Alarm} alarm
+ * @param {import("./types.js").Point} point
+ */
+function isOf(alarm, point) {
+  return (alarm.device === point.device && alarm.point === point.name) || (point.equipment !== "" && alarm.equipment === point.equipment);
 }
