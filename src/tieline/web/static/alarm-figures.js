@@ -108,7 +108,7 @@ function makeFigures(told) {
   const actors = makeTable([say.alarm, say.count, say.share], told.bad_actors.map((actor) => [toAlarm(actor.alarm), whole(actor.count), percent(actor.percent)]), [1, 2]);
   const floods = makeTable(
     [say.began, say.ended, say.count],
-    told.floods.map((flood) => [formatMoment(flood.began), flood.ended ? formatMoment(flood.ended) : say.goesOn, whole(flood.alarms)]),
+    told.floods.map((flood) => [formatMoment(flood.began), flood.ended < Date.now() * 1e3 ? formatMoment(flood.ended) : say.goesOn, whole(flood.alarms)]),
     [2],
   );
   return [

@@ -252,7 +252,7 @@ void startPage(async (live, sites, context) => {
   async function lookForFlood() {
     try {
       const { figures: told } = await get("alarms/metrics", { from: "-2h" });
-      const goesOn = /** @type {{began: number, ended: number, alarms: number}[]} */ (told.floods).find((one) => one.ended === 0);
+      const goesOn = /** @type {{began: number, ended: number, alarms: number}[]} */ (told.floods).find((one) => one.ended > live.now());
       flood.hidden = goesOn === undefined;
       if (goesOn) setText(flood, texts.flood(goesOn.alarms, formatRecent(goesOn.began, live.now())));
     } catch {
