@@ -50,7 +50,7 @@ log = structlog.get_logger()
 PORT_OF_FOLDER = -1
 SCREEN_HOST = "127.0.0.1"
 """The own screens of sites have no login."""
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 120.0
 JOIN_PERIOD_S = 1.0
 READER_TIMEOUT_S = 60.0
 READER_RETRY_S = 0.25
