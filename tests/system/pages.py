@@ -34,7 +34,7 @@ def look_at_pages(port: int, person: Person) -> None:
         page.on("pageerror", lambda error: complaints.append(str(error)))
 
         page.goto("/operate")
-        page.get_by_label("Search").fill("sunfield t2_command")
+        page.get_by_role("searchbox", name="Search").fill("sunfield t2_command")
         page.locator(f'.choose button[data-point="{POINT}"]').press("Enter")
         page.locator('.choice label:has-text("open") input').check()
         page.get_by_label("Reason", exact=True).fill("test of the page")
@@ -52,7 +52,7 @@ def look_at_pages(port: int, person: Person) -> None:
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
 
-        page.get_by_label("Search").fill("rtu-1/f2_command")
+        page.get_by_role("searchbox", name="Search").fill("rtu-1/f2_command")
         page.locator('.choose button[data-point="northgate/rtu-1/f2_command"]').click()
         page.locator('.choice label:has-text("open") input').check()
         page.get_by_role("button", name="Select", exact=True).click()

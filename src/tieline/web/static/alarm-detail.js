@@ -3,7 +3,7 @@
  * @module
  */
 
-import { alarmsAddress, pointAddress, siteAddress, trendAddress } from "./addresses.js";
+import { alarmsAddress, diagramAddress, pointAddress, siteAddress, trendAddress } from "./addresses.js";
 import { pathOf } from "./alarm-values.js";
 import { get } from "./api.js";
 import { make, setText } from "./dom.js";
@@ -93,6 +93,7 @@ export function makeDetail(values, makeButtons) {
 function makeLinks(alarm) {
   const path = pathOf(alarm);
   const links = [make("a", { class: "button", href: siteAddress(alarm.site) }, texts.actions.station)];
+  if (alarm.equipment) links.unshift(make("a", { class: "button", href: diagramAddress(alarm.site) }, texts.actions.diagram));
   if (path) {
     links.unshift(
       make("a", { class: "button", href: pointAddress(path), "data-faceplate": path }, texts.actions.faceplate),

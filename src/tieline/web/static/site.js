@@ -3,7 +3,7 @@
  * @module
  */
 
-import { pointAddress } from "./addresses.js";
+import { diagramAddress, pointAddress } from "./addresses.js";
 import { get, getPointsOf } from "./api.js";
 import { byId, make, setText } from "./dom.js";
 import { formatAge, formatNumber } from "./format.js";
@@ -46,7 +46,7 @@ void startPage(async (live, sites, { roles }) => {
   const onlyBad = make("input", { type: "checkbox" });
   const grid = make("div", { class: "groups" }, ...groups.map((group) => group.element));
   byId("main").append(
-    make("div", { class: "toolbar" }, filter, make("label", {}, onlyBad, "only what is not good"), found, flow, link),
+    make("div", { class: "toolbar" }, ...(site.has_single_line ? [make("a", { class: "button", href: diagramAddress(name) }, "Single line")] : []), filter, make("label", {}, onlyBad, "only what is not good"), found, flow, link),
     grid,
   );
 

@@ -129,6 +129,7 @@ export const texts = {
     putBack: "Put back in service",
     trend: "Trend around it",
     faceplate: "Faceplate",
+    diagram: "Single line",
     station: "Station",
     events: "Events around it",
     close: "Close",
