@@ -3,8 +3,8 @@
  * @module
  */
 
-import { alarmsAddress, pointAddress, siteAddress } from "./addresses.js";
-import { make, setText } from "./dom.js";
+import { alarmsAddress, diagramAddress, pointAddress, siteAddress } from "./addresses.js";
+import { draw, make, setText } from "./dom.js";
 import { formatAge, formatNumber } from "./format.js";
 import { standingOf } from "./site-alarms.js";
 import { makePriority } from "./supervision.js";
@@ -56,6 +56,16 @@ export function makeSiteTable(live, sites, points, columns = NUMBERS) {
 }
 
 /**
+ * A busbar with two bays, which leads to the single-line.
+ * @param {import("./types.js").Site} site
+ */
+function makeDiagramLink(site) {
+  const words = texts.singleLine(site.title);
+  const sign = draw("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, draw("path", { d: "M1 3.5H15M5 3.5V14M11 3.5V14" }), draw("path", { class: "filled", d: "M3 6.5H7V10.5H3ZM9 6.5H13V10.5H9Z" }));
+  return make("a", { class: "single-line-link", href: diagramAddress(site.name), "aria-label": words, title: words }, sign);
+}
+
+/**
  * @param {import("./live.js").Live} live
  * @param {import("./types.js").Site} site
  * @param {Map<number, import("./types.js").Point>} points
@@ -76,7 +86,7 @@ function makeRow(live, site, points, columns) {
   const element = make(
     "tr",
     { "data-site": site.name },
-    make("th", { scope: "row" }, name, make("span", { class: "kind" }, site.kind)),
+    make("th", { scope: "row" }, name, ...(site.has_single_line ? [makeDiagramLink(site)] : []), make("span", { class: "kind" }, site.kind)),
     alarms,
     make("td", {}, link),
     ...numbers.values(),

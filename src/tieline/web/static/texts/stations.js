@@ -24,6 +24,9 @@ export const texts = {
    */
   alarms: (unacknowledged, acknowledged) => `${unacknowledged} unacknowledged, ${acknowledged} acknowledged`,
 
+  /** @param {string} site */
+  singleLine: (site) => `Single line of ${site}`,
+
   links: "Links",
   linksWords: "sites dial the DMZ, and so does the center",
 
