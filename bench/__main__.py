@@ -12,6 +12,7 @@ from bench import (
     calculations,
     compression,
     control,
+    diagram,
     dnp3,
     expressions,
     goose,
@@ -36,7 +37,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     letters = (
         "a Modbus, b pipeline, c latency, d historian, e web, f DNP3, g GOOSE and SV, h SCL, i IEC 61850 reports, "
-        "j processing, k compression, l calculations, m expressions, n back-fill, o alarms, p control, q switching state, r HMI"
+        "j processing, k compression, l calculations, m expressions, n back-fill, o alarms, p control, q switching state, r HMI, "
+        "s single-line diagrams"
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{letters}; all if none is named")
     parser.add_argument("--rows", type=int, default=15_000_000, help="rows for the historian and its peers")
@@ -60,6 +62,7 @@ def main() -> None:
         "o": alarms.run,
         "q": switching_state.run,
         "r": hmi.run,
+        "s": diagram.run,
     }
     unknown = set(asked.parts) - set(parts)
     if unknown:

@@ -6,6 +6,7 @@ control computes its own where it decides.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import cache, cached_property
 
@@ -156,7 +157,7 @@ def diagram_router(catalog: Catalog, live: LiveState, clock: Callable[[], int]) 
     async def diagram(site: str) -> Response:
         """The single-line diagram of a site; classes tell the state, the page sets them."""
         station_of(site)
-        return Response(drawing_of(site), media_type="image/svg+xml")
+        return Response(await asyncio.to_thread(drawing_of, site), media_type="image/svg+xml")
 
     @router.get("/api/sites/{site}/switching")
     async def switching_state(site: str) -> SwitchingBody:
