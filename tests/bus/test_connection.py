@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
+from nats.aio.msg import Msg
 
 from tieline.bus import Server, connected, subjects
 from tieline.bus.configuration import for_center
@@ -26,6 +27,27 @@ async def running(folder: Path, credentials: Credentials) -> AsyncIterator[Serve
     configuration = for_center(credentials, folder / "streams", "127.0.0.1:1")
     async with Server.running("center", folder / "center", configuration) as server:
         yield server
+
+
+async def test_a_task_that_is_cancelled_while_its_answer_arrives_ends(tmp_path: Path, credentials: Credentials) -> None:
+    async with running(tmp_path, credentials) as server, connected(server.port, credentials) as client:
+        went_on = False
+
+        async def ask() -> None:
+            nonlocal went_on
+            await client.request("$JS.API.INFO", timeout=10)
+            went_on = True
+
+        await client.request("$JS.API.INFO", timeout=10)
+        asking = asyncio.create_task(ask())
+        while not client._resp_map:
+            await asyncio.sleep(0)
+        (answer,) = client._resp_map.values()
+        answer.set_result(Msg(client, subject="answer"))
+        asking.cancel()
+        await asyncio.wait([asking])
+        assert asking.cancelled()
+        assert not went_on
 
 
 async def test_a_server_that_dies_during_the_first_handshake_is_tried_again(tmp_path: Path, credentials: Credentials) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.errors import Error
 
 from tieline.bus import subjects
@@ -22,6 +23,30 @@ FIRST_TRY_S = 20.0
 ATTEMPT_S = 5.0
 CLOSE_TIMEOUT_S = 2.0
 _RETRY_S = 0.1
+
+
+class CancellableClient(Client):
+    """A client whose requests end when their task is cancelled.
+
+    nats-py waits with `asyncio.wait_for`, which in Python 3.11 forgets a cancellation that comes in the same turn as the answer: the
+    task would go on for ever, and whoever ends it wait for ever.
+    """
+
+    async def request(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        timeout: float = 0.5,  # noqa: ASYNC109 - the signature of what it overrides
+        old_style: bool = False,
+        headers: dict[str, Any] | None = None,
+    ) -> Msg:
+        """The answer. Raises what nats-py's own raises."""
+        task = asyncio.current_task()
+        before = 0 if task is None else task.cancelling()
+        answer = await super().request(subject, payload, timeout, old_style, headers)
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError
+        return answer
 
 
 @asynccontextmanager
@@ -78,7 +103,7 @@ async def _open(ports: Sequence[int], credentials: Credentials, callbacks: dict[
     }
     deadline = asyncio.get_running_loop().time() + FIRST_TRY_S
     while True:
-        client = Client()
+        client = CancellableClient()
         is_connected = False
         try:
             async with asyncio.timeout(ATTEMPT_S):
