@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fastapi import FastAPI
 
+from tests.scada.alarms.plans import plan
+from tests.scada.control import scene as control_scene
+from tieline.bus.scada import AlarmsChanged
 from tieline.config import read_folder
 from tieline.grid.topology import network_of
-from tieline.model import PointKind, Quality, Samples
+from tieline.io import SystemClock
+from tieline.model import Batch, PointKind, Quality, Samples
+from tieline.model.alarms import AlarmKind
 from tieline.scada import LiveState
+from tieline.scada.alarm_desk import AlarmDesk
+from tieline.scada.alarms import AlarmEngine, AlarmService, AlarmStore
+from tieline.scada.control_answers import ControlAnswers
+from tieline.scada.service import PersonRequester, ScadaService, permits
+from tieline.web import create_app
 from tieline.web.app import wall_clock
 
+from .supervised import NearScada
 from .test_browser import Screen, screening
 from .world import MadeUpHistory, PlayedField, World
 
@@ -22,6 +35,7 @@ axe = pytest.importorskip("axe_playwright_python.async_playwright")
 from playwright.async_api import expect  # noqa: E402
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(60)]
+expect.set_options(timeout=15_000)
 EXAMPLE = Path(__file__).parents[2] / "src/tieline/examples/ridgeway"
 
 
@@ -56,14 +70,17 @@ class Plant(PlayedField):
         self.live.tick(now)
 
 
-@pytest.fixture
-async def screen() -> AsyncIterator[Screen]:
+def example_world() -> World:
     utility = read_folder(EXAMPLE)
     live = LiveState(utility.points, started=wall_clock())
     field = Plant(utility, live, wall_clock)
-    world = World(utility, live, MadeUpHistory(utility, wall_clock), field, wall_clock)
     field.step()
-    async with screening(world) as screen:
+    return World(utility, live, MadeUpHistory(utility, wall_clock), field, wall_clock)
+
+
+@pytest.fixture
+async def screen() -> AsyncIterator[Screen]:
+    async with screening(example_world()) as screen:
         yield screen
 
 
@@ -99,6 +116,113 @@ async def test_the_drawing_is_live(screen: Screen) -> None:
     )
     assert asked["points"][0] == position
     assert "ng-qf3" in asked["title"]
+    assert not screen.complaints
+
+
+@dataclass(eq=False)
+class Watched(World):
+    """With supervision, which is asked in this process."""
+
+    scada: NearScada
+
+    def app(self, **_: float) -> FastAPI:
+        return create_app(self.utility, self.live, self.history, clock=self.clock, scada=self.scada)
+
+
+async def test_an_alarm_stands_at_its_symbol_until_it_is_over(tmp_path: Path) -> None:
+    world = example_world()
+    trip, voltage = (world.id_of(f"northgate/rtu-1/{name}") for name in ("f3_trip", "hv_voltage_ab"))
+    points = {int(point.id): point for point in world.utility.points}
+    plans = [
+        plan("trip", points[trip], AlarmKind.STATE, priority=1, abnormal=frozenset({1}), text="Old Town trip"),
+        plan("lost", points[voltage], AlarmKind.LOW, priority=3, limit=100.0, text="No voltage"),
+    ]
+    async with (
+        control_scene.running(tmp_path / "control") as control,
+        AlarmDesk(
+            lambda now: AlarmService(AlarmEngine(plans), AlarmStore(tmp_path / "alarms.db"), now, permits=permits), SystemClock()
+        ) as desk,
+    ):
+        near = NearScada(ScadaService(desk, ControlAnswers(control.service)))
+        watched = Watched(world.utility, world.live, world.history, world.field, world.clock, near)
+
+        async def happen(sequence: int, *values: float) -> None:
+            now = world.clock()
+            samples = Samples.of([trip, voltage], [now] * 2, list(values), Quality.DEVICE_TIME)
+            batch = Batch(site="northgate", incarnation=1, sequence=sequence, samples=samples)
+            await desk.do(lambda service, at: service.take([batch], at))
+            await tell()
+
+        async def tell() -> None:
+            near.alarms = await desk.do(
+                lambda service, _: AlarmsChanged(service.incarnation, service.revision, service.unacknowledged())
+            )
+
+        async with screening(watched) as screen:
+            page = screen.page
+            await screen.open("/site/northgate/diagram")
+            breaker, busbar = page.locator('[data-id="ng-qf3"]'), page.locator('.busbar[data-id="ng-132"]')
+            await expect(breaker).to_have_class(re.compile(r"\bclosed\b"))
+            await expect(page.locator(".marks")).to_have_count(0)
+            await happen(1, 1.0, 12.5)
+            await expect(breaker.locator(".marks.unacknowledged [data-priority='1']")).to_be_visible()
+            await expect(breaker).to_have_attribute("aria-label", re.compile("priority 1, unacknowledged: Old Town trip"))
+            await expect(busbar.locator(".marks.unacknowledged [data-priority='3']")).to_be_visible()
+            await expect(page.locator(".elsewhere")).to_be_hidden()
+
+            ada = PersonRequester(name="ada", roles=frozenset({"operator"}), areas=None)
+            done = await desk.do(lambda service, at: service.acknowledge(["northgate/trip", "northgate/lost"], ada, at))
+            assert not done.refused
+            await tell()
+            await expect(breaker.locator(".marks [data-priority='1']")).to_be_visible()
+            await expect(page.locator(".marks.unacknowledged")).to_have_count(0)
+            await happen(2, 0.0, 132.0)
+            await expect(page.locator(".marks")).to_have_count(0)
+            await expect(breaker).to_have_attribute("aria-label", "breaker ng-qf3, closed, energized")
+            assert not screen.complaints
+
+
+async def test_a_drawing_is_zoomed_and_moved_with_keys_and_mouse(screen: Screen) -> None:
+    page = screen.page
+    await screen.open("/site/northgate/diagram")
+    drawing, host = page.locator("svg.single-line"), page.locator(".drawing")
+    symbol = page.locator('[data-id="ng-qf3"] .hit')
+    await expect(host).to_have_attribute("data-fit", "true")
+
+    async def place() -> tuple[float, float, float]:
+        box = await symbol.bounding_box()
+        assert box is not None
+        return box["x"], box["y"], box["width"]
+
+    x, y, width = await place()
+    seen = await host.bounding_box()
+    assert seen is not None
+    for name in ("ng-q1-hv", "ng-q2-lv", "ng-qf1"):
+        box = await page.locator(f'[data-id="{name}"] .hit').bounding_box()
+        assert box is not None
+        assert seen["x"] <= box["x"] <= seen["x"] + seen["width"] - box["width"]
+        assert seen["y"] <= box["y"] <= seen["y"] + seen["height"] - box["height"]
+    await page.keyboard.press("+")
+    await expect(host).to_have_attribute("data-fit", "false")
+    assert (await place())[2] == pytest.approx(1.25 * width, rel=0.01)
+    await host.focus()
+    before = (await place())[1]
+    await page.keyboard.press("ArrowDown")
+    assert (await place())[1] < before
+    await page.mouse.move(x, y)
+    await page.evaluate("document.addEventListener('faceplate', () => { window.isAsked = true; })")
+    before = (await place())[1]
+    await page.mouse.down()
+    await page.mouse.move(x, y + 30, steps=4)
+    await page.mouse.up()
+    assert (await place())[1] == pytest.approx(before + 30, abs=8)
+    assert not await page.evaluate("window.isAsked")
+    await page.keyboard.press("0")
+    await expect(host).to_have_attribute("data-fit", "true")
+    assert await place() == pytest.approx((x, y, width), abs=0.5)
+    await page.mouse.wheel(0, -300)
+    await expect(host).to_have_attribute("data-fit", "false")
+    assert await drawing.count() == 1
     assert not screen.complaints
 
 
