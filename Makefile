@@ -6,7 +6,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 DATA ?= tieline-data
 PORT ?= 8400
 
-.PHONY: install demo test lint types imports scripts unit bench fuzz soak format clean
+.PHONY: install demo test lint types imports scripts unit pictures bench fuzz soak format clean
 
 install: .venv/installed-dev
 
@@ -43,6 +43,10 @@ scripts:
 
 unit: install
 	$(BIN)/pytest --numprocesses 2 --dist worksteal
+
+# The pictures of the documentation, taken anew while the story of the operator's guide is told; needs Chromium.
+pictures: install
+	TIELINE_PICTURES=docs/images $(BIN)/pytest -n0 tests/system/test_guide.py -k operator
 
 bench: install
 	$(BIN)/python -m bench
