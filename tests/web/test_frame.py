@@ -119,6 +119,8 @@ async def test_unacknowledged_alarms_are_on_every_page_until_somebody_acknowledg
         await expect(rows.first).to_contain_text("returned")
         await rows.first.get_by_role("link").click()
         await expect(page).to_have_url(re.compile("/alarms[?]alarm=northgate%2F"))
+        await page.goto("/stations")
+        await expect(page.locator("main")).to_have_attribute("data-ready", "true")
         there.center.scada.is_away = True
         await expect(page.locator(f"{BANNER} .quiet")).to_contain_text("not supervised at the moment")
         assert there.complaints == []
