@@ -245,10 +245,11 @@ async def test_everybody_can_use_the_drawing(screen: Screen, theme: str) -> None
     await screen.page.add_init_script(
         f"document.documentElement.dataset.theme = '{theme}'; localStorage.setItem('theme', '{theme}')"
     )
-    await screen.open("/site/northgate/diagram")
-    await expect(screen.page.locator('[data-id="ng-qf3"]')).to_have_class(re.compile(r"\bclosed\b"))
-    results = await axe.Axe().run(screen.page)
-    assert results.violations_count == 0, results.generate_report()
+    for site, breaker in {"northgate": "ng-qf3", "millbrook": "MB/J1/Q01/QA1", "sunfield": "sf-qt1"}.items():
+        await screen.open(f"/site/{site}/diagram")
+        await expect(screen.page.locator(f'[data-id="{breaker}"]')).to_have_class(re.compile(r"\bclosed\b"))
+        results = await axe.Axe().run(screen.page)
+        assert results.violations_count == 0, results.generate_report()
 
 
 async def test_a_site_without_connectivity_says_so(screen: Screen) -> None:
