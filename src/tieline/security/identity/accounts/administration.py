@@ -80,7 +80,8 @@ class Administration:
     def from_console(self, name: str, *, life_us: int = SECRET_LIFE_US) -> OneTimeSecret:
         """A one-time secret for a person of the folder, for whoever may write the file of the accounts, as `create` and `reset` give.
 
-        A lock ends by that: it is the way out where no administrator is left who could unlock. Raises `ConfigError` where the folder has no such person.
+        A lock ends by that: it is the way out where no administrator is left who could unlock. Raises `ConfigError` where the folder
+        has no such person.
         """
         self._check_person(name)
         with self._parts.lock:
