@@ -53,7 +53,7 @@ seconds_between_trips = inf
 [[events]]
 at_s = {FAULT_S}
 fault = "harbor"
-for_s = 5
+for_s = 1
 """
 ALARM = "northgate/f2-trip"
 RTU = "northgate/rtu-1"
@@ -270,7 +270,7 @@ class Desk:
         self._go("g y", "System")
         expect(page.locator("main")).to_contain_text("all 17 answer")
         expect(page.locator("main")).to_contain_text("Alarms and control")
-        self._take("system")
+        self._take("system", LIVELY)
         self._open("/site/northgate", "Northgate")
         expect(page.locator(f'li[data-point="{RTU}/f2_position"]')).to_contain_text("closed")
         expect(page.locator(".groups")).not_to_contain_text("never")
