@@ -25,7 +25,7 @@ STILL = 0.015
 """So much of a picture in which only values change may differ clearly: other values were at most 0.2 % of it, measured. A banner that
 is gone was 9 to 14 %, gaps of double width 5 to 10 %, a header higher by 12 pixels 3 to 6 %; of pages with little on them less."""
 LIVELY = 0.08
-"""The same where lines are drawn, rows come, or columns are as wide as what is in them: measured 1.5 to 4 %, from another run at another load."""
+"""The same where lines are drawn, rows come, or columns are as wide as their contents: 1.5 to 4 %, measured between runs at other loads."""
 
 _PIXELS = """async ([png, width, height]) => {
     const image = new Image();
