@@ -142,6 +142,7 @@ async def test_only_alarms_in_view_are_acknowledged_together(tmp_path: Path) -> 
         page = made.page
         await made.happen(dict.fromkeys(range(200), 1.0))
         await made.open("/alarms")
+        await expect(page.locator(".flood")).to_be_visible()  # takes a line from the list
         button = page.get_by_role("button", name=re.compile(r"^Acknowledge visible \(\d+\)"))
         words = await button.inner_text()
         visible = int(re.findall(r"\d+", words)[0])

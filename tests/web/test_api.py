@@ -76,7 +76,7 @@ async def test_points_are_filtered_by_site_device_kind_and_every_word(client: ht
 async def test_a_point_is_found_by_path_and_by_id(world: World, client: httpx.AsyncClient) -> None:
     point = (await client.get(f"/api/points/{POWER}")).json()
     assert point["id"] == world.id_of(POWER)
-    assert (point["unit"], point["decimals"], point["max_silence_s"]) == ("MW", 2, 10.0)
+    assert (point["unit"], point["decimals"], point["max_silence_s"], point["is_straight"]) == ("MW", 2, 10.0, False)
     assert (await client.get(f"/api/points/{point['id']}")).json() == point
 
 

@@ -96,12 +96,12 @@ def api_router(catalog: Catalog, live: LiveState, clock: Clock, *, local_site: s
         named = None if points is None else catalog.some_points(points, MAX_PAGE)
         found = catalog.find(site=site, device=device, kind=kind, text=text) if named is None else named
         page = found[offset : offset + limit]
-        return PointsBody(total=len(found), offset=offset, points=[point_body(point, catalog.decimals(point)) for point in page])
+        return PointsBody(total=len(found), offset=offset, points=[point_body(point, catalog) for point in page])
 
     @router.get("/points/{reference:path}", summary="One point, by path or id")
     async def one_point(reference: str) -> PointBody:
         point = catalog.point(reference)
-        return point_body(point, catalog.decimals(point))
+        return point_body(point, catalog)
 
     @router.get("/values", summary="Newest values of some points, a device, a site, or all")
     async def values(
@@ -182,7 +182,7 @@ def device_body(device: Device, link: Link) -> DeviceBody:
     )
 
 
-def point_body(point: Point, decimals: int) -> PointBody:
+def point_body(point: Point, catalog: Catalog) -> PointBody:
     """A point as the API shows it."""
     return PointBody(
         id=point.id,
@@ -200,7 +200,8 @@ def point_body(point: Point, decimals: int) -> PointBody:
         high=point.high,
         deadband=point.reporting.deadband,
         max_silence_s=point.reporting.max_silence_s,
-        decimals=decimals,
+        decimals=catalog.decimals(point),
+        is_straight=catalog.is_straight(point),
     )
 
 

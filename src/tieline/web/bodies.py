@@ -106,6 +106,7 @@ class PointBody(BaseModel):
     deadband: float
     max_silence_s: float
     decimals: int = Field(description="how many decimals are worth showing")
+    is_straight: bool = Field(description="whether it went straight from one sample to the next; it held its value otherwise")
 
 
 class PointsBody(BaseModel):

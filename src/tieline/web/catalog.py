@@ -31,6 +31,12 @@ class Catalog:
         self._by_path = {point.path: point for point in self.points}
         self._by_id = {int(point.id): point for point in self.points}
         self._resolutions = dict(_resolutions(utility))
+        self._straight = {
+            processed.point.id
+            for site in utility.sites
+            for processed in site.processing
+            if processed.reporting is not None and processed.reporting.door is not None
+        }
         self._sites = {site.name: site for site in (*utility.sites, *utility.roles)}
         self._haystack = [f"{point.path} {point.description} {point.equipment} {point.unit}".lower() for point in self.points]
 
@@ -62,6 +68,10 @@ class Catalog:
         if not finest and point.low is not None and point.high is not None:
             finest = (point.high - point.low) / 10_000
         return min(max(math.ceil(-math.log10(finest) - 1e-9), 0), 3) if finest else 2
+
+    def is_straight(self, point: Point) -> bool:
+        """Whether it went straight from one sample to the next (a swinging door stands for that); it held its value otherwise."""
+        return point.id in self._straight
 
     def some_points(self, references: str, limit: int) -> list[Point]:
         """The points of a comma-separated list, each once, in its order."""

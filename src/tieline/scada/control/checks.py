@@ -94,7 +94,14 @@ class Checks:
         return _verdict("authority", ok=False, words=f"{person.name} ({roles}) may not operate {point.path}; {asked}")
 
     def _value(self, point: Point, value: float) -> Verdict:
-        return _verdict("value", ok=not (why := self._value_problem(point, value)), words=why or f"{value:g} is permitted")
+        why = self._value_problem(point, value)
+        return _verdict("value", ok=not why, words=why or f"{self._in_words(point, value)} is permitted")
+
+    def _in_words(self, point: Point, value: float) -> str:
+        if point.kind is not PointKind.CONTROL:
+            return f"{value:g} {point.unit}".rstrip()
+        off, on = ("open", "close") if self.moves_a_switch(point.id) else ("off", "on")
+        return on if value else off
 
     def _value_problem(self, point: Point, value: float) -> str:
         if not math.isfinite(value):
@@ -166,7 +173,7 @@ def _verdict(check: str, *, ok: bool, words: str) -> Verdict:
 
 def _factor(person: Person, rules: list[Rule]) -> Iterator[Verdict]:
     if any(rule.second_factor for rule in rules):
-        words = "logged in with a second factor" if person.has_second_factor else "operating needs a login with a second factor"
+        words = "the login permits operating" if person.has_second_factor else "operating needs a login with a second factor"
         yield _verdict("second_factor", ok=person.has_second_factor, words=words)
 
 

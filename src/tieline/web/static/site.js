@@ -188,6 +188,9 @@ function makeRow(point) {
   return { cell, element: make("li", { "data-point": point.path }, link), text };
 }
 
+/** In more columns there is no room for descriptions: two letters of one tell nothing. */
+const MOST_COLUMNS_WITH_WORDS = 4;
+
 /**
  * Chooses the airiest density in which everything fits, and the fewest columns for it; what fits is measured, not guessed.
  * @param {HTMLElement} grid
@@ -200,6 +203,7 @@ function arrange(grid) {
     const most = Math.max(1, Math.floor(width / density.narrowest));
     for (let columns = Math.min(3, most); columns <= most; columns += 1) {
       grid.style.setProperty("--columns", String(columns));
+      grid.dataset.words = columns > MOST_COLUMNS_WITH_WORDS ? "hidden" : "shown";
       if (grid.scrollWidth <= grid.clientWidth + 1) {
         grid.dataset.scrolls = "false";
         return;

@@ -331,7 +331,7 @@ export class TrendChart {
         if (!shift) drawBars(pen, columns);
         const width = this.#options.isSmall ? 1.25 : 1.5;
         const until = shift ? -1 : Math.min(count - 1, Math.floor(((this.#heldUntil - start) / (end - start)) * count) - 1);
-        const edge = drawLine(pen, columns, width, shift > 0, until);
+        const edge = drawLine(pen, columns, width, shift > 0, until, point.is_straight);
         if (edge && !shift && !this.#options.isSmall && this.#points.length > 1) drawNumber(pen, edge, String(index + 1), font, token("--panel"));
         if (!shift && drawStrip(pen, columns, strip, token("--quality"))) strip += 1;
       });

@@ -41,15 +41,16 @@ export function drawBars({ ctx, left, top, height, min, max, color }, { low, hig
 }
 
 /**
- * A line through the last value of each column.
+ * A line through the last value of each column. Where columns are empty the point has held its value, unless it went straight to the next.
  * @param {Pen} pen
  * @param {import("./trend-columns.js").Columns} columns
  * @param {number} width
  * @param {boolean} isDashed
  * @param {number} until the newest value is drawn on up to this column
+ * @param {boolean} isStraight
  * @returns {{x: number, y: number} | null} where the line ends
  */
-export function drawLine({ ctx, left, top, height, min, max, color, ratio }, { last, severity, isBreak }, width, isDashed, until) {
+export function drawLine({ ctx, left, top, height, min, max, color, ratio }, { last, severity, isBreak }, width, isDashed, until, isStraight) {
   const scale = height / (max - min);
   let isDown = false;
   let alone = false;
@@ -66,6 +67,7 @@ export function drawLine({ ctx, left, top, height, min, max, color, ratio }, { l
     }
     if (isBreak[column]) isDown = false;
     if (!isDown && alone) ctx.lineTo(x + 1, y);
+    if (isDown && !isStraight && left + column - x > 1) ctx.lineTo(left + column - 0.5, y);
     x = left + column + 0.5;
     y = top + (max - last[column]) * scale;
     if (isDown) ctx.lineTo(x, y);

@@ -14,6 +14,8 @@ export interface Point {
   high: number | null;
   max_silence_s: number;
   decimals: number;
+  /** whether it went straight from one sample to the next; it held its value otherwise */
+  is_straight: boolean;
 }
 
 /** What `/api/sites` answers. */

@@ -34,7 +34,7 @@ export const texts = {
      * @param {number} shown
      * @param {number} all
      */
-    found: (shown, all) => (shown === all ? `${all} alarms` : `${shown} of ${all} alarms`),
+    found: (shown, all) => (shown === all ? `${all} ${all === 1 ? "alarm" : "alarms"}` : `${shown} of ${all} alarms`),
     /** @param {number} count */
     selected: (count) => (count ? `, ${count} selected` : ""),
   },
