@@ -71,6 +71,9 @@ def test_the_example_shows_all_transports_tables_kinds_and_word_orders() -> None
 
 def test_a_folder_without_a_grid_is_not_checked_against_one(folder: Path, replace: Replace) -> None:
     shutil.rmtree(folder / "grid")
+    for site in ("northgate", "millbrook", "sunfield"):
+        (folder / "sites" / site / "alarms.csv").unlink()
+    (folder / "sites/northgate/diagram.toml").unlink()
     replace("sites/northgate/points/rtu-1.csv", "ng-qf2,current", "whatever,anything")
     utility, findings = inspect_folder(folder)
     assert findings == []

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 
+from tests.system.processes import eventually
 from tieline.cli.web import ACCOUNTS_FILE, PASSWORD_FILE, web_folder
 from tieline.config import read_folder
 from tieline.io import SystemClock
@@ -48,18 +49,22 @@ def password_of_demo(data: Path) -> str:
 class Person:
     """Somebody who is logged in."""
 
+    _used: ClassVar[dict[tuple[int, str], int]] = {}
+
     def __init__(self, port: int, name: str, *, with_code: bool = True, password: str = PASSWORD) -> None:
         self.name = name
-        self._steps = step_at(time.time_ns() // 1_000) - 1
+        self._app = (port, name)
         self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=TIMEOUT_S)
         self.post("/api/login", name=name, password=password)
         if with_code:
             self.post("/api/login/second-factor", code=self.code())
 
     def code(self) -> str:
-        """A code of the app that was not used yet; three may be asked for at once."""
-        self._steps = max(self._steps, step_at(time.time_ns() // 1_000) - 1) + 1
-        return code_at(secret_of(self.name), self._steps - 1)
+        """A code of the app that was not used yet, by whoever logged in there under this name; the clock may have to come to it."""
+        step = max(self._used.get(self._app, 0), step_at(time.time_ns() // 1_000) - 2) + 1
+        self._used[self._app] = step
+        eventually(lambda: step_at(time.time_ns() // 1_000) + 1 >= step)
+        return code_at(secret_of(self.name), step)
 
     def ask(self, path: str) -> Any:
         """The body of an answer."""

@@ -94,6 +94,8 @@ class Utility:
         self.start("center", "--center", "--port", str(self._port))
         eventually(lambda: answers(self._port), within_s=120)
         for name in ("ada", "grace", "rosalind"):
+            if name in self.people:
+                self.people[name].close()
             self.people[name] = Person(self._port, name)
 
     def kill(self, role: str) -> None:

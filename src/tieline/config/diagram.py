@@ -51,8 +51,10 @@ class DiagramFile(Strict):
     nodes: dict[str, NodeLayout] = Field(default_factory=dict, description="by path, or name in grid/")
 
 
-def read_diagram(folder: Path, site: Path, station: SingleLine | None, findings: list[Finding]) -> DiagramFile:
-    """The site's file, or the defaults where it has none; what it names has to be in the station."""
+def read_diagram(
+    folder: Path, site: Path, station: SingleLine | None, findings: list[Finding], *, is_station_known: bool = True
+) -> DiagramFile:
+    """The site's file, or the defaults where it has none; what it names has to be in the station, where that could be read."""
     path = site / "diagram.toml"
     if not path.is_file():
         return DiagramFile()
@@ -60,6 +62,8 @@ def read_diagram(folder: Path, site: Path, station: SingleLine | None, findings:
     read = source.read_toml(DiagramFile)
     if read is None:
         return DiagramFile()
+    if not is_station_known:
+        return read
     if station is None:
         source.report("the site has no connectivity that could be drawn", "describe it in grid/ or in an SCL file")
         return read

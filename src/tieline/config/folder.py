@@ -367,7 +367,8 @@ class _SiteReader:
         ]
         self.scl_files.report()
         single_line = self._single_line()
-        diagram = read_diagram(self._folder, self._site, single_line, self._findings)
+        is_known = self._equipment() is not None
+        diagram = read_diagram(self._folder, self._site, single_line, self._findings, is_station_known=is_known)
         if described is None:
             return None
         self._report_unread()

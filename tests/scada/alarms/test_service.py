@@ -22,7 +22,10 @@ EVA = Requester(name="eva", roles=frozenset({"engineer"}))
 VERA = Requester(name="vera", roles=frozenset({"viewer"}))
 COUNT = 5
 PLAN = [
-    *(state_plan(number, priority=1 + number % 4) for number in range(1, COUNT + 1)),
+    *(
+        state_plan(number, priority=1 + number % 4, suppress_states=frozenset({"de-energized"} if number == 4 else ()))
+        for number in range(1, COUNT + 1)
+    ),
     plan("b1", point(101, site="beta"), AlarmKind.HIGH, limit=10.0, on_delay_s=60.0),
     plan("link", None, AlarmKind.COMMUNICATION),
 ]

@@ -132,9 +132,10 @@ class TestSecondPerson:
             selection = await at.service.select(ADA, at.id("lower"), 1)
             approving = asyncio.create_task(at.service.approve(GRACE, selection.id))
             await asyncio.sleep(0)
-            await at.service.execute(ADA, selection.id, id="too-early")
+            early = await at.service.execute(ADA, selection.id, id="too-early")
             await approving
-            assert (await at.service.execute(ADA, selection.id)).result is Result.DONE
+            late = await at.service.execute(ADA, selection.id)
+            assert {early.result, late.result} == {Result.REFUSED, Result.DONE}
             actions = [record.action for record in at.records if record.outcome in {"approved", "released"}]
             assert actions == ["approve", "command"]
 
