@@ -91,11 +91,10 @@ class Utility:
         self.start("northgate", "--site", "northgate", "--simulated")
 
     def start_center(self) -> None:
+        eventually(lambda: not answers(self._port))  # the pages of one that was killed end a moment later
         self.start("center", "--center", "--port", str(self._port))
         eventually(lambda: answers(self._port), within_s=120)
         for name in ("ada", "grace", "rosalind"):
-            if name in self.people:
-                self.people[name].close()
             self.people[name] = Person(self._port, name)
 
     def kill(self, role: str) -> None:
