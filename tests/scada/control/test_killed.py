@@ -52,7 +52,8 @@ async def test_killed_in_the_middle_of_a_program_it_is_resumed_without_repeating
     run = killed(tmp_path, "program")
     async with running(tmp_path, programs={"isolate": QUICK}) as at:
         (stopped,) = at.service.programs.runs()
-        assert (stopped.id, stopped.state, stopped.step) == (run, "stopped", 1)
+        assert (stopped.id, stopped.state) == (run, "stopped")
+        assert stopped.step in {0, 1}  # what is told may be a moment ahead of what is on disk
         await at.service.programs.resume(GRACE, run)
         await at.until(lambda: at.service.programs.runs()[0].state == "waiting")
         await at.service.programs.confirm(GRACE, run)
