@@ -67,6 +67,18 @@ def eventually(check: Callable[[], bool], *, within_s: float = 60.0) -> None:
         time.sleep(0.05)
 
 
+def process_of(data: Path, *words: str, without: str = "") -> int:
+    """The id of the living process with this data directory and these words in its command; 0 where there is none."""
+    wanted = {str(data).encode(), *(word.encode() for word in words)}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                line = set((entry / "cmdline").read_bytes().split(b"\0"))
+                if wanted <= line and without.encode() not in line - {b""}:
+                    return int(entry.name)
+    return 0
+
+
 def processes_with(text: str) -> list[str]:
     """The command lines of living processes that contain a text."""
     found = []

@@ -15,7 +15,7 @@ import pytest
 
 from tests.system.pages import look_at_pages
 from tests.system.people import Person, prepare_accounts
-from tests.system.processes import Processes, eventually, run
+from tests.system.processes import Processes, eventually, process_of, run
 from tieline.cli.run import free_port
 from tieline.security.audit import verify
 
@@ -127,18 +127,6 @@ def answers(port: int) -> bool:
         return httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
     except httpx.HTTPError:
         return False
-
-
-def scada_process(data: Path) -> int:
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if b"--scada" in words and str(data).encode() in words:
-                return int(entry.name)
-    return 0
 
 
 def test_people_operate_devices_of_all_three_protocols(tmp_path: Path, processes: Processes) -> None:
@@ -279,9 +267,9 @@ def acknowledged_from_the_terminal(center: Center, folder: Path) -> None:
 
 def still_known_after_a_kill(center: Center) -> None:
     """Alarms and control are killed and started again; what became of commands is known as before."""
-    before = scada_process(center.data)
+    before = process_of(center.data, "--scada")
     os.kill(before, signal.SIGKILL)
-    eventually(lambda: scada_process(center.data) not in {0, before})
+    eventually(lambda: process_of(center.data, "--scada") not in {0, before})
 
     def is_known() -> bool:
         answer = center.ada.try_get("/api/control/operations/work-417")

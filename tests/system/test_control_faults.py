@@ -16,8 +16,8 @@ import httpx
 import pytest
 
 from tests.system.people import Person, prepare_accounts
-from tests.system.processes import Processes, eventually, run
-from tests.system.test_control import answers, scada_process
+from tests.system.processes import Processes, eventually, process_of, run
+from tests.system.test_control import answers
 from tieline.cli.run import free_port
 from tieline.security.audit import verify
 
@@ -199,9 +199,9 @@ def test_what_dies_under_way_is_told_truly_and_nothing_acts_twice(tmp_path: Path
 
 def alarms_and_control_are_killed_between_select_and_execute(at: Utility) -> None:
     def kill() -> None:
-        before = scada_process(at.data)
+        before = process_of(at.data, "--scada")
         os.kill(before, signal.SIGKILL)
-        eventually(lambda: scada_process(at.data) not in {0, before}, within_s=60)
+        eventually(lambda: process_of(at.data, "--scada") not in {0, before}, within_s=60)
 
     nothing_is_executed_that_was_selected_before(at, kill)
 
@@ -211,7 +211,7 @@ def the_center_is_killed_between_select_and_execute(at: Utility) -> None:
         at.kill("center")
         for person in at.people.values():
             person.close()
-        eventually(lambda: scada_process(at.data) == 0)
+        eventually(lambda: process_of(at.data, "--scada") == 0)
         at.start_center()
 
     nothing_is_executed_that_was_selected_before(at, kill)

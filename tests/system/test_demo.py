@@ -21,7 +21,7 @@ from py1815.master import Master, Tasks
 from py1815.master.store import Store
 
 from tests.system.people import Person, password_of_demo
-from tests.system.processes import Processes, eventually, processes_with, run
+from tests.system.processes import Processes, eventually, process_of, processes_with, run
 from tieline.cli.run import free_port
 from tieline.config.field import NetworkPlace, read_book
 from tieline.historian import FILE_NAME, Historian, open_asker
@@ -145,7 +145,7 @@ def test_a_killed_role_comes_back_and_its_site_is_seen_lost_meanwhile(
     start_demo(processes, data, port)
     viewer = log_in(data, port)
     eventually(lambda: links(viewer) == ["up"] * 3)
-    gateway = next(int(entry.name) for entry in Path("/proc").iterdir() if _is_gateway(entry, data, "millbrook"))
+    gateway = process_of(data, "--site", "millbrook", without="--local")
     os.kill(gateway, signal.SIGSTOP)  # it hangs: worse than dying
     eventually(lambda: "lost" in links(viewer))
     site = viewer.ask("/api/sites/millbrook")
@@ -153,14 +153,6 @@ def test_a_killed_role_comes_back_and_its_site_is_seen_lost_meanwhile(
     os.kill(gateway, signal.SIGKILL)
     eventually(lambda: links(viewer) == ["up"] * 3)
     eventually(lambda: {"link_up", "link_lost", "link_restored"} <= kinds_of_events(data, "millbrook"))
-
-
-def _is_gateway(entry: Path, data: Path, site: str) -> bool:
-    try:
-        words = (entry / "cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    return b"--site" in words and site.encode() in words and str(data).encode() in words
 
 
 def one_line(answer: subprocess.CompletedProcess[str]) -> str:

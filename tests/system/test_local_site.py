@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow.csv
 import pytest
 
-from tests.system.processes import Processes, eventually, run
+from tests.system.processes import Processes, eventually, process_of, run
 from tieline.cli.run import free_port
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
@@ -31,18 +31,6 @@ def value(port: int, path: str) -> float | None:
     except OSError:
         return None
     return found
-
-
-def local_process(data: Path) -> int:
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if b"--local" in words and str(data).encode() in words:
-                return int(entry.name)
-    return 0
 
 
 def count(data: Path, where: str) -> int:
@@ -70,9 +58,9 @@ def test_a_site_goes_on_alone_and_the_center_fetches_what_it_kept(tmp_path: Path
         assert b'tieline_device_up{site="northgate",device="rtu-1"} 1.0' in answer.read()
 
     # The store and screen are killed; the gateway starts them again and goes on meanwhile.
-    before = local_process(data)
+    before = process_of(data, "--local")
     os.kill(before, signal.SIGKILL)
-    eventually(lambda: local_process(data) not in {0, before})
+    eventually(lambda: process_of(data, "--local") not in {0, before})
     eventually(lambda: value(screen, "northgate/tieline/link_up") == 0.0)
     assert site.poll() is None
 

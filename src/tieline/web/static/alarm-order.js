@@ -18,7 +18,7 @@ export const isUnacknowledged = (alarm) => UNACKNOWLEDGED.has(alarm.state);
  * The list in which an alarm stands.
  * @param {Alarm} alarm
  */
-export const tabOf = (alarm) => HELD_BACK[alarm.state] ?? "standing";
+const tabOf = (alarm) => HELD_BACK[alarm.state] ?? "standing";
 
 /**
  * What wants attention first: nobody has acknowledged it; priority; the newest.
@@ -47,7 +47,7 @@ export function compare(one, other) {
  * @param {Alarm} alarm
  * @param {Filter} filter
  */
-export function passes(alarm, filter) {
+function passes(alarm, filter) {
   if (filter.site && alarm.site !== filter.site) return false;
   if (filter.priorities.size && !filter.priorities.has(alarm.priority)) return false;
   if (filter.kind && alarm.kind !== filter.kind) return false;

@@ -88,7 +88,7 @@ function makePoint(path) {
  * @param {string} path
  * @param {number} value
  */
-export function orderIn(points, path, value) {
+function orderIn(points, path, value) {
   const point = points.get(path);
   return point ? orderOf(point, value) : formatNumber(value, 2);
 }

@@ -10,7 +10,7 @@ import { zoneSuffix } from "./zone.js";
  * `.072`, `.072519`
  * @param {number} us
  */
-export function fractionOf(us) {
+function fractionOf(us) {
   const rest = ((us % 1e6) + 1e6) % 1e6;
   return `.${String(rest).padStart(6, "0").slice(0, rest % 1_000 ? 6 : 3)}`;
 }

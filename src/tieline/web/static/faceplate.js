@@ -36,6 +36,7 @@ export class Faceplate {
   /** @type {ValueCell | null} */ #large = null;
   /** @type {(() => void) | null} */ #unwatch = null;
   #asked = 0;
+  #choices = 0;
   #timer = 0;
   #live;
   #control;
@@ -116,9 +117,8 @@ export class Faceplate {
    * @param {(number | string)[]} references ids or paths
    */
   async show(references) {
-    const mine = (this.#asked += 1);
     this.clear();
-    this.#asked = mine;
+    const mine = this.#asked;
     setText(this.#failure, "");
     this.element.dataset.ready = "false";
     try {
@@ -129,10 +129,10 @@ export class Faceplate {
       if (mine !== this.#asked) return;
       this.#points = [...points, ...beside];
       this.#makeList();
-      await this.#choose(points[0]);
       this.#timer = setInterval(() => this.#paint(), TICK_MS);
       this.#stateTimer = setInterval(() => void this.#readSwitching(), SWITCHING_MS);
-      this.element.dataset.ready = "true";
+      await this.#choose(points[0]);
+      if (mine === this.#asked) this.element.dataset.ready = "true";
     } catch (error) {
       if (mine === this.#asked) setText(this.#failure, texts.failed(error instanceof Error ? error.message : String(error)));
     }
@@ -141,6 +141,7 @@ export class Faceplate {
   /** Shows nothing any more; what is held is given up. */
   clear() {
     this.#asked += 1;
+    this.#choices += 1;
     clearInterval(this.#timer);
     clearInterval(this.#stateTimer);
     this.#steps.clear();
@@ -177,9 +178,15 @@ export class Faceplate {
 
   /** @param {Point} point */
   async #choose(point) {
-    const mine = this.#asked;
+    const mine = (this.#choices += 1);
+    if (isWritable(point) && point !== this.#operated) {
+      // until this point is known nothing can be operated here: what is clicked meanwhile was meant for it, not for the one before
+      this.#steps.clear();
+      this.#steps.element.hidden = true;
+      this.#operated = null;
+    }
     const details = await this.#detailsOf(point);
-    if (mine !== this.#asked) return;
+    if (mine !== this.#choices) return;
     this.#point = point;
     for (const button of this.#list.querySelectorAll("button")) {
       if (button.dataset.path === point.path) button.setAttribute("aria-current", "true");
@@ -214,11 +221,11 @@ export class Faceplate {
    * @param {Point | null} point
    */
   async #operate(point) {
-    const mine = this.#asked;
+    const mine = this.#choices;
     const writing = point ? (await this.#detailsOf(point)).writing : null;
     const id = writing?.feedback ?? null;
     const feedback = id === null ? null : (this.#points.find((one) => one.id === id) ?? (await getPointsById([id])).get(id) ?? null);
-    if (mine !== this.#asked) return;
+    if (mine !== this.#choices) return;
     this.#unwatch?.();
     this.#unwatch = this.#live.watch([...this.#points.map((one) => one.id), ...(id === null ? [] : [id])]);
     this.#steps.element.hidden = point === null;

@@ -43,11 +43,11 @@ void startPage(async (live, sites, { identity }) => {
   const failure = make("p", { class: "failure", role: "alert" });
   const selections = makeSelectionTable(live, control, byPath);
   const commands = makeCommandTable(live, control, byPath);
-  const body = make("div", { class: "scroll body", tabindex: "0", role: "region", "aria-label": texts.title }, path, values, tags.element, steps.element, failure);
+  const body = make("div", { class: "scroll body", tabindex: "0", role: "region", "aria-label": texts.title }, path, values, tags.element, steps.element);
   body.hidden = true;
   byId("main").append(
     make("section", { class: "panel chooser", "aria-label": texts.choose }, make("div", { class: "search-row" }, search, site), found, make("div", { class: "scroll", tabindex: "-1" }, list)),
-    make("section", { class: "panel operated" }, name, body),
+    make("section", { class: "panel operated" }, name, failure, body),
     make(
       "div",
       { class: "others" },
@@ -71,7 +71,11 @@ void startPage(async (live, sites, { identity }) => {
   };
   /** @param {Point} point */
   const choose = async (point) => {
+    // until this point is known nothing can be operated here: what is clicked meanwhile was meant for it, not for the one before
     chosen = point;
+    body.hidden = true;
+    steps.clear();
+    setText(name, point.description || point.name);
     for (const button of list.querySelectorAll("button")) {
       if (button.dataset.point === point.path) button.setAttribute("aria-current", "true");
       else button.removeAttribute("aria-current");
@@ -84,7 +88,6 @@ void startPage(async (live, sites, { identity }) => {
       const known = await getPointsById([...new Set([...details.beside, ...(details.writing?.feedback ? [details.writing.feedback] : [])])]);
       if (chosen !== point || !details.writing) return;
       near = [...known.values()];
-      setText(name, point.description || point.name);
       setText(path, point.path);
       path.href = pointAddress(point.path);
       const shown = [...near].sort((one, other) => Number(other.quantity === point.quantity) - Number(one.quantity === point.quantity)).slice(0, MOST_VALUES);
@@ -96,8 +99,7 @@ void startPage(async (live, sites, { identity }) => {
       steps.show(point, details.writing, known.get(details.writing.feedback ?? -1) ?? null);
       paint();
     } catch (error) {
-      body.hidden = false;
-      setText(failure, error instanceof Error ? error.message : String(error));
+      if (chosen === point) setText(failure, error instanceof Error ? error.message : String(error));
     }
   };
   const paint = () => {

@@ -5,16 +5,11 @@
 
 import { get } from "./api.js";
 import { draw, make } from "./dom.js";
-import { send, token } from "./login/requests.js";
+import { send } from "./login/requests.js";
 
 export const PRIORITIES = ["", "critical", "high", "medium", "low"];
 const SHAPES = ["", "M1 1H19V19H1Z", "M10 1L19.5 19H0.5Z", "M10 1A9 9 0 1 1 9.99 1Z", "M10 0.5L19.5 10L10 19.5L0.5 10Z"];
 const MOST_AT_ONCE = 500;
-
-/** Whether somebody is logged in, so that something can be done here. */
-export function canAct() {
-  return token() !== "";
-}
 
 /**
  * A priority as shape, color and number together.

@@ -399,7 +399,7 @@ export class TrendChart {
 }
 
 /** @param {import("./types.js").Point} point */
-export function unitOf(point) {
+function unitOf(point) {
   return point.unit || "1";
 }
 
