@@ -26,13 +26,13 @@ import uvloop
 
 from bench import topology
 from bench.result import Result, show
-from tieline.bus import connected, publish, streams, subjects
+from tieline.bus import connected, publish, streams
 from tieline.bus.links import answer_links
 from tieline.edge.forward import Forwarder
 from tieline.historian import Historian
 from tieline.historian.ingest import IngestCounts, ingest
 from tieline.io import Backoff, SystemClock
-from tieline.model import Batch, Point, PointId, PointKind, Purpose, Samples
+from tieline.model import Batch, Point, PointId, PointKind, Purpose, Samples, subjects
 from tieline.scada import LiveState
 from tieline.scada.feed import Feed
 from tieline.security.identity import Authority

@@ -22,7 +22,7 @@ import uvloop
 
 from bench.result import Result, show
 from bench.topology import Topology, running, utility_of
-from tieline.bus import connected, subjects
+from tieline.bus import connected
 from tieline.config import Device, Utility
 from tieline.config.control import Control, Rule
 from tieline.config.gate import Feedback
@@ -32,7 +32,7 @@ from tieline.edge.commands import Commands
 from tieline.edge.gate import Gate
 from tieline.edge.image import ProcessImage
 from tieline.io import SystemClock
-from tieline.model import Event, Now, Point, PointId, PointKind, Samples, derive_point_id
+from tieline.model import Event, Now, Point, PointId, PointKind, Samples, derive_point_id, subjects
 from tieline.model.control import Person
 from tieline.scada import LiveState, SiteStats
 from tieline.scada.control import ControlService

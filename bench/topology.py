@@ -9,12 +9,13 @@ from pathlib import Path
 
 from nats.aio.client import Client
 
-from tieline.bus import Server, connected, streams, subjects
+from tieline.bus import Server, connected, streams
 from tieline.bus.configuration import for_center, for_dmz, for_site
 from tieline.cli.run import free_port
 from tieline.config import ConduitSection, DmzSection, RetentionSection, Site, Utility, ZoneSection
 from tieline.config.site import ReportingSection
 from tieline.config.utility import CenterSection
+from tieline.model import subjects
 from tieline.security.identity import Authority, Credentials
 
 

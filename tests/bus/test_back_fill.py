@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from bench.topology import Topology, running, utility_of
-from tieline.bus import publish, streams, subjects
+from tieline.bus import publish, streams
 from tieline.bus.links import answer_links
 from tieline.config.site import ReportingSection
 from tieline.config.spool import SpoolSection
@@ -25,7 +25,7 @@ from tieline.edge.outbox import Outbox
 from tieline.historian import FILE_NAME, Historian, query
 from tieline.historian.ingest import IngestCounts, ingest
 from tieline.io import Backoff, SystemClock
-from tieline.model import Batch, Event, Point, PointId, PointKind, Purpose, Quality, Samples, UnavailableError
+from tieline.model import Batch, Event, Point, PointId, PointKind, Purpose, Quality, Samples, UnavailableError, subjects
 from tieline.scada import LiveState
 from tieline.scada.feed import Feed
 

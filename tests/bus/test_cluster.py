@@ -17,14 +17,14 @@ import pytest
 from nats.aio.client import Client
 
 from bench.topology import utility_of
-from tieline.bus import Server, connected, publish, streams, subjects
+from tieline.bus import Server, connected, publish, streams
 from tieline.bus.center import CenterBus, center_bus, ensure_center_stream, stores
 from tieline.bus.configuration import for_dmz, for_site
 from tieline.cli.run import free_port
 from tieline.historian import Historian, query
 from tieline.historian.ingest import IngestCounts, ingest
 from tieline.io import Backoff
-from tieline.model import Batch, Samples, UnavailableError
+from tieline.model import Batch, Samples, UnavailableError, subjects
 from tieline.security.identity import Authority
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]

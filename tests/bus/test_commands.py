@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 from nats.errors import NoRespondersError
 
 from bench.topology import Topology, running
-from tieline.bus import connected, subjects
+from tieline.bus import connected
 from tieline.bus.commands import (
     PURPOSE,
     VERSION,
@@ -27,7 +27,7 @@ from tieline.bus.commands import (
     encode_order,
     encode_signed,
 )
-from tieline.model import Outcome, RemoteError, Result
+from tieline.model import Outcome, RemoteError, Result, subjects
 from tieline.security.identity import Authority, Credentials
 from tieline.security.identity.signing import Signer, Verifier
 

@@ -19,12 +19,12 @@ from nats.aio.client import Client
 from nats.errors import Error
 
 from bench.topology import Topology, running
-from tieline.bus import Server, connected, decode_batch, publish, streams, subjects
+from tieline.bus import Server, connected, decode_batch, publish, streams
 from tieline.bus.configuration import for_site
 from tieline.bus.envelope import LinkAnswer, LinkRequest, decode_link_answer, encode_link
 from tieline.bus.links import answer_links
 from tieline.bus.pull import Pull
-from tieline.model import Batch, Purpose, Samples, UnavailableError
+from tieline.model import Batch, Purpose, Samples, UnavailableError, subjects
 from tieline.security.identity import Authority
 
 pytestmark = pytest.mark.system

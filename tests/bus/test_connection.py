@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from nats.aio.msg import Msg
 
-from tieline.bus import Server, connected, subjects
+from tieline.bus import Server, connected
 from tieline.bus.configuration import for_center
+from tieline.model import subjects
 from tieline.security.identity import Authority, Credentials
 
 pytestmark = pytest.mark.system

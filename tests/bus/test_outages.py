@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 
 from bench.topology import Topology, running, utility_of
-from tieline.bus import Server, connected, streams, subjects
+from tieline.bus import Server, connected, streams
 from tieline.bus.links import answer_links
 from tieline.config.site import ReportingSection
 from tieline.edge.forward import Forwarder
 from tieline.historian import Historian, query
 from tieline.historian.ingest import IngestCounts, ingest
 from tieline.io import Backoff, SystemClock
-from tieline.model import Samples, UnavailableError
+from tieline.model import Samples, UnavailableError, subjects
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 

@@ -14,11 +14,11 @@ from cryptography import x509
 from nats.aio.client import Client
 
 from bench.topology import utility_of
-from tieline.bus import Server, connected, streams, subjects
+from tieline.bus import Server, connected, streams
 from tieline.bus.configuration import for_center, for_dmz, for_site
 from tieline.cli.renewing import renewing
 from tieline.cli.run import free_port
-from tieline.model import UnavailableError
+from tieline.model import UnavailableError, subjects
 from tieline.security.identity import Authority, Credentials, read_life
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]

@@ -13,12 +13,12 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from bench.topology import utility_of
-from tieline.bus import Server, connected, publish, streams, subjects
+from tieline.bus import Server, connected, publish, streams
 from tieline.bus.configuration import for_center, for_dmz, for_site
 from tieline.bus.envelope import LinkRequest, decode_link_answer, encode_link
 from tieline.bus.links import answer_links
 from tieline.cli.run import free_port
-from tieline.model import Batch, Samples
+from tieline.model import Batch, Samples, subjects
 from tieline.security.identity import Authority
 
 pytestmark = pytest.mark.system

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tieline.bus import connected, publish, subjects
+from tieline.bus import connected, publish
 from tieline.bus.center import center_bus, ensure_center_stream, stores
 from tieline.cli.center_bus import take_rest
 from tieline.historian import Historian, query
-from tieline.model import Batch, Samples
+from tieline.model import Batch, Samples, subjects
 from tieline.security.identity import Authority
 
 STREAM_MB = 64

@@ -14,9 +14,9 @@ import pytest
 from nats.aio.client import Client
 
 from bench.topology import Topology, running, utility_of
-from tieline.bus import connected, decode_batch, streams, subjects
+from tieline.bus import connected, decode_batch, streams
 from tieline.edge.local import LocalStore
-from tieline.model import Event, Samples
+from tieline.model import Event, Samples, subjects
 from tieline.security.identity import Credentials
 
 pytestmark = pytest.mark.system

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 from nats.aio.client import Client
 
-from tieline.bus import Server, connected, decode_batch, streams, subjects
+from tieline.bus import Server, connected, decode_batch, streams
 from tieline.bus.configuration import for_site
 from tieline.config.spool import SpoolSection
 from tieline.edge.forward import Spool
 from tieline.edge.outbox import Outbox
 from tieline.io import SystemClock
-from tieline.model import Batch, Event, Purpose, Samples, UnavailableError
+from tieline.model import Batch, Event, Purpose, Samples, UnavailableError, subjects
 from tieline.security.identity import Authority
 
 pytestmark = pytest.mark.system

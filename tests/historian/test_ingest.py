@@ -12,12 +12,12 @@ import pytest
 
 from bench.topology import Topology, running
 from tests.historian.conftest import NOW, batch, rows_of
-from tieline.bus import publish, subjects
+from tieline.bus import publish
 from tieline.historian import FILE_NAME, Historian
 from tieline.historian.ingest import IngestCounts, ingest
 from tieline.historian.terms import CommitResult
 from tieline.io import Backoff
-from tieline.model import Batch, Point, PointId, PointKind, Samples, UnavailableError
+from tieline.model import Batch, Point, PointId, PointKind, Samples, UnavailableError, subjects
 
 pytestmark = pytest.mark.system
 

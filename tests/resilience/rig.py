@@ -22,11 +22,11 @@ from cryptography import x509
 from tests.resilience.truth import Journal
 from tests.resilience.utility import SITES, write_folder, write_recording
 from tests.resilience.wan import Relay
-from tieline.bus import connected, streams, subjects
+from tieline.bus import connected, streams
 from tieline.cli.run import free_port, issue_all
 from tieline.config import read_folder
 from tieline.historian import query
-from tieline.model import UnavailableError
+from tieline.model import UnavailableError, subjects
 from tieline.security.identity import Authority
 
 RESTART_S = 1.0

@@ -14,11 +14,11 @@ from nats.errors import TimeoutError as NatsTimeoutError
 
 from tests.scada.alarms.plans import state_plan
 from tests.scada.control import scene as control_scene
-from tieline.bus import Server, connected, publish, scada, streams, subjects
+from tieline.bus import Server, connected, publish, scada, streams
 from tieline.bus.configuration import for_center
 from tieline.config.fields import Role
 from tieline.io import Backoff, SystemClock
-from tieline.model import Batch, Now, Quality, RefusedError, Result, Samples, UnavailableError
+from tieline.model import Batch, Now, Quality, RefusedError, Result, Samples, UnavailableError, subjects
 from tieline.model.alarms import AlarmState
 from tieline.model.control import TagKind
 from tieline.scada.alarm_desk import AlarmDesk

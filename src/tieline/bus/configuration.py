@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tieline.bus import subjects
 from tieline.config import Utility
 from tieline.config.own_points import DMZ
+from tieline.model import subjects
 from tieline.security.identity import Credentials
 
 _MOST_STORED = 2**50

@@ -13,8 +13,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error
 
-from tieline.bus import subjects
-from tieline.model import UnavailableError
+from tieline.model import UnavailableError, subjects
 from tieline.security.identity import Credentials
 
 log = structlog.get_logger()

@@ -9,9 +9,8 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from tieline.bus import subjects
 from tieline.bus.envelope import LinkAnswer, decode_link_request, encode_link
-from tieline.model import RemoteError
+from tieline.model import RemoteError, subjects
 
 log = structlog.get_logger()
 

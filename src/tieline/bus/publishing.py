@@ -6,9 +6,8 @@ from nats.aio.client import Client
 from nats.errors import Error
 from nats.js.errors import APIError
 
-from tieline.bus import subjects
 from tieline.bus.envelope import encode_batch
-from tieline.model import Batch, Purpose, UnavailableError
+from tieline.model import Batch, Purpose, UnavailableError, subjects
 
 ACKNOWLEDGE_TIMEOUT_S = 10.0
 STREAM_OF = {

@@ -18,7 +18,6 @@ from nats.aio.msg import Msg
 from nats.errors import Error, NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 
-from tieline.bus import subjects
 from tieline.model import (
     ConfigError,
     LocalError,
@@ -28,6 +27,7 @@ from tieline.model import (
     RemoteError,
     TielineError,
     UnavailableError,
+    subjects,
 )
 from tieline.model.alarms import Alarm
 from tieline.model.control import Operation, ProgramRun, Selection, Tag, TagKind

@@ -22,9 +22,8 @@ from nats.aio.client import Client
 from nats.errors import Error, NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 
-from tieline.bus import subjects
 from tieline.config.own_points import ROLES
-from tieline.model import UnavailableError
+from tieline.model import UnavailableError, subjects
 
 MOST_ON_THE_WAY = 500
 """Batches that the center's stream may take from a site ahead of its acknowledgement; at low rates, acknowledged are so many at once."""

@@ -11,12 +11,12 @@ from pathlib import Path
 import structlog
 from nats.aio.client import Client
 
-from tieline.bus import connected, streams, subjects
+from tieline.bus import connected, streams
 from tieline.bus.center import center_bus, ensure_center_stream, stores
 from tieline.historian import Historian
 from tieline.historian.ingest import IngestCounts, ingest
 from tieline.io import Backoff
-from tieline.model import UnavailableError
+from tieline.model import UnavailableError, subjects
 from tieline.security.identity import Credentials
 
 _LOOK_S = 0.25

@@ -148,8 +148,9 @@ def _close(name: str, names: Sequence[str]) -> str:
 
 async def _chunks(data: Path, wanted: Wanted, progress: Progress, *, store: bool) -> AsyncGenerator[Samples, None]:
     """The samples as the site gives them, by time and point, stored already where that is asked for."""
-    from tieline.bus import connected, subjects
+    from tieline.bus import connected
     from tieline.cli.run import open_authority
+    from tieline.model import subjects
 
     ports = _bus_ports(data)
     credentials = open_authority(data).credentials(subjects.FETCH_ROLE)
@@ -177,8 +178,8 @@ async def _chunks(data: Path, wanted: Wanted, progress: Progress, *, store: bool
 async def _ask(client: Client, wanted: Wanted, after: Place | None) -> FetchAnswer:
     from nats.errors import Error, NoRespondersError
 
-    from tieline.bus import subjects
     from tieline.bus.fetching import FetchRequest, decode_fetch_answer, encode_fetch
+    from tieline.model import subjects
 
     request = encode_fetch(FetchRequest(points=list(wanted.paths), start_us=wanted.start_us, end_us=wanted.end_us, after=after))
     for attempt in range(1, ATTEMPTS + 1):
@@ -206,8 +207,8 @@ class _Storing:
 
     async def store(self, samples: Samples) -> int:
         """How many of them were not there; on return they are on the center's disk."""
-        from tieline.bus import publish, subjects
-        from tieline.model import Purpose
+        from tieline.bus import publish
+        from tieline.model import Purpose, subjects
 
         new = samples.take(await asyncio.to_thread(self._is_new, samples))
         if len(new):

@@ -45,10 +45,11 @@ def local_folder(data: Path, site: str) -> Path:
 
 async def run_local(utility: Utility, data: Path, site: str, bus_port: int, host: str, hmi_port: int) -> None:
     """Runs until cancelled. Raises `UnavailableError` where the screen's port cannot be had."""
-    from tieline.bus import connected, subjects
+    from tieline.bus import connected
     from tieline.cli.renewing import renewing
     from tieline.historian import FILE_NAME, AsyncClient, Historian, HistorianServer, Retention
     from tieline.historian.fetching import answer_questions
+    from tieline.model import subjects
     from tieline.scada import LiveState
     from tieline.scada.feed import Feed
     from tieline.web import create_app, listen, serve
@@ -103,7 +104,8 @@ async def run_local(utility: Utility, data: Path, site: str, bus_port: int, host
 
 async def _stream_exists(client: Client) -> None:
     """Waits until the gateway has made the stream."""
-    from tieline.bus import streams, subjects
+    from tieline.bus import streams
+    from tieline.model import subjects
 
     while True:
         try:
@@ -117,7 +119,8 @@ async def _stream_exists(client: Client) -> None:
 
 async def _committed(client: Client) -> int:
     """The number of the last message of the stream that is in the historian, once that has caught up, or after five seconds."""
-    from tieline.bus import streams, subjects
+    from tieline.bus import streams
+    from tieline.model import subjects
 
     subject = f"$JS.API.CONSUMER.INFO.{subjects.LOCAL_STREAM}.{subjects.HISTORIAN_CONSUMER}"
     deadline = asyncio.get_running_loop().time() + CATCH_UP_S
@@ -136,8 +139,8 @@ async def _committed(client: Client) -> int:
 
 
 async def _ingest(client: Client, historian: Historian) -> None:
-    from tieline.bus import subjects
     from tieline.historian.ingest import IngestCounts, ingest
+    from tieline.model import subjects
 
     counts, backoff = IngestCounts(), Backoff(random.random, cap_s=5.0)
     is_told = False

@@ -16,7 +16,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error
 
-from tieline.bus import Health, decode_health, encode_health, publish, scada, streams, subjects
+from tieline.bus import Health, decode_health, encode_health, publish, scada, streams
 from tieline.config import Utility
 from tieline.config.exposition import Exposition
 from tieline.config.own_points import CENTER, DMZ
@@ -24,7 +24,7 @@ from tieline.edge.outbox import Outbox
 from tieline.edge.processing.reporting import Reporting
 from tieline.historian.ingest import IngestCounts
 from tieline.io import Clock
-from tieline.model import Batch, Point, Purpose, RemoteError, Samples, UnavailableError
+from tieline.model import Batch, Point, Purpose, RemoteError, Samples, UnavailableError, subjects
 from tieline.observe import LoopLag, Rate, Sampler, serve_metrics
 from tieline.observe.sampler import PERIOD_S, Measure
 

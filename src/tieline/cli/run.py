@@ -178,7 +178,7 @@ def _relocated(utility: Utility, data: Path) -> Utility:
 
 
 async def _site(utility: Utility, data: Path, name: str, dmz: str, host: str, hmi_port: int) -> None:
-    from tieline.bus import Server, connected, subjects
+    from tieline.bus import Server, connected
     from tieline.bus.configuration import for_site
     from tieline.cli.own_state import role_measures
     from tieline.edge.dnp3 import StationChannels
@@ -186,6 +186,7 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str, host: str, hm
     from tieline.edge.drivers import make_drivers
     from tieline.edge.gateway import Gateway
     from tieline.edge.goose.configured import make_monitors
+    from tieline.model import subjects
     from tieline.security.identity.signing import Verifier
 
     site = utility.site(name)
@@ -237,10 +238,11 @@ async def _keep(child: Child) -> None:
 
 
 async def _dmz(utility: Utility, data: Path, address: str, metrics_port: int | None) -> None:
-    from tieline.bus import Server, connected, subjects
+    from tieline.bus import Server, connected
     from tieline.bus.configuration import for_dmz
     from tieline.cli.own_state import role_measures
     from tieline.cli.role_state import keep_dmz_state
+    from tieline.model import subjects
 
     host, _, port = address.rpartition(":")
     authority = open_authority(data)
@@ -257,7 +259,7 @@ async def _dmz(utility: Utility, data: Path, address: str, metrics_port: int | N
 
 
 async def _center(utility: Utility, data: Path, dmz: str, web: WebOptions) -> None:
-    from tieline.bus import connected, subjects
+    from tieline.bus import connected
     from tieline.bus.center import center_bus, ensure_center_stream
     from tieline.bus.links import answer_links
     from tieline.bus.streams import ensure_place
@@ -268,6 +270,7 @@ async def _center(utility: Utility, data: Path, dmz: str, web: WebOptions) -> No
     from tieline.historian import Historian, HistorianServer, Retention
     from tieline.historian.connection import FILE_NAME
     from tieline.historian.ingest import IngestCounts, ingest
+    from tieline.model import subjects
 
     web.check(utility)
     if web.has_login and not web.is_first_login_told:
@@ -427,7 +430,7 @@ def every_role(
 
 def issue_all(utility: Utility, data: Path) -> None:
     """Every role's certificate, so that the roles' processes find theirs and need not make any."""
-    from tieline.bus import subjects
+    from tieline.model import subjects
 
     authority = open_authority(data)
     for role in (subjects.DMZ_ROLE, subjects.CENTER_ROLE, *(subjects.edge_role(site.name) for site in utility.sites)):

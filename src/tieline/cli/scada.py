@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 from nats.aio.client import Client
 
-from tieline.bus import connected, scada, subjects
+from tieline.bus import connected, scada
 from tieline.cli.alarm_suppression import SwitchingSuppression
 from tieline.cli.renewing import renewing
 from tieline.cli.run import historian_folder, open_authority, seed
@@ -21,7 +21,7 @@ from tieline.config import Utility
 from tieline.config.alarms import AlarmPlan
 from tieline.historian import AsyncClient
 from tieline.io import Backoff, SystemClock
-from tieline.model import Now
+from tieline.model import Now, subjects
 from tieline.scada import LiveState
 from tieline.scada.alarm_desk import AlarmDesk
 from tieline.scada.alarms import AlarmEngine, AlarmService, AlarmStore

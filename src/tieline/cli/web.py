@@ -172,10 +172,11 @@ def ready_accounts(utility: Utility, data: Path) -> str:
 
 async def run_web(utility: Utility, data: Path, bus_ports: Sequence[int], options: WebOptions) -> None:
     """Serves until cancelled."""
-    from tieline.bus import connected, subjects
+    from tieline.bus import connected
     from tieline.bus.scada import ScadaClient
     from tieline.cli.run import historian_folder, open_authority, seed
     from tieline.historian import AsyncClient
+    from tieline.model import subjects
     from tieline.scada import LiveState
     from tieline.scada.feed import Feed
     from tieline.security.identity.accounts.oidc import Oidc

@@ -20,11 +20,23 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error
 
-from tieline.bus import commands, subjects
+from tieline.bus import commands
 from tieline.bus.commands import Order, SignedCommand
 from tieline.edge.command_book import CommandBook, Taken
 from tieline.io import Clock
-from tieline.model import Command, Event, Outcome, Point, PointId, RefusedError, RemoteError, Result, Severity, TielineError
+from tieline.model import (
+    Command,
+    Event,
+    Outcome,
+    Point,
+    PointId,
+    RefusedError,
+    RemoteError,
+    Result,
+    Severity,
+    TielineError,
+    subjects,
+)
 from tieline.security.audit import AuditLog
 from tieline.security.identity.signing import Verifier
 

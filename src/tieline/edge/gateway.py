@@ -21,7 +21,7 @@ import structlog
 from nats.aio.client import Client
 from nats.errors import Error
 
-from tieline.bus import DeviceHealth, Health, encode_health, subjects
+from tieline.bus import DeviceHealth, Health, encode_health
 from tieline.config import Site
 from tieline.config.automation import AUTOMATION
 from tieline.edge.automation.automation import Automation
@@ -37,7 +37,7 @@ from tieline.edge.local import LocalStore
 from tieline.edge.memory import Memory, Remembering
 from tieline.edge.pipeline import Pipeline
 from tieline.io import Clock, Ticker
-from tieline.model import Event, Now, Point, Samples
+from tieline.model import Event, Now, Point, Samples, subjects
 from tieline.observe.sampler import Measure
 from tieline.security.audit import AuditLog
 from tieline.security.identity.signing import Verifier

@@ -25,10 +25,9 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error
 
-from tieline.bus import subjects
 from tieline.bus.envelope import LinkRequest, decode_link_answer, encode_link
 from tieline.io import Clock
-from tieline.model import Event, Now, RemoteError, Severity
+from tieline.model import Event, Now, RemoteError, Severity, subjects
 
 PERIOD_S = 1.0
 TICK_S = 0.1

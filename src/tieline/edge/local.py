@@ -16,10 +16,10 @@ from dataclasses import replace
 import structlog
 from nats.aio.client import Client
 
-from tieline.bus import publish, streams, subjects
+from tieline.bus import publish, streams
 from tieline.config import Site
 from tieline.edge.outbox import Outbox
-from tieline.model import Batch, Event, Samples, UnavailableError
+from tieline.model import Batch, Event, Samples, UnavailableError, subjects
 
 BATCH_AGE_S = 1.0
 MEMORY_SAMPLES = 200_000

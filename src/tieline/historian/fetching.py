@@ -10,10 +10,9 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error
 
-from tieline.bus import subjects
 from tieline.bus.fetching import FetchAnswer, FetchRequest, Place, answer_of, decode_fetch_request, encode_fetch
 from tieline.historian.store import Historian
-from tieline.model import Samples, TielineError
+from tieline.model import Samples, TielineError, subjects
 
 FIRST_WINDOW_US = 600_000_000
 GROWTH = 4

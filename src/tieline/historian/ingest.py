@@ -18,11 +18,11 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error
 
-from tieline.bus import decode_batch, subjects
+from tieline.bus import decode_batch
 from tieline.bus.pull import Pull
 from tieline.historian.store import Historian
 from tieline.io import Backoff
-from tieline.model import Batch, RemoteError, UnavailableError
+from tieline.model import Batch, RemoteError, UnavailableError, subjects
 
 log = structlog.get_logger()
 

@@ -18,10 +18,10 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error
 
-from tieline.bus import decode_batch, scada, subjects
+from tieline.bus import decode_batch, scada
 from tieline.bus.pull import Pull
 from tieline.io import Backoff, Clock
-from tieline.model import Batch, Now, RemoteError, UnavailableError
+from tieline.model import Batch, Now, RemoteError, UnavailableError, subjects
 from tieline.scada.alarms import AlarmService
 from tieline.scada.links import Link
 from tieline.scada.live import LiveState

@@ -17,8 +17,8 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
-from tieline.bus import Health, decode_batch, decode_health, subjects
-from tieline.model import RemoteError
+from tieline.bus import Health, decode_batch, decode_health
+from tieline.model import RemoteError, subjects
 from tieline.scada.found import Found
 from tieline.scada.links import DeviceStats, SiteStats
 from tieline.scada.live import LiveState

@@ -14,14 +14,13 @@ from nats.aio.client import Client
 from tests.config.folders import UTILITY, write
 from tests.config.test_gate import DEVICE, POINTS
 from tests.edge.gate.site import FakeClock, ScriptedDriver
-from tieline.bus import subjects
 from tieline.config import Utility, read_folder
 from tieline.edge.command_book import CommandBook
 from tieline.edge.commands import Commands
 from tieline.edge.gate import Gate
 from tieline.edge.image import ProcessImage
 from tieline.io import SystemClock
-from tieline.model import AuditRecord, Event, Now, Point, PointId, Quality, Samples
+from tieline.model import AuditRecord, Event, Now, Point, PointId, Quality, Samples, subjects
 from tieline.model.control import Person
 from tieline.scada import LiveState, SiteStats
 from tieline.scada.control import ControlService, Switching

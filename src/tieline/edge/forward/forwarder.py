@@ -19,14 +19,14 @@ from pathlib import Path
 
 from nats.aio.client import Client
 
-from tieline.bus import streams, subjects
+from tieline.bus import streams
 from tieline.bus.streams import Depth
 from tieline.config import Site
 from tieline.edge.forward.spool import Restartable, Spool
 from tieline.edge.link import Link, keep_asking
 from tieline.edge.outbox import Outbox
 from tieline.io import Clock
-from tieline.model import AuditRecord, Event, Samples
+from tieline.model import AuditRecord, Event, Samples, subjects
 
 FLUSH_TIMEOUT_S = 5.0
 

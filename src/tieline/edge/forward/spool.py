@@ -27,13 +27,13 @@ from typing import Protocol
 import structlog
 from nats.aio.client import Client
 
-from tieline.bus import decode_batch, encode_batch, publish, streams, subjects
+from tieline.bus import decode_batch, encode_batch, publish, streams
 from tieline.bus.publishing import STREAM_OF, FullError
 from tieline.bus.streams import Depth
 from tieline.config.spool import SpoolSection
 from tieline.edge.forward.dropping import Dropped
 from tieline.io import Clock
-from tieline.model import Batch, Event, Purpose, RemoteError, Severity, UnavailableError
+from tieline.model import Batch, Event, Purpose, RemoteError, Severity, UnavailableError, subjects
 
 PERIOD_S = 1.0
 ACKNOWLEDGE_TIMEOUT_S = 5.0

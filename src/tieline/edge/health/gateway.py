@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from tieline.bus import subjects
 from tieline.config import Site
 from tieline.config.exposition import Exposition
 from tieline.edge.driver import Driver
 from tieline.edge.forward import Forwarder
 from tieline.edge.link import Link
 from tieline.io import Clock
-from tieline.model import Samples, UnavailableError
+from tieline.model import Samples, UnavailableError, subjects
 from tieline.observe import LoopLag, Rate, Sampler, serve_metrics
 from tieline.observe.sampler import Measure
 

@@ -11,10 +11,10 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error
 
-from tieline.bus import commands, subjects
+from tieline.bus import commands
 from tieline.bus.commands import CommandAnswer, Order, SignedCommand
 from tieline.io import Clock
-from tieline.model import Point, RemoteError, UnavailableError
+from tieline.model import Point, RemoteError, UnavailableError, subjects
 from tieline.security.identity.signing import Signer
 
 _NOTHING = "the center's bus cannot be reached; nothing was sent"
