@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tieline.config.maintenance import MaintenanceSection
 from tieline.config.rows import PointRow
 from tieline.model import Point
 
@@ -18,6 +19,8 @@ class Device:
     description: str
     rows: tuple[PointRow, ...]
     points: tuple[Point, ...]
+    maintenance: tuple[MaintenanceSection, ...] = ()
+    """Services for remote access besides the protocol."""
 
     @property
     def path(self) -> str:

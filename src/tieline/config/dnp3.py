@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from tieline.config.device import Device
 from tieline.config.dnp3_points import Dnp3Row
 from tieline.config.fields import Host, Name, Port, PositiveSeconds, Seconds, Strict
+from tieline.config.maintenance import Maintained
 from tieline.config.transports import SerialLine, TlsClient, TlsServer
 from tieline.model import Reporting
 
@@ -133,7 +134,7 @@ class Dnp3Device(Device):
     rows: tuple[Dnp3Row, ...]
 
 
-class Dnp3Section(Strict):
+class Dnp3Section(Maintained):
     """One DNP3 outstation."""
 
     name: Name
@@ -178,4 +179,5 @@ class Dnp3Section(Strict):
             control=self.control,
             rows=tuple(rows),
             points=tuple(row.to_point(site, self.name, default) for row in rows),
+            maintenance=self.maintenance,
         )

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from tieline.config.device import Device
 from tieline.config.fields import Host, Name, Port, PositiveSeconds, Strict
+from tieline.config.maintenance import Maintained
 from tieline.config.rows import PointRow
 from tieline.config.transports import SerialLine, TlsClient
 from tieline.model import Reporting
@@ -110,7 +111,7 @@ class ModbusDevice(Device):
     rows: tuple[ModbusRow, ...]
 
 
-class ModbusSection(Strict):
+class ModbusSection(Maintained):
     """One Modbus device."""
 
     name: Name
@@ -130,4 +131,5 @@ class ModbusSection(Strict):
             polls=dict(self.polls),
             rows=tuple(rows),
             points=tuple(row.to_point(site, self.name, default) for row in rows),
+            maintenance=self.maintenance,
         )

@@ -19,6 +19,7 @@ from tieline.config.local import LocalSection
 from tieline.config.modbus import ModbusSection
 from tieline.config.outstation import OutstationSection
 from tieline.config.processing import ProcessingSection
+from tieline.config.remote import SiteRemoteSection
 from tieline.config.spool import SpoolSection
 
 MOST_BATCH_SAMPLES = 50_000
@@ -59,3 +60,4 @@ class SiteFile(Strict):
     gate: GateSection = GateSection()
     local: LocalSection = LocalSection()
     alarms: AlarmsSection = AlarmsSection()
+    remote: SiteRemoteSection = SiteRemoteSection()

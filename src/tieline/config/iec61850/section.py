@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from tieline.config.fields import Host, Name, Port, PositiveSeconds, Seconds, Strict
+from tieline.config.maintenance import Maintained
 from tieline.config.transports import TlsClient
 
 MMS_PORT = 102
@@ -74,7 +75,7 @@ class Iec61850Commands(Strict):
     timeout_s: PositiveSeconds = Field(default=10.0, description="how long a command termination may take")
 
 
-class Iec61850Section(Strict):
+class Iec61850Section(Maintained):
     """One IED."""
 
     name: Name
