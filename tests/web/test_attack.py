@@ -54,9 +54,9 @@ class May(Enum):
     ADMINISTRATOR = auto()
     """Who has the role security_administrator, in a session, with a second factor, about others."""
     AUDITOR = auto()
-    """These, and who has the role security_auditor; for looking."""
+    """These, and who has the role security_auditor or rbac_administrator; for looking."""
     READER = auto()
-    """Who has one of the roles of `READERS` everywhere: the records of the system."""
+    """Who has the right to read records, which is everywhere: the records of the system."""
     ROLE = auto()
     """Who has one of some roles at the place that it is about: `ROLES` says which."""
 
@@ -130,6 +130,7 @@ DECISIONS: dict[str, May] = {
             "GET /operate",
             "GET /account",
             "GET /accounts",
+            "GET /api/whoami",
             "GET /api/sites",
             "GET /api/sites/{site}",
             "GET /api/devices",
@@ -227,7 +228,7 @@ SIDEWAYS = (
 """Ways around what a path begins with."""
 FILLED = {"action": "acknowledge", "name": "lise", "site": "alpha", "device": "rtu-1", "reference:path": "alpha/rtu-1/p_set"}
 
-LOOKING = {"security_administrator", "security_auditor"}
+LOOKING = {"security_administrator", "security_auditor", "rbac_administrator"}
 READERS = {"engineer", "security_administrator", "security_auditor"}
 OPERATORS: frozenset[Role] = frozenset({"operator"})
 ROLES: dict[str, frozenset[Role]] = {

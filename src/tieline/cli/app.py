@@ -292,6 +292,31 @@ def operate(
 
 
 @app.command()
+def whoami(url: CenterUrl = "http://127.0.0.1:8400", token_file: TokenFile = None, ca: CaFile = None) -> None:
+    """Say as whom the center knows you, and what you may do there."""
+    from tieline.cli.authority import tell_who
+    from tieline.cli.center_api import CenterApi
+
+    with CenterApi(url, token_file=token_file, ca=ca) as api:
+        tell_who(api)
+
+
+@app.command()
+def who_can(
+    folder: Folder,
+    right: Annotated[str, typer.Argument(metavar="RIGHT", help="What is to be done; every right is listed if left out.")] = "",
+    site: Annotated[str | None, typer.Option("--site", metavar="NAME", help="At this site.")] = None,
+    point: Annotated[
+        str | None, typer.Option("--point", metavar="POINT", help="Operate this point, as site/device/name.")
+    ] = None,
+) -> None:
+    """Say who may do what, as the folder has it: people, their roles, and what else is asked for."""
+    from tieline.cli.authority import tell_who_can
+
+    tell_who_can(folder, right, site, point)
+
+
+@app.command()
 def diagram(
     folder: Folder,
     site: Annotated[str, typer.Argument(metavar="SITE", help="The site's name.")],

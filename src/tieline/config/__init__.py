@@ -11,9 +11,11 @@ from tieline.config.iec61850 import GooseMonitoring, GooseSection, Iec61850Conne
 from tieline.config.login import LoginSection, OidcSection
 from tieline.config.modbus import Connection, ModbusDevice, ModbusRow, RtuConnection, TcpConnection, TlsConnection
 from tieline.config.outstation import Outstation, OutstationRow
+from tieline.config.people import PersonSection
 from tieline.config.site import ReportingSection
 from tieline.config.transports import TlsFiles
-from tieline.config.utility import ConduitSection, DmzSection, PersonSection, RetentionSection, ZoneSection
+from tieline.config.utility import DmzSection, RetentionSection
+from tieline.config.zones import ConduitSection, HostSection, ZoneSection
 
 __all__ = [
     "ConduitSection",
@@ -28,6 +30,7 @@ __all__ = [
     "GooseMonitoring",
     "GooseSection",
     "Grid",
+    "HostSection",
     "Iec61850Connection",
     "Iec61850Device",
     "Iec61850Row",

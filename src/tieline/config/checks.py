@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from tieline.config.lines import KeyPath
-from tieline.config.outline import ConduitOutline, ZoneOutline, conduits_of, names_of, zones_of
 from tieline.config.reading import Source
 from tieline.config.rows import PointRow
 
@@ -19,62 +17,6 @@ def find_duplicates(source: Source, section: str, names: Sequence[str]) -> None:
     for index, name in enumerate(names):
         if name and name in names[:index]:
             source.report_key((section, index, "name"), "the name is taken already", "choose another", value=name)
-
-
-def check_zones(source: Source, sites: Sequence[str]) -> None:
-    """Zones, conduits and sites fit together."""
-    zones, conduits = zones_of(source.document), conduits_of(source.document)
-    find_duplicates(source, "zones", [zone.name for zone in zones])
-    find_duplicates(source, "people", names_of(source.document, "people"))
-    names = [zone.name for zone in zones if zone.name]
-    for conduit in conduits:
-        for end, name in (("source", conduit.source), ("target", conduit.target)):
-            if name and name not in names:
-                source.report_key(
-                    ("conduits", conduit.index, end), "there is no such zone", f"write one of {', '.join(names)}", value=name
-                )
-        if conduit.source and conduit.source == conduit.target:
-            source.report_key(("conduits", conduit.index), "leads from a zone to itself", "name two zones", value=conduit.source)
-    homes: dict[str, str] = {}
-    for zone in zones:
-        key = ("zones", zone.index, "sites")
-        for name in zone.sites:
-            if name not in sites:
-                source.report_key(key, "there is no such site", f"write one of {', '.join(sites) or 'none: no site'}", value=name)
-            elif name in homes:
-                source.report_key(key, f"the site is in zone {homes[name]} already", "keep it in one zone", value=name)
-            if zone.kind not in {"substation", "plant", ""}:
-                source.report_key(key, f"a zone of kind {zone.kind} holds no sites", "move it to a substation zone", value=name)
-            homes[name] = zone.name
-    for site in sites:
-        if zones and site not in homes:
-            source.report_key(("zones",), "the site is in no zone", "name it in the sites of a zone", value=site)
-    if zones and all(zone.kind and zone.name for zone in zones):
-        _check_ways(source, zones, conduits, {homes[site] for site in sites if site in homes})
-
-
-def _check_ways(
-    source: Source, zones: Sequence[ZoneOutline], conduits: Sequence[ConduitOutline], homes: AbstractSet[str]
-) -> None:
-    """There is one DMZ and one center, and every site's zone and the center's reach the DMZ: without that nothing arrives."""
-    only: dict[str, str] = {}
-    for kind in ("dmz", "control_center"):
-        of_kind = [zone.name for zone in zones if zone.kind == kind]
-        if len(of_kind) != 1:
-            source.report_key(("zones",), f"there are {len(of_kind)} zones of kind {kind}", "describe exactly one")
-        else:
-            only[kind] = of_kind[0]
-    if len(only) < 2:
-        return
-    dmz = only["dmz"]
-    ways = {(conduit.source, conduit.target) for conduit in conduits}
-    for name in sorted(homes | {only["control_center"]}):
-        if (name, dmz) not in ways:
-            source.report_key(
-                ("conduits",),
-                f"no conduit leads from {name} to {dmz}; its data would not arrive",
-                f'add [[conduits]] with source = "{name}", target = "{dmz}"',
-            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,5 +37,5 @@ PositiveSeconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 """A time for which 0 means off."""
 
-Role = Literal["viewer", "operator", "engineer", "installer", "security_administrator", "security_auditor"]
+Role = Literal["viewer", "operator", "engineer", "installer", "security_administrator", "security_auditor", "rbac_administrator"]
 """A role of IEC 62351-8."""

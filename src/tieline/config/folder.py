@@ -11,7 +11,7 @@ from tieline.config.alarms import AlarmPlan, read_alarms
 from tieline.config.alarms_utility import UtilityAlarms, own_alarms
 from tieline.config.automation import Automation, read_automation
 from tieline.config.calculations import Calculation, CalculationSection, read_calculations
-from tieline.config.checks import check_uses, check_zones, find_duplicates
+from tieline.config.checks import check_uses, find_duplicates
 from tieline.config.control import Control, read_control
 from tieline.config.detection import DetectionSection, PointDetection, read_detection
 from tieline.config.device import Device
@@ -38,15 +38,17 @@ from tieline.config.iec61850.rows import Iec61850Listed
 from tieline.config.iec61850.section import Iec61850Section
 from tieline.config.lines import KeyPath
 from tieline.config.local import LocalSection
-from tieline.config.login import LoginSection, check_people
+from tieline.config.login import LoginSection
 from tieline.config.modbus import ModbusRow, ModbusSection
 from tieline.config.modbus_checks import check_modbus_lines, check_modbus_points, modbus_uses
 from tieline.config.outline import DeviceOutline, Dnp3Outline, ModbusOutline, OutstationOutline, devices_of, outstations_of
 from tieline.config.outstation import Outstation, OutstationRow, OutstationSection
 from tieline.config.own_points import OWN_DEVICE, ROLES, edge_points, is_own, role_points
+from tieline.config.people import PersonSection, check_people
 from tieline.config.processing import PointProcessing, ProcessingSection, implied_calculations, read_processing
 from tieline.config.programs import Program, read_programs
 from tieline.config.reading import Source
+from tieline.config.remote import RemoteSection, SiteRemote, site_remote
 from tieline.config.rows import PointRow
 from tieline.config.single_line import single_line_of
 from tieline.config.site import DeviceSection, ReportingSection, SiteFile
@@ -55,14 +57,13 @@ from tieline.config.spool import SpoolSection
 from tieline.config.transports import TlsFiles
 from tieline.config.utility import (
     CenterSection,
-    ConduitSection,
     DmzSection,
-    PersonSection,
     RetentionSection,
     UtilityFile,
-    ZoneSection,
 )
 from tieline.config.utility_points import UtilityPoints
+from tieline.config.zone_checks import check_zones
+from tieline.config.zones import ConduitSection, HostSection, ZoneSection
 from tieline.model import ConfigError, EquipmentType, Point, PointId, Reporting
 from tieline.model.single_line import SingleLine
 
@@ -101,6 +102,8 @@ class Site:
     """What the site keeps and shows by itself."""
     spool: SpoolSection = field(default_factory=SpoolSection)
     """What the site keeps for the center, and how it hands it over."""
+    remote: SiteRemote = field(default_factory=SiteRemote)
+    """What of it can be reached by remote access; addresses as in the folder, also where the field is simulated."""
 
     @property
     def measured_points(self) -> Iterator[Point]:
@@ -156,6 +159,7 @@ class Utility:
     zones: tuple[ZoneSection, ...]
     conduits: tuple[ConduitSection, ...]
     people: tuple[PersonSection, ...]
+    hosts: tuple[HostSection, ...] = ()
     login: LoginSection = field(default_factory=LoginSection)
     sites: tuple[Site, ...] = field(default=())
     grid: Grid | None = None
@@ -165,6 +169,7 @@ class Utility:
     alarms: UtilityAlarms = field(default_factory=UtilityAlarms)
     programs: tuple[Program, ...] = ()
     """Switching programs."""
+    remote: RemoteSection = field(default_factory=RemoteSection)
     roles: tuple[Site, ...] = ()
     """The center and the DMZ, which have points of their own and nothing else, as if they were sites."""
 
@@ -217,11 +222,11 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
     plant: set[str] = set()
     sites = tuple(_read_sites(folder, electrical, plant, findings))
     electrical.check_scl(plant)
-    check_zones(source, [path.name for path in _site_folders(folder)])
-    check_people(source, [path.name for path in _site_folders(folder)])
+    named = [path.name for path in _site_folders(folder)]
+    check_zones(source, named, {site.name: site.devices for site in sites})
+    check_people(source, named)
     roles = _roles(UtilityAlarms() if top is None else top.alarms)
     _check_ids(folder, (*sites, *roles), findings)
-    named = [path.name for path in _site_folders(folder)]
     known = UtilityPoints(_by_path(sites), set(named) - {site.name for site in sites})
     needs_factor = top is None or top.login.second_factor != "never"
     control = read_control(source, known, named, _equipment_classes(sites), second_factor=needs_factor)
@@ -236,6 +241,7 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
         center=top.center,
         retention=top.retention,
         zones=tuple(top.zones),
+        hosts=tuple(top.hosts),
         conduits=tuple(top.conduits),
         people=tuple(top.people),
         login=top.login,
@@ -245,6 +251,7 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
         programs=programs,
         roles=roles,
         alarms=top.alarms,
+        remote=top.remote,
     )
     return utility, []
 
@@ -393,6 +400,7 @@ class _SiteReader:
             own_points=own_points,
             local=described.local,
             spool=described.spool,
+            remote=site_remote(described.remote, devices),
         )
 
     def _equipment(self) -> frozenset[str] | None:
@@ -522,6 +530,7 @@ class _SiteReader:
             rows=tuple(each.row for each in described),
             points=tuple(each.row.to_point(self._name, section.name, default) for each in described),
             described=tuple(each.point for each in described),
+            maintenance=section.maintenance,
         )
 
     def _read_outstation(

@@ -1,16 +1,14 @@
-"""`[login]` of `utility.toml`: how people log in at the center; and that what is said of people fits the rest."""
+"""`[login]` of `utility.toml`: how people log in at the center."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
 from tieline.config.fields import Strict
-from tieline.config.reading import Source
 
 
 def _check_issuer(issuer: str) -> str:
@@ -58,18 +56,3 @@ class LoginSection(Strict):
     password_history: int = Field(default=5, ge=0, le=24, description="so many passwords are not used again")
     token_days: int = Field(default=90, ge=1, le=730, description="the most that an API token lives")
     oidc: OidcSection | None = None
-
-
-def check_people(source: Source, sites: Sequence[str]) -> None:
-    """The areas of people are sites that there are."""
-    people = source.document.get("people")
-    for index, person in enumerate(people if isinstance(people, list) else []):
-        areas = person.get("areas") if isinstance(person, dict) else None
-        for area in areas if isinstance(areas, list) else []:
-            if isinstance(area, str) and area not in sites:
-                source.report_key(
-                    ("people", index, "areas"),
-                    "there is no such site",
-                    f"write one of {', '.join(sites) or 'none: no site'}",
-                    value=area,
-                )

@@ -15,7 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 from tieline.config.dnp3 import LAST_ADDRESS, Dnp3Connection
 from tieline.config.iec61850.outline import Iec61850Outline, iec61850_outline
 from tieline.config.modbus import Connection
-from tieline.config.utility import ZoneKind
+from tieline.config.services import BUS
+from tieline.config.zones import Direction, ZoneKind
 
 C = TypeVar("C")
 Document = Mapping[str, Any]
@@ -23,6 +24,7 @@ Document = Mapping[str, Any]
 _MODBUS: TypeAdapter[Connection] = TypeAdapter(Connection)
 _DNP3: TypeAdapter[Dnp3Connection] = TypeAdapter(Dnp3Connection)
 _ZONE_KINDS = get_args(ZoneKind)
+_DIRECTIONS = get_args(Direction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +35,36 @@ class ZoneOutline:
     name: str
     kind: str
     sites: tuple[str, ...]
+    security_level: int
+    subnets: tuple[str, ...]
+    vlans: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HostOutline:
+    """A host; `zone` is empty where it is missing."""
+
+    index: int
+    name: str
+    zone: str
+    addresses: tuple[str, ...]
+    roles: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ConduitOutline:
-    """A conduit; an end is empty where it is missing."""
+    """A conduit; an end is empty where it is missing, the direction where it is none that there is."""
 
     index: int
+    id: str
     source: str
     target: str
+    protocol: str
+    has_ports: bool
+    direction: str
+    owner: str
+    source_members: tuple[str, ...]
+    target_members: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +108,53 @@ class OutstationOutline:
 
 def zones_of(document: Document) -> list[ZoneOutline]:
     """The zones of a `utility.toml`."""
-    return [
-        ZoneOutline(
-            index,
-            _text(table, "name"),
-            kind if (kind := _text(table, "kind")) in _ZONE_KINDS else "",
-            tuple(site for site in _items(table, "sites") if isinstance(site, str)),
+    outlines = []
+    for index, table in _tables(document, "zones"):
+        kind, level = _text(table, "kind"), table.get("security_level", 1)
+        outlines.append(
+            ZoneOutline(
+                index=index,
+                name=_text(table, "name"),
+                kind=kind if kind in _ZONE_KINDS else "",
+                sites=_texts(table, "sites"),
+                security_level=level if isinstance(level, int) else 1,
+                subnets=_texts(table, "subnets"),
+                vlans=tuple(vlan for vlan in _items(table, "vlans") if isinstance(vlan, int)),
+            )
         )
-        for index, table in _tables(document, "zones")
+    return outlines
+
+
+def hosts_of(document: Document) -> list[HostOutline]:
+    """The hosts of a `utility.toml`."""
+    return [
+        HostOutline(index, _text(table, "name"), _text(table, "zone"), _texts(table, "addresses"), _texts(table, "roles"))
+        for index, table in _tables(document, "hosts")
     ]
 
 
 def conduits_of(document: Document) -> list[ConduitOutline]:
     """The conduits of a `utility.toml`."""
-    return [
-        ConduitOutline(index, _text(table, "source"), _text(table, "target")) for index, table in _tables(document, "conduits")
-    ]
+    outlines = []
+    for index, table in _tables(document, "conduits"):
+        source, target = _text(table, "source"), _text(table, "target")
+        protocol = _text(table, "protocol") or BUS
+        direction = table.get("direction", "both")
+        outlines.append(
+            ConduitOutline(
+                index=index,
+                id=_text(table, "id") or (f"{source}-{target}-{protocol}" if source and target else ""),
+                source=source,
+                target=target,
+                protocol=protocol,
+                has_ports=bool(table.get("ports")),
+                direction=direction if direction in _DIRECTIONS else "",
+                owner=_text(table, "owner"),
+                source_members=_texts(table, "source_members"),
+                target_members=_texts(table, "target_members"),
+            )
+        )
+    return outlines
 
 
 def names_of(document: Document, section: str) -> list[str]:
@@ -166,6 +220,10 @@ def _tables(document: Document, section: str) -> list[tuple[int, Document]]:
 def _items(table: Document, key: str) -> Sequence[Any]:
     items = table.get(key)
     return items if isinstance(items, list) else []
+
+
+def _texts(table: Document, key: str) -> tuple[str, ...]:
+    return tuple(item for item in _items(table, key) if isinstance(item, str))
 
 
 def _text(table: Document, key: str) -> str:

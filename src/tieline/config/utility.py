@@ -9,10 +9,11 @@ from pydantic import AfterValidator, Field
 
 from tieline.config.alarms_utility import UtilityAlarms
 from tieline.config.control import ControlSection
-from tieline.config.fields import Host, Name, Port, Role, Strict
+from tieline.config.fields import Host, Port, Strict
 from tieline.config.login import LoginSection
-
-ZoneKind = Literal["substation", "plant", "dmz", "control_center", "enterprise"]
+from tieline.config.people import PersonSection
+from tieline.config.remote import RemoteSection
+from tieline.config.zones import ConduitSection, HostSection, ZoneSection
 
 
 def _known(zone: str) -> str:
@@ -31,6 +32,8 @@ class DmzSection(Strict):
 
     host: Host = "127.0.0.1"
     port: Port = 7422
+    remote_port: Port | None = Field(default=None, description="where remote access is accepted; off where it is left out")
+    enterprise_port: Port = Field(default=7423, description="where clients of enterprise zones connect, where a conduit lets any")
 
 
 class CenterSection(Strict):
@@ -52,33 +55,6 @@ class RetentionSection(Strict):
     delete_after_days: int | None = Field(default=None, ge=1, description="nothing is deleted where this is left out")
 
 
-class ZoneSection(Strict):
-    """A zone of IEC 62443-3-2: what trusts each other."""
-
-    name: Name
-    kind: ZoneKind
-    sites: list[Name] = Field(default_factory=list)
-    security_level: int = Field(default=1, ge=0, le=4)
-    description: str = ""
-
-
-class ConduitSection(Strict):
-    """A permitted way between two zones, with the reason for it."""
-
-    source: Name
-    target: Name
-    protocol: Literal["bus"] = "bus"
-    reason: str = Field(min_length=1)
-
-
-class PersonSection(Strict):
-    """Somebody with a role (IEC 62351-8)."""
-
-    name: Name
-    roles: list[Role] = Field(default_factory=list)
-    areas: list[Name] = Field(default_factory=list, description="sites in which the roles hold; all where left out")
-
-
 class UtilityFile(Strict):
     """The whole of `utility.toml`."""
 
@@ -90,6 +66,8 @@ class UtilityFile(Strict):
     control: ControlSection = ControlSection()
     alarms: UtilityAlarms = UtilityAlarms()
     zones: list[ZoneSection] = Field(min_length=1)
+    hosts: list[HostSection] = Field(default_factory=list)
     conduits: list[ConduitSection] = Field(default_factory=list)
     people: list[PersonSection] = Field(default_factory=list)
     login: LoginSection = LoginSection()
+    remote: RemoteSection = RemoteSection()

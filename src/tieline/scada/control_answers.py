@@ -14,6 +14,7 @@ from tieline.bus.scada import ControlChanged
 from tieline.model import RefusedError, UnavailableError
 from tieline.model.control import Person, ProgramRun
 from tieline.scada.control import ControlService
+from tieline.security.authority import Right, may
 from tieline.security.identity.accounts.identity import Identity
 
 log = structlog.get_logger()
@@ -105,8 +106,8 @@ class ControlAnswers:
 
     async def _revoke(self, request: scada.Revoke) -> None:
         by = somebody(request.who)
-        if not by.has_role("security_administrator"):
-            raise RefusedError(f"{by.person} is no security administrator")
+        if not may(by, Right.MANAGE_ACCOUNTS):
+            raise RefusedError(f"{by.person} may not manage accounts")
         await self._control.revoke(person_of(by), request.person)
 
     async def _act_on_run(self, request: scada.ActOnRun) -> ProgramRun:

@@ -14,6 +14,7 @@ from tieline.model.alarms import Alarm
 from tieline.scada.alarm_desk import AlarmDesk
 from tieline.scada.alarms import AlarmService, Done, Requester
 from tieline.scada.control_answers import ControlAnswers, somebody
+from tieline.security.authority import Right, roles_of
 from tieline.security.identity.accounts.identity import Identity
 
 MOST_ALARMS = 2_000
@@ -27,10 +28,10 @@ class PersonRequester(Requester):
     areas: frozenset[str] | None
 
 
-def permits(requester: Requester, role: str, site: str) -> bool:
-    """Whether the person has the role at the site."""
+def permits(requester: Requester, right: Right, site: str) -> bool:
+    """Whether the person has the right at the site."""
     is_there = not isinstance(requester, PersonRequester) or requester.areas is None or site in requester.areas
-    return is_there and role in requester.roles
+    return is_there and bool(roles_of(right) & requester.roles)
 
 
 class ScadaService:

@@ -20,8 +20,8 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from tieline.config import Utility
-from tieline.config.fields import Role
 from tieline.model import AuditRecord, RefusedError, UnavailableError
+from tieline.security.authority import Right, in_words, may, roles_of
 from tieline.security.identity.accounts import Identity
 from tieline.web.api import ERRORS
 from tieline.web.asking import Who
@@ -32,7 +32,6 @@ from tieline.web.history_routes import End, Start, read_range
 from tieline.web.log_files import LEVELS, LogLine, read_tail
 from tieline.web.times import iso
 
-READERS: frozenset[Role] = frozenset({"engineer", "security_administrator", "security_auditor"})
 MOST_RECORDS = 1_000
 MOST_LINES = 2_000
 
@@ -197,11 +196,9 @@ def log_router(utility: Utility, records: Records, history: History, clock: Call
 
 
 def _require_reader(who: Identity) -> None:
-    if not any(who.has_role(role) for role in READERS) or who.areas is not None:
-        raise RefusedError(
-            "the records of the system are for people with one of the roles engineer, security_administrator or "
-            "security_auditor in every site"
-        )
+    if not may(who, Right.READ_RECORDS):
+        roles = in_words(roles_of(Right.READ_RECORDS))
+        raise RefusedError(f"the records of the system are for people with the role {roles} in every site")
 
 
 async def _of_sites(history: History, wanted: AuditQuery, mark: Key | None, limit: int, missing: list[str]) -> list[AuditBody]:

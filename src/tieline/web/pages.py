@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, HTMLResponse
 from starlette.staticfiles import StaticFiles
 
 from tieline.model import ConfigError
+from tieline.security.authority import Right, roles_of
 from tieline.security.identity.accounts import Identity
 from tieline.web.catalog import Catalog
 from tieline.web.skeleton import STATIC, Page, render
@@ -43,7 +44,7 @@ PAGES = (
         module="operate.js",
         styles=("supervision.css", "operate.css"),
         keys="g p",
-        roles=frozenset({"operator", "engineer", "installer"}),
+        roles=roles_of(Right.OPERATE),
         is_at_center=True,
     ),
     Page(path="/tags", title="Tags", module="tags.js", styles=("tags.css",), keys="g k", is_at_center=True),
@@ -58,7 +59,7 @@ PAGES = (
         module="log.js",
         styles=("supervision.css", "virtual-rows.css", "events.css", "log.css"),
         keys="g l",
-        roles=frozenset({"engineer", "security_administrator", "security_auditor"}),
+        roles=roles_of(Right.READ_RECORDS),
         is_at_center=True,
         is_of_login=True,
     ),
@@ -69,7 +70,7 @@ PAGES = (
         title="Accounts",
         module="login/accounts.js",
         styles=("login/login.css",),
-        roles=frozenset({"security_administrator", "security_auditor"}),
+        roles=roles_of(Right.REVIEW_ACCOUNTS),
         is_of_login=True,
     ),
 )

@@ -12,7 +12,7 @@ import pytest
 from tieline.model import Batch, ConfigError, Event, LocalError, Now, Purpose, Quality, RefusedError, Samples, UnavailableError
 from tieline.model.alarms import AlarmKind, AlarmState
 from tieline.scada import Link, LinkState
-from tieline.scada.alarms import AlarmEngine, AlarmService, AlarmStore, Requester
+from tieline.scada.alarms import AlarmEngine, AlarmService, AlarmStore, Requester, by_roles
 
 from .plans import SECOND, START_US, plan, point, state_plan
 
@@ -286,7 +286,7 @@ def test_a_role_for_one_site_is_none_for_another(tmp_path: Path) -> None:
     now = Now(0.0, START_US)
     store = AlarmStore(tmp_path / "alarms.sqlite")
     plans = [state_plan(1), plan("b1", point(101, site="beta"), AlarmKind.HIGH, limit=10.0)]
-    service = AlarmService(AlarmEngine(plans), store, now, permits=lambda who, role, site: site == "beta" and role in who.roles)
+    service = AlarmService(AlarmEngine(plans), store, now, permits=lambda who, right, site: site == "beta" and by_roles(who, right, site))
     for number, (site, at) in enumerate((("alpha", 1), ("beta", 101)), 1):
         samples = Samples.of(at, START_US, 11 if at > 1 else 1)
         service.take([Batch(site=site, incarnation=1, sequence=number, samples=samples)], now)

@@ -37,8 +37,8 @@ from tieline.scada.alarms.showing import alarms_of
 from tieline.scada.alarms.store import AlarmStore, JournalEntry, JournalQuery
 from tieline.scada.alarms.transitions import Transitions, is_told
 from tieline.scada.links import Link
+from tieline.security.authority import Right, in_words, roles_of
 
-OPERATOR, ENGINEER = "operator", "engineer"
 """Roles of IEC 62351-8."""
 
 PRUNE_PERIOD_S = 60.0
@@ -56,14 +56,14 @@ class Requester:
     roles: frozenset[str] = frozenset()
 
 
-Permits = Callable[[Requester, str, str], bool]
-"""Whether somebody has a role for a site."""
+Permits = Callable[[Requester, Right, str], bool]
+"""Whether somebody has a right at a site."""
 
 
-def by_roles(requester: Requester, role: str, site: str) -> bool:
+def by_roles(requester: Requester, right: Right, site: str) -> bool:
     """Whoever has a role has it for every site."""
     del site
-    return role in requester.roles
+    return bool(roles_of(right) & requester.roles)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,12 +245,14 @@ class AlarmService:
     def acknowledge(self, ids: Iterable[str], requester: Requester, now: Now, *, reason: str = "") -> Done:
         """They have seen them. All requests raise `RefusedError` where nothing at all could be done."""
         return self._request(
-            OPERATOR, ids, requester, now, lambda allowed, by: self._engine.acknowledge(allowed, by, now, reason)
+            Right.ACKNOWLEDGE, ids, requester, now, lambda allowed, by: self._engine.acknowledge(allowed, by, now, reason)
         )
 
     def reset(self, ids: Iterable[str], requester: Requester, now: Now, *, reason: str = "") -> Done:
         """Releases latched alarms whose conditions are gone."""
-        return self._request(OPERATOR, ids, requester, now, lambda allowed, by: self._engine.reset(allowed, by, now, reason))
+        return self._request(
+            Right.ACKNOWLEDGE, ids, requester, now, lambda allowed, by: self._engine.reset(allowed, by, now, reason)
+        )
 
     def shelve(self, ids: Iterable[str], requester: Requester, now: Now, *, minutes: float, reason: str) -> Done:
         """Puts them aside for a time."""
@@ -258,21 +260,25 @@ class AlarmService:
         def do(allowed: list[str], by: str) -> Requested:
             return self._engine.shelve(allowed, by, now, minutes=minutes, reason=reason)
 
-        return self._request(OPERATOR, ids, requester, now, do)
+        return self._request(Right.SHELVE, ids, requester, now, do)
 
     def unshelve(self, ids: Iterable[str], requester: Requester, now: Now, *, reason: str = "") -> Done:
         """Takes them up again."""
-        return self._request(OPERATOR, ids, requester, now, lambda allowed, by: self._engine.unshelve(allowed, by, now, reason))
+        return self._request(
+            Right.SHELVE, ids, requester, now, lambda allowed, by: self._engine.unshelve(allowed, by, now, reason)
+        )
 
     def take_out(self, ids: Iterable[str], requester: Requester, now: Now, *, reason: str) -> Done:
         """Out of service."""
         return self._request(
-            ENGINEER, ids, requester, now, lambda allowed, by: self._engine.take_out(allowed, by, now, reason=reason)
+            Right.TAKE_OUT, ids, requester, now, lambda allowed, by: self._engine.take_out(allowed, by, now, reason=reason)
         )
 
     def put_back(self, ids: Iterable[str], requester: Requester, now: Now, *, reason: str = "") -> Done:
         """Into service."""
-        return self._request(ENGINEER, ids, requester, now, lambda allowed, by: self._engine.put_back(allowed, by, now, reason))
+        return self._request(
+            Right.TAKE_OUT, ids, requester, now, lambda allowed, by: self._engine.put_back(allowed, by, now, reason)
+        )
 
     def suppress(self, ids: Iterable[str], by: str, now: Now, *, is_on: bool, reason: str) -> int:
         """By logic, not by people: equipment is out of service or de-energized. Gives how many changed their state."""
@@ -281,10 +287,10 @@ class AlarmService:
         return transitions
 
     def _request(
-        self, role: str, ids: Iterable[str], requester: Requester, now: Now, do: Callable[[list[str], str], Requested]
+        self, right: Right, ids: Iterable[str], requester: Requester, now: Now, do: Callable[[list[str], str], Requested]
     ) -> Done:
         wanted = list(dict.fromkeys(ids))
-        refused = {each: why for each in wanted if (why := self._objection(role, each, requester))}
+        refused = {each: why for each in wanted if (why := self._objection(right, each, requester))}
         done = do([each for each in wanted if each not in refused], requester.name)
         refused |= done.refused
         if len(done.transitions):
@@ -296,12 +302,14 @@ class AlarmService:
             raise RefusedError(f"{first}: {why}{more}")
         return Done(ids=tuple(each for each in wanted if each not in refused), refused=refused)
 
-    def _objection(self, role: str, id: str, requester: Requester) -> str:  # noqa: A002 - the field's own name
+    def _objection(self, right: Right, id: str, requester: Requester) -> str:  # noqa: A002 - the field's own name
         row = self._engine.row_of.get(id)
         if row is None:
             return "there is no such alarm"
         site = self._engine.plan[row].site
-        return "" if self._permits(requester, role, site) else f"{requester.name} has not the role {role} for {site}"
+        if self._permits(requester, right, site):
+            return ""
+        return f"{requester.name} has not the role {in_words(roles_of(right))} for {site}"
 
     # what was
 

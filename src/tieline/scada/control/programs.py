@@ -22,12 +22,12 @@ from tieline.scada.control.checks import Checks
 from tieline.scada.control.running import Due, Running, after_restart, begin
 from tieline.scada.control.values import Condition, Values
 from tieline.security.audit import AuditLog
+from tieline.security.authority import Right, roles_of
 
 TICK_S = 0.1
 ENDS_S = 5.0
 """So long it is awaited that a run that was stopped is left alone; only a command that is under way takes longer."""
 MOST_ID = 80
-MAY_ABANDON = "engineer"
 """Who may abandon a run whose program is gone, besides who led it."""
 
 log = structlog.get_logger()
@@ -202,7 +202,7 @@ class Programs:
 
     async def _abandon_gone(self, person: Person, run: ProgramRun) -> ProgramRun:
         """A run of a program that is in the folder no more."""
-        if person.name != run.person and MAY_ABANDON not in person.roles:
+        if person.name != run.person and not roles_of(Right.ABANDON_PROGRAMS) & person.roles:
             raise RefusedError(f"its program is gone: only {run.person} or an engineer abandons the run")
         if run.state.is_over:
             raise RefusedError("the run is over")

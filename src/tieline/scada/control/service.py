@@ -32,7 +32,7 @@ from tieline.scada.control.desk import ControlDesk
 from tieline.scada.control.executing import Executing, Release
 from tieline.scada.control.programs import Programs
 from tieline.scada.control.recovery import RECALLED_RECORDS, left_open
-from tieline.scada.control.tags import Tags, is_engineer
+from tieline.scada.control.tags import Tags, may_clear
 from tieline.scada.control.telling import Telling
 from tieline.scada.control.topology import Switching
 from tieline.scada.control.values import Values
@@ -549,7 +549,7 @@ class ControlService:
             raise RefusedError("a tag needs a reason")
         sites = {point.site for point in points}
         permitted = {point.site for point in points if self._checks.permits(person, point)}
-        if permitted != sites and not is_engineer(person, sites):
+        if permitted != sites and not may_clear(person, sites):
             raise RefusedError(f"{person.name} may not operate {tag.target}, and so hangs no tag on it")
 
     def _check_removal(self, person: Person, id: str, reason: str) -> Tag:  # noqa: A002 - the field's own name

@@ -6,9 +6,7 @@ from collections.abc import Iterable
 
 from tieline.model import Point, RefusedError
 from tieline.model.control import Person, Tag, TagKind
-
-MAY_REMOVE = "engineer"
-"""Who may take off what others have hung on, with a reason."""
+from tieline.security.authority import Right, roles_of
 
 
 class Tags:
@@ -51,7 +49,7 @@ class Tags:
             raise RefusedError(f"there is no tag {id!r}")
         if person.name == tag.owner:
             return tag
-        if not is_engineer(person, (point.site for point in self.under(tag))):
+        if not may_clear(person, (point.site for point in self.under(tag))):
             raise RefusedError(f"the tag is {tag.owner}'s: only {tag.owner} or an engineer takes it off")
         if not reason.strip():
             raise RefusedError(f"the tag is {tag.owner}'s: say why it is taken off")
@@ -68,9 +66,9 @@ class Tags:
         return tagged is not None and bool(point.equipment) and (tagged.site, tagged.equipment) == (point.site, point.equipment)
 
 
-def is_engineer(person: Person, sites: Iterable[str]) -> bool:
-    """Whether the person is an engineer at all of these sites."""
-    return MAY_REMOVE in person.roles and (not person.areas or person.areas.issuperset(sites))
+def may_clear(person: Person, sites: Iterable[str]) -> bool:
+    """Whether the person may hang and take off any tag at all of these sites."""
+    return bool(roles_of(Right.CLEAR_TAGS) & person.roles) and (not person.areas or person.areas.issuperset(sites))
 
 
 def in_words(tag: Tag) -> str:

@@ -10,6 +10,7 @@ from fastapi import APIRouter
 
 from tieline.bus.scada import Revoke, ScadaClient
 from tieline.model import TielineError
+from tieline.security.authority import Right, may
 from tieline.security.identity.accounts import Accounts, AccountState, Identity, OneTimeSecret
 from tieline.web.login.bodies import AccountBody, AccountsBody, LockAsked, SecretBody
 from tieline.web.login.hashing import Hashing
@@ -27,7 +28,7 @@ def administration_router(accounts: Accounts, hashing: Hashing, scada: ScadaClie
     @router.get("", summary="Every person with the state of the account")
     async def states(who: Who) -> AccountsBody:
         found = [_account(state) for state in administration.states(who)]
-        return AccountsBody(accounts=found, may_change=who.has_role("security_administrator"))
+        return AccountsBody(accounts=found, may_change=may(who, Right.MANAGE_ACCOUNTS))
 
     @router.post("/{name}", summary="Create an account; the one-time secret is shown once", status_code=201)
     async def create(name: str, who: Who) -> SecretBody:

@@ -98,6 +98,25 @@ class LoginBody(BaseModel):
     failures: int = Field(description="passwords that were refused between it and the next one")
 
 
+class RightBody(BaseModel):
+    """Something that the person may do."""
+
+    words: str
+    domain: Literal["OT", "IT"] = Field(description="whose responsibility it is")
+    areas: list[str] | None = Field(description="the sites in which; null for all")
+
+
+class WhoBody(BaseModel):
+    """Who asks, by a session or an API token, and what that permits."""
+
+    person: str
+    roles: list[str]
+    areas: list[str] | None = Field(description="the sites in which the roles hold; null for all")
+    rights: dict[str, RightBody]
+    may_control: bool = Field(description="whether a second factor permits control now")
+    is_token: bool
+
+
 class SessionBody(BaseModel):
     """Who is logged in, and what for."""
 
@@ -105,6 +124,7 @@ class SessionBody(BaseModel):
     stage: str
     roles: list[str]
     areas: list[str] | None = Field(description="the sites in which the roles hold; null for all")
+    rights: dict[str, RightBody] = Field(description="what the roles permit, by the name of the right")
     second_factor: str = Field(description="for what the folder asks for a second factor")
     may_control: bool = Field(description="whether a second factor permits control now")
     controls_for_s: float

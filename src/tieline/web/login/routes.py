@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 
+from tieline.security.authority import RIGHTS, rights_of
 from tieline.security.identity.accounts import Accounts, Entry, Identity, Session
 from tieline.security.identity.accounts.records import Logins
 from tieline.security.identity.accounts.security_keys import can_have_keys
@@ -23,9 +24,11 @@ from tieline.web.login.bodies import (
     LoginBody,
     NewPasswordAsked,
     PasswordAsked,
+    RightBody,
     SessionBody,
     StageBody,
     WaysBody,
+    WhoBody,
 )
 from tieline.web.login.gate import address_of
 from tieline.web.login.hashing import Hashing
@@ -94,6 +97,7 @@ def login_router(accounts: Accounts, hashing: Hashing, provider: str | None) -> 
             stage=held.stage,
             roles=[] if who is None else sorted(who.roles),
             areas=None if who is None or who.areas is None else sorted(who.areas),
+            rights={} if who is None else _rights_body(who),
             second_factor=accounts.settings.second_factor,
             may_control=who is not None and who.has_second_factor,
             controls_for_s=held.controls_for_s,
@@ -103,6 +107,17 @@ def login_router(accounts: Accounts, hashing: Hashing, provider: str | None) -> 
             recovery_codes=factors.recovery_codes,
             idle_minutes=accounts.settings.idle_minutes,
             before=_login_body(accounts.login.before(held.person)),
+        )
+
+    @router.get("/whoami", summary="Who asks, and what they may do")
+    async def whoami(who: Who) -> WhoBody:
+        return WhoBody(
+            person=who.person,
+            roles=sorted(who.roles),
+            areas=None if who.areas is None else sorted(who.areas),
+            rights=_rights_body(who),
+            may_control=who.has_second_factor,
+            is_token=who.is_token,
         )
 
     @router.post("/session/active", summary="Somebody is there: the idle time begins anew", status_code=204)
@@ -122,6 +137,13 @@ def login_router(accounts: Accounts, hashing: Hashing, provider: str | None) -> 
         return _left(request)
 
     return router
+
+
+def _rights_body(who: Identity) -> dict[str, RightBody]:
+    return {
+        right: RightBody(words=RIGHTS[right].words, domain=RIGHTS[right].domain, areas=areas)
+        for right, areas in rights_of(who).items()
+    }
 
 
 def origin_of(connection: HTTPConnection) -> str:

@@ -100,8 +100,8 @@ void startPage(async (live, sites, context) => {
       [identity.may("acknowledge", alarm.site) && alarm.state === "latched_acknowledged", actions.reset, () => act("reset", [alarm.id])],
       [shelvable(alarm), actions.shelve, async () => dialog.open("shelve", idsOf(rows.selected.has(alarm.id) ? rows.chosen.filter(shelvable) : [alarm]))],
       [identity.may("shelve", alarm.site) && alarm.state === "shelved", actions.unshelve, () => act("unshelve", [alarm.id])],
-      [identity.may("takeOut", alarm.site) && alarm.state !== "out_of_service", actions.takeOut, async () => dialog.open("out-of-service", [alarm.id])],
-      [identity.may("takeOut", alarm.site) && alarm.state === "out_of_service", actions.putBack, () => act("in-service", [alarm.id])],
+      [identity.may("take_out", alarm.site) && alarm.state !== "out_of_service", actions.takeOut, async () => dialog.open("out-of-service", [alarm.id])],
+      [identity.may("take_out", alarm.site) && alarm.state === "out_of_service", actions.putBack, () => act("in-service", [alarm.id])],
     ];
     return offered.filter(([isOffered]) => isOffered).map(([, words, action]) => makeAction(words, failure, action, `${words} ${alarm.id}`));
   }

@@ -10,23 +10,13 @@ import { send, token } from "./login/requests.js";
  * @property {string} person
  * @property {string[]} roles
  * @property {string[] | null} areas the sites in which the roles hold; null for all
+ * @property {Partial<Record<Right, { areas: string[] | null }>>} rights what the roles permit, and in which areas; null for all
  * @property {boolean} may_control whether a second factor permits control now
  * @property {number} controls_for_s
  * @property {number} idle_minutes
  */
 
-/** Which roles may do what (IEC 62351-8); a point's own rules may ask for more. */
-const RIGHTS = {
-  acknowledge: ["operator"],
-  shelve: ["operator"],
-  takeOut: ["engineer"],
-  operate: ["operator", "engineer", "installer"],
-  tag: ["operator", "engineer", "installer"],
-  administer: ["security_administrator"],
-  audit: ["security_administrator", "security_auditor"],
-};
-
-/** @typedef {keyof typeof RIGHTS} Right */
+/** @typedef {"view" | "acknowledge" | "shelve" | "take_out" | "operate" | "tag" | "clear_tags" | "abandon_programs" | "read_records" | "review_accounts" | "manage_accounts" | "review_rights"} Right */
 
 export class Identity {
   /** @param {Session | null} session null where nobody is logged in: everything is shown, and nothing can be done */
@@ -37,14 +27,13 @@ export class Identity {
   }
 
   /**
-   * Whether the person may do this at a site, or anywhere where none is named.
+   * Whether the person may do this at a site, or anywhere where none is named; a point's own rules may ask for more.
    * @param {Right} right
    * @param {string} [site]
    */
   may(right, site) {
-    const areas = this.session?.areas ?? null;
-    const isThere = site === undefined || areas === null || areas.includes(site);
-    return isThere && RIGHTS[right].some((role) => this.roles.includes(role));
+    const held = this.session?.rights[right];
+    return held !== undefined && (site === undefined || held.areas === null || held.areas.includes(site));
   }
 }
 

@@ -25,7 +25,7 @@ export function makePersonMenu(identity) {
     make("p", {}, texts.person.roles(roles)),
     make("p", {}, texts.person.sites(session.areas?.join(", ") || (session.areas ? texts.person.none : texts.person.everySite))),
     make("a", { class: "button", href: "/account" }, texts.person.account),
-    ...(identity.may("audit") ? [make("a", { class: "button", href: "/accounts" }, texts.person.accounts)] : []),
+    ...(identity.may("review_accounts") ? [make("a", { class: "button", href: "/accounts" }, texts.person.accounts)] : []),
     leave,
   );
   const opener = make("summary", { title: texts.person.roles(roles) }, session.person);

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tieline.config.login import LoginSection
-from tieline.config.utility import PersonSection
+from tieline.config.people import PersonSection
 from tieline.io.clock import Clock
 from tieline.security.identity.accounts.administration import Administration
 from tieline.security.identity.accounts.factors import Factors

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tieline.model import ConfigError
+from tieline.security.authority import Right, may
 from tieline.security.identity.accounts.errors import NotPermittedError, WeakPasswordError
 from tieline.security.identity.accounts.factors import Factors
 from tieline.security.identity.accounts.identity import Identity
@@ -113,7 +114,7 @@ class Administration:
 
     def states(self, by: Identity) -> list[AccountState]:
         """Every person of the folder, and accounts that are left over. Raises `NotPermittedError`; auditors may look too."""
-        if not (by.has_role("security_administrator") or by.has_role("security_auditor")):
+        if not may(by, Right.REVIEW_ACCOUNTS):
             raise NotPermittedError("accounts are shown to security administrators and security auditors only")
         parts = self._parts
         with parts.lock:
@@ -208,7 +209,7 @@ class Administration:
             raise ConfigError(f"there is no person {name!r} in utility.toml; it has {', '.join(people) or 'nobody'}")
 
     def _check(self, by: Identity, name: str) -> None:
-        if not by.has_role("security_administrator"):
+        if not may(by, Right.MANAGE_ACCOUNTS):
             raise NotPermittedError("accounts are administered by security administrators only")
         if by.is_token:
             raise NotPermittedError("accounts are administered in a session, not with an API token")

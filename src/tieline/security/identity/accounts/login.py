@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from tieline.config.fields import Role
-from tieline.config.utility import PersonSection
+from tieline.config.people import PersonSection
 from tieline.model import Now
 from tieline.security.identity.accounts.errors import (
     LoginRefusedError,

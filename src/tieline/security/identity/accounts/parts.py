@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tieline.config.login import LoginSection
-from tieline.config.utility import PersonSection
+from tieline.config.people import PersonSection
 from tieline.io.clock import Clock
 from tieline.model import Now
 from tieline.security.identity.accounts.passwords import Hasher

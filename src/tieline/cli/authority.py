@@ -1,0 +1,96 @@
+"""`tieline whoami` and `tieline who-can`: who may do what, as the center and as the folder have it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tieline.cli.center_api import CenterApi
+from tieline.config import Utility, read_folder
+from tieline.model import ConfigError, Point
+from tieline.security.authority import RIGHTS, Right, in_words, who_can
+
+EVERYWHERE = "every site"
+
+
+def tell_who(api: CenterApi) -> None:
+    """Prints who one is, and one's rights. Raises `TielineError`."""
+    who = api.get("whoami")
+    console = Console(highlight=False)
+    roles = ", ".join(who["roles"]).replace("_", " ") or "no role"
+    factor = "may control now" if who["may_control"] else "a second factor is needed to control"
+    console.print(f"{who['person']}: {roles}; {'by an API token' if who['is_token'] else 'in a session'}; {factor}")
+    console.print(
+        _table(
+            ("right", "responsibility", "where", "to"),
+            ((right, held["domain"], _places(held["areas"]), held["words"]) for right, held in who["rights"].items()),
+        )
+    )
+
+
+def tell_who_can(folder: Path, right: str, site: str | None, point: str | None) -> None:
+    """Prints who has the right, or who has which. Raises `ConfigError` where there is no such right, site or point."""
+    utility = read_folder(folder)
+    found = None if point is None else _point(utility, point)
+    if site is not None:
+        utility.site(site)
+    wanted = _right(right or ("operate" if point else ""))
+    if point is not None and wanted is not Right.OPERATE:
+        raise ConfigError(f"--point is for operating; of {right} ask with --site")
+    rights = Right if wanted is None else (wanted,)
+    console = Console(highlight=False)
+    console.print(
+        _table(
+            ("right", "responsibility", "person", "belongs to", "as", "where", "asked for besides"),
+            (
+                (
+                    each,
+                    RIGHTS[each].domain,
+                    holder.person,
+                    holder.responsibility,
+                    ", ".join(holder.roles).replace("_", " "),
+                    _places(holder.areas),
+                    ", ".join(holder.conditions),
+                )
+                for each in rights
+                for holder in who_can(utility, each, site=site, point=found)
+            ),
+        )
+    )
+    for each in rights:
+        if not who_can(utility, each, site=site, point=found):
+            console.print(f"nobody may {each}: it takes the role {in_words(RIGHTS[each].roles)}")
+
+
+def _right(word: str) -> Right | None:
+    if not word:
+        return None
+    try:
+        return Right(word.replace("-", "_"))
+    except ValueError:
+        raise ConfigError(f"there is no right {word!r}; write one of {', '.join(Right)}") from None
+
+
+def _point(utility: Utility, path: str) -> Point:
+    for point in utility.plant_points:
+        if point.path == path:
+            if not point.kind.is_writable:
+                raise ConfigError(f"{path} is {point.kind}: it is not operated")
+            return point
+    raise ConfigError(f"there is no point {path!r}; write site/device/name")
+
+
+def _places(areas: Iterable[str] | None) -> str:
+    return ", ".join(areas or ()) or EVERYWHERE
+
+
+def _table(columns: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*row)
+    return table

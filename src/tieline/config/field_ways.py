@@ -1,0 +1,79 @@
+"""How a gateway and its peers in the field reach each other over IP: who opens the connection, where, and what is spoken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tieline.config.device import Device
+from tieline.config.dnp3 import Dnp3Device, Dnp3TcpServer, Dnp3Tls, Dnp3TlsServer, Dnp3Udp
+from tieline.config.iec61850.device import Iec61850Device
+from tieline.config.iec61850.section import Iec61850Tls
+from tieline.config.modbus import ModbusDevice, RtuConnection, TlsConnection
+from tieline.config.outstation import Outstation
+from tieline.config.services import Ports, Transport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldWay:
+    """A connection in the field."""
+
+    path: str
+    """`site/device` or `site/outstation`."""
+    service: str
+    """The name of a service (`tieline.config.services`)."""
+    is_opened_by_gateway: bool
+    """False where the gateway listens."""
+    ports: Ports
+    """Where whoever is connected to listens."""
+    own_host: str = ""
+    """The gateway's own address, where it listens; empty where any will do."""
+    peer_hosts: tuple[str, ...] = ()
+    """The device, or who may connect; empty for anybody."""
+
+
+def field_way(described: Device | Outstation) -> FieldWay | None:
+    """The way between the gateway and what is described; None for a serial line."""
+    match described:
+        case ModbusDevice(connection=RtuConnection()):
+            return None
+        case ModbusDevice(connection=connection):
+            return _dialed(
+                described.path, "modbus", connection.host, connection.port, is_tls=isinstance(connection, TlsConnection)
+            )
+        case Iec61850Device(connection=connection):
+            return _dialed(
+                described.path, "iec61850", connection.host, connection.port, is_tls=isinstance(connection, Iec61850Tls)
+            )
+        case Dnp3Device() | Outstation():
+            return _dnp3(described)
+        case _:
+            return None
+
+
+def _dnp3(described: Dnp3Device | Outstation) -> FieldWay | None:
+    connection = described.connection
+    if isinstance(connection, Dnp3TcpServer | Dnp3TlsServer):
+        return FieldWay(
+            path=described.path,
+            service="dnp3-tls" if isinstance(connection, Dnp3TlsServer) else "dnp3",
+            is_opened_by_gateway=False,
+            ports=Ports("tcp", connection.port, connection.port),
+            own_host=connection.host,
+            peer_hosts=connection.peer_hosts,
+        )
+    if connection.transport == "serial":
+        return None
+    transport: Transport = "udp" if isinstance(connection, Dnp3Udp) else "tcp"
+    return _dialed(
+        described.path, "dnp3", connection.host, connection.port, is_tls=isinstance(connection, Dnp3Tls), transport=transport
+    )
+
+
+def _dialed(path: str, service: str, host: str, port: int, *, is_tls: bool, transport: Transport = "tcp") -> FieldWay:
+    return FieldWay(
+        path=path,
+        service=f"{service}-tls" if is_tls else service,
+        is_opened_by_gateway=True,
+        ports=Ports(transport, port, port),
+        peer_hosts=(host,),
+    )
