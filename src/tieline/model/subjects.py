@@ -99,6 +99,11 @@ def deliveries(site: str) -> list[str]:
     return [delivery(site, stream) for stream in SITE_STREAMS]
 
 
+def export(site: str) -> str:
+    """Where a site's live batches are repeated for enterprise zones; only while somebody there listens."""
+    return f"export.{site}.batch"
+
+
 def link(site: str) -> str:
     """Where a site asks every second whether the center is there."""
     return f"link.{site}"
@@ -124,6 +129,11 @@ def local_role(site: str) -> str:
     return f"local-{site}"
 
 
+def it_role(zone: str) -> str:
+    """The name in the certificate of whoever reads in an enterprise zone."""
+    return f"it-{zone}"
+
+
 DMZ_ROLE = "dmz"
 CENTER_ROLE = "center"
 HISTORIAN_ROLE = "historian"
@@ -131,3 +141,6 @@ FETCH_ROLE = "fetch"
 WEB_ROLE = "web"
 SCADA_ROLE = "scada"
 """Alarms and control: the only role whose signature a site takes for a command."""
+
+CENTER_ROLES = (CENTER_ROLE, HISTORIAN_ROLE, FETCH_ROLE, SCADA_ROLE, WEB_ROLE)
+"""All that run at the control center."""
