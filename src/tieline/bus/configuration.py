@@ -29,7 +29,7 @@ _TAKING = ["$JS.ACK.>", "$JS.FC.>"]
 """Acknowledgements and flow control, which only a stream that sources another may give."""
 _GIVING = ["$JSC.R.>"]
 """What the server whose stream is sourced answers to the one that sources it."""
-_ASKING = (subjects.CENTER_ROLE, subjects.FETCH_ROLE, subjects.SCADA_ROLE)
+_ASKING = (subjects.CENTER_ROLE, subjects.FETCH_ROLE, subjects.SCADA_ROLE, subjects.REMOTE_ROLE)
 """The roles of the center that ask sites."""
 
 
@@ -39,8 +39,8 @@ def for_site(site: str, credentials: Credentials, store: Path, dmz: str) -> Conf
     own += [subjects.local_batches(site), subjects.health(site), subjects.link(site), "$JS.API.>", "$JS.ACK.>"]
     gateway = _user(
         subjects.edge_role(site),
-        publish=[*own, *_answers(subjects.SCADA_ROLE)],
-        subscribe=[*_answers(subjects.edge_role(site)), subjects.command(site)],
+        publish=[*own, subjects.remote_down(site), *_answers(subjects.SCADA_ROLE, subjects.REMOTE_ROLE)],
+        subscribe=[*_answers(subjects.edge_role(site)), subjects.command(site), *_remote_hearing(site)],
     )
     local = _user(
         subjects.local_role(site),
@@ -75,7 +75,14 @@ def for_dmz(utility: Utility, credentials: Credentials, host: str, port: int) ->
     """The server in the DMZ: a hub that stores nothing; a site speaks for itself only, and only where a conduit leads here."""
     dmz = next(zone for zone in utility.zones if zone.kind == "dmz")
     center = next(zone for zone in utility.zones if zone.kind == "control_center")
-    users = [_user(subjects.DMZ_ROLE, publish=[subjects.health(DMZ)], subscribe=_answers(subjects.DMZ_ROLE))]
+    remote = _remote_sites(utility)
+    users = [
+        _user(
+            subjects.DMZ_ROLE,
+            publish=[subjects.health(DMZ), *([subjects.REMOTE_OPEN, subjects.remote_line_up()] if remote else [])],
+            subscribe=[*_answers(subjects.DMZ_ROLE), *([subjects.remote_line_down()] if remote else [])],
+        )
+    ]
     users += [
         _user(
             subjects.edge_role(site.name),
@@ -83,6 +90,7 @@ def for_dmz(utility: Utility, credentials: Credentials, host: str, port: int) ->
                 subjects.health(site.name),
                 subjects.link(site.name),
                 *subjects.deliveries(site.name),
+                *([subjects.remote_down(site.name)] if site.name in remote else []),
                 *_GIVING,
                 *_answers(*_ASKING),
             ],
@@ -90,6 +98,7 @@ def for_dmz(utility: Utility, credentials: Credentials, host: str, port: int) ->
                 f"$JS.{site.name}.API.>",
                 subjects.fetch(site.name),
                 subjects.command(site.name),
+                *(_remote_hearing(site.name) if site.name in remote else []),
                 *_TAKING,
                 *_answers(subjects.edge_role(site.name)),
             ],
@@ -106,6 +115,8 @@ def for_dmz(utility: Utility, credentials: Credentials, host: str, port: int) ->
                     *(f"$JS.{site}.API.>" for site in sites),
                     *map(subjects.fetch, sites),
                     *map(subjects.command, sites),
+                    *(subject for site in remote for subject in _remote_hearing(site)),
+                    *([subjects.remote_line_down(), *_answers(subjects.DMZ_ROLE)] if remote else []),
                     *_TAKING,
                     *_answers(*map(subjects.edge_role, sites)),
                 ],
@@ -113,6 +124,8 @@ def for_dmz(utility: Utility, credentials: Credentials, host: str, port: int) ->
                     *map(subjects.health, [*sites, DMZ]),
                     *map(subjects.link, sites),
                     *(delivery for site in sites for delivery in subjects.deliveries(site)),
+                    *map(subjects.remote_down, remote),
+                    *([subjects.REMOTE_OPEN, subjects.remote_line_up()] if remote else []),
                     *_GIVING,
                     *_answers(*_ASKING),
                 ],
@@ -131,7 +144,9 @@ def for_center(credentials: Credentials, store: Path, dmz: str | None) -> Config
     Without a `dmz` it only serves what it holds.
     """
     users = [
-        _user(subjects.CENTER_ROLE, publish=[">"], subscribe=[">"], never_publish=[subjects.EVERY_COMMAND, "scada.>"]),
+        _user(
+            subjects.CENTER_ROLE, publish=[">"], subscribe=[">"], never_publish=[subjects.EVERY_COMMAND, "scada.>", "remote.>"]
+        ),
         _user(
             subjects.SCADA_ROLE,
             publish=[
@@ -144,10 +159,26 @@ def for_center(credentials: Credentials, store: Path, dmz: str | None) -> Config
             ],
             subscribe=[*_answers(subjects.SCADA_ROLE), subjects.EVERY_HEALTH, subjects.SCADA_ASK],
         ),
+        _user(
+            subjects.REMOTE_ROLE,
+            publish=[
+                subjects.remote_order("*"),
+                subjects.remote_up("*"),
+                subjects.remote_line_down(),
+                *_answers(subjects.WEB_ROLE, subjects.DMZ_ROLE),
+            ],
+            subscribe=[
+                *_answers(subjects.REMOTE_ROLE),
+                subjects.remote_down("*"),
+                subjects.remote_line_up(),
+                subjects.REMOTE_OPEN,
+                subjects.REMOTE_ASK,
+            ],
+        ),
         _user(subjects.HISTORIAN_ROLE, publish=_committing(subjects.CENTER_STREAM), subscribe=_answers(subjects.HISTORIAN_ROLE)),
         _user(
             subjects.WEB_ROLE,
-            publish=[*_watching(subjects.CENTER_STREAM), subjects.EVERY_CENTER_BATCH, subjects.SCADA_ASK],
+            publish=[*_watching(subjects.CENTER_STREAM), subjects.EVERY_CENTER_BATCH, subjects.SCADA_ASK, subjects.REMOTE_ASK],
             subscribe=[*_answers(subjects.WEB_ROLE), subjects.EVERY_HEALTH, *subjects.SCADA_CHANGES],
         ),
         _user(
@@ -191,6 +222,16 @@ def _leaf_towards(dmz: str, credentials: Credentials) -> Configuration:
 def _answers(*roles: str) -> list[str]:
     """Where these roles are answered."""
     return [f"{subjects.inbox(role)}.>" for role in roles]
+
+
+def _remote_sites(utility: Utility) -> list[str]:
+    """The sites that the center reaches for remote access; none where the folder leaves it off."""
+    return [site.name for site in utility.sites if site.remote.allowed] if utility.dmz.remote_port is not None else []
+
+
+def _remote_hearing(site: str) -> list[str]:
+    """What a site hears of remote access."""
+    return [subjects.remote_order(site), subjects.remote_up(site)]
 
 
 def _committing(stream: str, consumer: str = subjects.HISTORIAN_CONSUMER) -> list[str]:

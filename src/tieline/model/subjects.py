@@ -41,6 +41,11 @@ ALARMS_CHANGED = "scada.alarms.changed"
 CONTROL_CHANGED = "scada.control.changed"
 SCADA_CHANGES = (ALARMS_CHANGED, CONTROL_CHANGED)
 
+REMOTE_ASK = "remote.ask"
+"""Where screens ask remote access."""
+REMOTE_OPEN = "remote.open"
+"""Where the DMZ asks what a ticket is good for."""
+
 _WORDS = {EVENTS_STREAM: "events", SITE_STREAM: "batch", BACKFILL_STREAM: "backfill"}
 
 
@@ -109,6 +114,31 @@ def link(site: str) -> str:
     return f"link.{site}"
 
 
+def remote_order(site: str) -> str:
+    """Where a site is told to open a session of remote access."""
+    return f"remote.order.{site}"
+
+
+def remote_up(site: str, session: str = "*") -> str:
+    """What goes to the device, from the center to a site."""
+    return f"remote.site.{site}.{session}.up"
+
+
+def remote_down(site: str, session: str = "*") -> str:
+    """What comes from the device, from a site to the center."""
+    return f"remote.site.{site}.{session}.down"
+
+
+def remote_line_up(line: str = "*") -> str:
+    """What a person sends, from the DMZ to the center."""
+    return f"remote.line.{line}.up"
+
+
+def remote_line_down(line: str = "*") -> str:
+    """What a person gets, from the center to the DMZ."""
+    return f"remote.line.{line}.down"
+
+
 def site_of(subject: str) -> str:
     """The site that a subject of batches, health or fetching belongs to."""
     return subject.split(".", 2)[1]
@@ -144,3 +174,5 @@ SCADA_ROLE = "scada"
 
 CENTER_ROLES = (CENTER_ROLE, HISTORIAN_ROLE, FETCH_ROLE, SCADA_ROLE, WEB_ROLE)
 """All that run at the control center."""
+REMOTE_ROLE = "remote"
+"""Remote access: the only role whose signature a site takes for a session."""
