@@ -36,6 +36,10 @@ class Right(StrEnum):
     REVIEW_ACCOUNTS = "review_accounts"
     MANAGE_ACCOUNTS = "manage_accounts"
     REVIEW_RIGHTS = "review_rights"
+    ASK_REMOTE = "ask_remote"
+    APPROVE_REMOTE = "approve_remote"
+    CUT_REMOTE = "cut_remote"
+    REVIEW_REMOTE = "review_remote"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +123,31 @@ RIGHTS: Mapping[Right, RightEntry] = {
         domain="IT",
         permissions=("RBACMNT",),
         roles=frozenset({"security_administrator", "security_auditor", "rbac_administrator"}),
+    ),
+    Right.ASK_REMOTE: RightEntry(
+        words="ask for remote access to a device, and use what another person has approved",
+        domain="OT",
+        permissions=("CONFIG", "SETTINGGROUP", "FILEMNGT"),
+        roles=frozenset({"engineer", "installer"}),
+    ),
+    Right.APPROVE_REMOTE: RightEntry(
+        words="approve the remote access of others",
+        domain="OT",
+        permissions=("CONTROL", "SECURITY"),
+        roles=frozenset({"operator", "security_administrator"}),
+    ),
+    Right.CUT_REMOTE: RightEntry(
+        words="cut remote access",
+        domain="OT",
+        permissions=("CONTROL", "SECURITY"),
+        roles=frozenset({"operator", "engineer", "security_administrator"}),
+    ),
+    Right.REVIEW_REMOTE: RightEntry(
+        words="see all remote access, and read the recordings of its sessions",
+        domain="IT",
+        permissions=("FILEREAD", "SECURITY"),
+        roles=frozenset({"security_administrator", "security_auditor"}),
+        is_everywhere=True,
     ),
 }
 

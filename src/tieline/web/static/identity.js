@@ -16,7 +16,7 @@ import { send, token } from "./login/requests.js";
  * @property {number} idle_minutes
  */
 
-/** @typedef {"view" | "acknowledge" | "shelve" | "take_out" | "operate" | "tag" | "clear_tags" | "abandon_programs" | "read_records" | "review_accounts" | "manage_accounts" | "review_rights"} Right */
+/** @typedef {"view" | "acknowledge" | "shelve" | "take_out" | "operate" | "tag" | "clear_tags" | "abandon_programs" | "read_records" | "review_accounts" | "manage_accounts" | "review_rights" | "ask_remote" | "approve_remote" | "cut_remote" | "review_remote"} Right */
 
 export class Identity {
   /** @param {Session | null} session null where nobody is logged in: everything is shown, and nothing can be done */
