@@ -6,7 +6,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 DATA ?= tieline-data
 PORT ?= 8400
 
-.PHONY: install demo test lint types imports scripts unit pictures bench fuzz soak format clean
+.PHONY: install demo test lint types imports scripts licenses unit sbom pictures bench fuzz soak format clean
 
 install: .venv/installed-dev
 
@@ -24,7 +24,7 @@ install: .venv/installed-dev
 demo: .venv/installed
 	$(BIN)/tieline demo --data $(DATA) --port $(PORT)
 
-test: lint types imports scripts unit
+test: lint types imports scripts licenses unit
 
 lint: install
 	$(BIN)/ruff format --check
@@ -40,6 +40,19 @@ imports: install
 scripts:
 	@if command -v npm >/dev/null && command -v node >/dev/null; then .ci/check-scripts; \
 	else echo "skipped: the checks of the pages' scripts (no Node here)"; fi
+
+# What a user's installation consists of (CycloneDX), from an environment that holds nothing else.
+sbom: dist/sbom.cdx.json
+
+dist/sbom.cdx.json: pyproject.toml constraints.txt | install
+	$(PYTHON) -m venv --clear .venv/users
+	.venv/users/bin/pip --disable-pip-version-check --quiet install --constraint constraints.txt .
+	mkdir -p dist
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file $@ .venv/users/bin/python
+	rm -rf .venv/users
+
+licenses: sbom
+	$(BIN)/python .ci/check-licenses dist/sbom.cdx.json
 
 unit: install
 	$(BIN)/pytest --numprocesses 2 --dist worksteal

@@ -20,7 +20,7 @@ def tell_who(api: CenterApi) -> None:
     """Prints who one is, and one's rights. Raises `TielineError`."""
     who = api.get("whoami")
     console = Console(highlight=False)
-    roles = ", ".join(who["roles"]).replace("_", " ") or "no role"
+    roles = _words(who["roles"]) or "no role"
     factor = "may control now" if who["may_control"] else "a second factor is needed to control"
     console.print(f"{who['person']}: {roles}; {'by an API token' if who['is_token'] else 'in a session'}; {factor}")
     console.print(
@@ -40,29 +40,42 @@ def tell_who_can(folder: Path, right: str, site: str | None, point: str | None) 
     wanted = _right(right or ("operate" if point else ""))
     if point is not None and wanted is not Right.OPERATE:
         raise ConfigError(f"--point is for operating; of {right} ask with --site")
-    rights = Right if wanted is None else (wanted,)
     console = Console(highlight=False)
+    if wanted is None:
+        console.print(_overview(utility, site))
+        return
+    holders = who_can(utility, wanted, site=site, point=found)
+    if not holders:
+        console.print(f"nobody may {wanted} there: it takes the role {in_words(RIGHTS[wanted].roles)}")
+        return
+    console.print(f"{wanted} ({RIGHTS[wanted].domain}): {RIGHTS[wanted].words}")
     console.print(
         _table(
-            ("right", "responsibility", "person", "belongs to", "as", "where", "asked for besides"),
+            ("person", "belongs to", "as", "where", "asked for besides"),
             (
-                (
-                    each,
-                    RIGHTS[each].domain,
-                    holder.person,
-                    holder.responsibility,
-                    ", ".join(holder.roles).replace("_", " "),
-                    _places(holder.areas),
-                    ", ".join(holder.conditions),
-                )
-                for each in rights
-                for holder in who_can(utility, each, site=site, point=found)
+                (each.person, each.responsibility, _words(each.roles), _places(each.areas), "; ".join(each.conditions))
+                for each in holders
             ),
         )
     )
-    for each in rights:
-        if not who_can(utility, each, site=site, point=found):
-            console.print(f"nobody may {each}: it takes the role {in_words(RIGHTS[each].roles)}")
+
+
+def _overview(utility: Utility, site: str | None) -> Table:
+    """Each right with those who have it, and where where it is not everywhere."""
+    return _table(
+        ("right", "", "people"),
+        (
+            (
+                right,
+                RIGHTS[right].domain,
+                ", ".join(
+                    f"{each.person} ({', '.join(each.areas)})" if each.areas else each.person
+                    for each in who_can(utility, right, site=site)
+                ),
+            )
+            for right in Right
+        ),
+    )
 
 
 def _right(word: str) -> Right | None:
@@ -83,14 +96,20 @@ def _point(utility: Utility, path: str) -> Point:
     raise ConfigError(f"there is no point {path!r}; write site/device/name")
 
 
+def _words(roles: Iterable[str]) -> str:
+    return ", ".join(roles).replace("_", " ")
+
+
 def _places(areas: Iterable[str] | None) -> str:
     return ", ".join(areas or ()) or EVERYWHERE
 
 
 def _table(columns: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column)
+    *first, last = columns
+    for column in first:
+        table.add_column(column, no_wrap=True)
+    table.add_column(last)
     for row in rows:
         table.add_row(*row)
     return table
