@@ -9,36 +9,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import msgspec
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import Error, NoRespondersError
-from nats.errors import TimeoutError as NatsTimeoutError
+from nats.errors import Error
 
-from tieline.model import (
-    ConfigError,
-    LocalError,
-    Outcome,
-    PointId,
-    RefusedError,
-    RemoteError,
-    TielineError,
-    UnavailableError,
-    subjects,
-)
+from tieline.bus.asking import Request, answer_all, ask
+from tieline.model import Outcome, PointId, RemoteError, UnavailableError, subjects
 from tieline.model.alarms import Alarm
 from tieline.model.control import Operation, ProgramRun, Selection, Tag, TagKind
-from tieline.security.identity.accounts.identity import Identity
 
 log = structlog.get_logger()
 
-ANSWER_S = 10.0
 EXECUTE_S = 120.0
 """A command is answered when its outcome is known, or is known to be lost."""
-MOST_WAITING = 1_000
 MOST_LIFE_S = 5.0
 """A sign of life that is older says nothing."""
 
@@ -104,16 +91,6 @@ class Found(msgspec.Struct, frozen=True):
     """What became of a command; None where there is no such command."""
 
     outcome: Outcome | None
-
-
-class Request(msgspec.Struct, Generic[A], frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
-    """A question or an order to supervision."""
-
-    answer: ClassVar[Any]
-    timeout_s: ClassVar[float] = ANSWER_S
-
-    who: Identity | None = None
-    """In whose name; None for what everybody may know."""
 
 
 class ListAlarms(Request[AlarmChanges], frozen=True):
@@ -311,21 +288,8 @@ class ControlChanged(msgspec.Struct, frozen=True):
     revision: int
 
 
-class _Failure(msgspec.Struct, frozen=True, tag="failure"):
-    kind: str
-    message: str
-
-
-class _Success(msgspec.Struct, frozen=True, tag="success"):
-    result: msgspec.Raw
-
-
-_ERRORS: dict[str, type[TielineError]] = {
-    kind.__name__: kind for kind in (ConfigError, RemoteError, LocalError, UnavailableError, RefusedError)
-}
 _encode = msgspec.msgpack.Encoder().encode
 _requests: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(AnyRequest)
-_answers = msgspec.msgpack.Decoder(_Success | _Failure)
 _alarms_changed = msgspec.msgpack.Decoder(AlarmsChanged)
 _control_changed = msgspec.msgpack.Decoder(ControlChanged)
 
@@ -347,24 +311,7 @@ class ScadaClient:
 
     async def ask(self, request: Request[A]) -> A:
         """The answer. Raises `UnavailableError` where none comes, and what supervision raised: `RefusedError` above all."""
-        try:
-            message = await self._client.request(subjects.SCADA_ASK, _encode(request), timeout=request.timeout_s)
-        except NoRespondersError as error:
-            raise UnavailableError("alarms and control do not run at the moment; they are started again") from error
-        except (NatsTimeoutError, TimeoutError) as error:
-            raise UnavailableError(
-                "alarms and control did not answer in time; ask what became of it before you repeat it"
-            ) from error
-        except Error as error:
-            raise UnavailableError(f"the bus cannot be used: {error}") from error
-        try:
-            answer = _answers.decode(message.data)
-            if isinstance(answer, _Failure):
-                raise _ERRORS.get(answer.kind, UnavailableError)(answer.message)
-            result: A = msgspec.msgpack.decode(answer.result, type=request.answer)
-        except msgspec.MsgspecError as error:
-            raise RemoteError(f"the answer of alarms and control makes no sense: {error}") from error
-        return result
+        return await ask(self._client, subjects.SCADA_ASK, request, whom="alarms and control")
 
     async def run(self) -> None:
         """Hears what is told until cancelled."""
@@ -396,32 +343,7 @@ class ScadaClient:
 
 async def answer_requests(client: Client, answer: Callable[[AnyRequest], Awaitable[object]]) -> None:
     """Answers until cancelled, side by side; `answer` gives the result or raises `TielineError`."""
-    async with asyncio.TaskGroup() as tasks:
-
-        async def on_message(message: Msg) -> None:
-            tasks.create_task(_answer(message, answer), name="answer a request")
-
-        subscription = await client.subscribe(subjects.SCADA_ASK, cb=on_message, pending_msgs_limit=MOST_WAITING)
-        try:
-            await asyncio.get_running_loop().create_future()
-        finally:
-            if client.is_connected:
-                await subscription.unsubscribe()
-
-
-async def _answer(message: Msg, answer: Callable[[AnyRequest], Awaitable[object]]) -> None:
-    reply: _Success | _Failure
-    try:
-        reply = _Success(msgspec.Raw(_encode(await answer(_requests.decode(message.data)))))
-    except msgspec.MsgspecError as error:
-        reply = _Failure(RemoteError.__name__, f"the request makes no sense: {error}")
-    except TielineError as error:
-        kind = next((name for name, kind in _ERRORS.items() if isinstance(error, kind)), UnavailableError.__name__)
-        reply = _Failure(kind, str(error))
-    try:
-        await message.respond(_encode(reply))
-    except Error as error:  # whoever asked may ask again
-        log.warning("answer not sent", reason=str(error) or type(error).__name__)
+    await answer_all(client, subjects.SCADA_ASK, _requests, answer)
 
 
 def decode_alarms_changed(payload: bytes) -> AlarmsChanged:

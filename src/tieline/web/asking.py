@@ -7,7 +7,8 @@ from typing import Annotated, TypeVar
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from tieline.bus.scada import Request, ScadaClient
+from tieline.bus.asking import Request
+from tieline.bus.scada import ScadaClient
 from tieline.model import RefusedError, UnavailableError
 from tieline.security.identity.accounts import Identity
 from tieline.web.login import identity
