@@ -69,7 +69,7 @@ def test_a_running_role_gets_a_new_certificate_when_a_third_of_the_life_is_left(
 
 def test_a_certificate_is_looked_at_often_enough_to_be_renewed_in_time(tmp_path: Path) -> None:
     clock = Clock()
-    for days, most in ((397.0, LONGEST_WAIT), (0.01, timedelta(days=0.001))):
+    for days, most in ((90.0, LONGEST_WAIT), (0.01, timedelta(days=0.001))):
         authority = Authority.open(tmp_path / str(days), now=clock, life=timedelta(days=days))
         renewal = Renewal(authority)
         renewal.keep(authority.credentials("center"))
@@ -77,7 +77,7 @@ def test_a_certificate_is_looked_at_often_enough_to_be_renewed_in_time(tmp_path:
 
 
 async def test_new_connections_show_the_renewed_certificate_in_contexts_that_were_there_before(tmp_path: Path) -> None:
-    issued = datetime.now(UTC) - timedelta(days=300)
+    issued = datetime.now(UTC) - timedelta(days=70)
     before_now = Authority.open(tmp_path, now=lambda: issued)
     server, client = (before_now.credentials(name, hosts=["127.0.0.1"]) for name in ("dmz", "edge-north"))
     contexts = server.server_context(), client.client_context()
@@ -99,6 +99,7 @@ def test_a_certificate_that_somebody_has_copied_beside_the_old_one_is_taken(tmp_
     (site / "roles").mkdir(parents=True)
     for file in (issued.certificate, issued.key):
         (site / "roles" / file.name).write_bytes(file.read_bytes())
+    (site / "roles" / issued.key.name).chmod(0o600)
     (site / "authority.crt").write_bytes(issued.authority.read_bytes())
     authority = Authority.open(site)
     held = authority.credentials("edge-north", hosts=["127.0.0.1"])
@@ -107,7 +108,7 @@ def test_a_certificate_that_somebody_has_copied_beside_the_old_one_is_taken(tmp_
     renewal.keep(held, lambda: told.append(1))
     renewal.look()
     assert not told
-    newer = Authority.open(tmp_path / "center", now=lambda: datetime.now(UTC) + timedelta(days=300)).credentials("edge-north")
+    newer = Authority.open(tmp_path / "center", now=lambda: datetime.now(UTC) + timedelta(days=70)).credentials("edge-north")
     held.certificate.write_bytes(newer.certificate.read_bytes())
     renewal.look()
     assert told == [1]
@@ -119,12 +120,12 @@ def test_what_cannot_be_renewed_leaves_the_certificate_as_it_is_and_is_tried_aga
     credentials = authority.credentials("center")
     renewal = Renewal(authority)
     renewal.keep(credentials)
-    first, key = serial(credentials), (tmp_path / "authority.key").read_bytes()
-    clock.now += timedelta(days=300)
-    (tmp_path / "authority.key").write_text("damaged")
+    first, key = serial(credentials), (tmp_path / "intermediate.key").read_bytes()
+    clock.now += timedelta(days=70)
+    (tmp_path / "intermediate.key").write_text("damaged")
     renewal.look()
     assert serial(credentials) == first
-    (tmp_path / "authority.key").write_bytes(key)
+    (tmp_path / "intermediate.key").write_bytes(key)
     renewal.look()
     assert serial(credentials) != first
 

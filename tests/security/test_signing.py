@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from tieline.model import ConfigError, RefusedError
 from tieline.security.identity import Authority
@@ -23,11 +23,11 @@ def test_a_renewed_certificate_is_taken_up_and_verified(tmp_path: Path) -> None:
     signer, verifier = Signer(credentials), Verifier(credentials.authority, "scada")
     before = signer.certificate
     verifier.verify("x", b"1", signer.sign("x", b"1"), signer.certificate, moment[0])
-    moment[0] += timedelta(days=390)
+    moment[0] += timedelta(days=85)
     authority.credentials("scada")
     signer.reload()
     assert signer.certificate != before
-    moment[0] += timedelta(days=30)
+    moment[0] += timedelta(days=20)
     verifier.verify("x", b"2", signer.sign("x", b"2"), signer.certificate, moment[0])
     with pytest.raises(RefusedError, match="is valid from"):
         verifier.verify("x", b"2", signer.sign("x", b"2"), before, moment[0])
@@ -44,7 +44,7 @@ def test_what_is_no_certificate_is_refused(tmp_path: Path, certificate: bytes) -
 def test_the_authority_itself_signs_no_commands(tmp_path: Path) -> None:
 
     credentials = Authority.open(tmp_path, now=lambda: NOW).credentials("scada")
-    itself = x509.load_pem_x509_certificate(credentials.authority.read_bytes()).public_bytes(Encoding.DER)
+    itself = pkcs7.serialize_certificates(x509.load_pem_x509_certificates(credentials.authority.read_bytes()), Encoding.DER)
     with pytest.raises(RefusedError, match="only scada may"):
         Verifier(credentials.authority, "scada").verify("x", b"1", b"", itself, NOW)
 

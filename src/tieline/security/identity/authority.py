@@ -1,41 +1,59 @@
-"""The embedded certificate authority: made on first run, it gives every role one certificate.
+"""The certificates of a data directory: the utility's root, the intermediate that issues, and a pair for every role.
 
-A folder holds `authority.crt` and, where certificates are issued, `authority.key`; `roles/` has a `.crt` and a `.key` for each
-role. On a machine that runs a single role, `authority.crt` and the role's own pair are enough. Keys are ECDSA P-256, mode 0600;
-each file is written by an atomic rename. A renewed certificate keeps its key, so that the pair fits at every moment.
+    authority/
+      authority.crt      the root's certificate (or several): what every role trusts
+      intermediate.crt   the issuing authority's certificate, with those between it and the root      where certificates are issued
+      intermediate.key   its key                                                                      where certificates are issued
+      registry.db        what was issued and revoked, and tokens                                      where certificates are issued
+      audit/             who did what of that                                                         where certificates are issued
+      offline/           the root's key, until somebody takes it away
+      revoked.crl        the newest list of what is revoked
+      roles/NAME.crt     a role's certificate, then those between it and the root
+      roles/NAME.key     its key
+
+On a machine that runs a single role, `authority.crt` and the role's own pair are enough. Keys have mode 0600, and are refused with
+any other; each file is written by an atomic rename. A renewed certificate keeps its key, so that the pair fits at every moment.
 
 A file `life` with a number of seconds makes the certificates that are issued end so soon, to try out what happens then.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tieline.model import ConfigError, UnavailableError
+from tieline.model import ConfigError
+from tieline.security.identity import files
+from tieline.security.identity.certificates import (
+    ROLE_LIFE,
+    IssuingKey,
+    is_authority,
+    life_of,
+    make_intermediate,
+    make_root,
+    new_key,
+    read_role_name,
+)
 from tieline.security.identity.credentials import Credentials
+from tieline.security.identity.issuer import LOCAL, Issuer
+from tieline.security.identity.revocation import Revocations
 
-AUTHORITY_LIFE = timedelta(days=3650)
-ROLE_LIFE = timedelta(days=397)
-BACKDATE = timedelta(minutes=5)
-"""Certificates are valid from a little before now, for peers whose clocks are behind."""
+ROOT_NAME = "Tieline root"
+INTERMEDIATE_NAME = "Tieline intermediate"
+OFFLINE = "offline"
 
 
 class Authority:
-    """Issues certificates to roles, and hands out those that exist. Get one with `open`."""
+    """Hands out the certificates that exist, and issues those that do not where it can. Get one with `open`."""
 
     def __init__(self, folder: Path, now: Callable[[], datetime], life: timedelta) -> None:
-        self._folder = folder
+        self.issuer = Issuer(folder, now, life)
+        self.revocations = Revocations(folder)
+        self.folder = folder
         self._now = now
-        self._life = life
 
     @classmethod
     def open(
@@ -45,126 +63,178 @@ class Authority:
 
         Raises `ConfigError` where half of it is missing, `UnavailableError` where the folder cannot be written.
         """
-        authority = cls(folder, now, _read_life_file(folder / "life") if life is None else life)
-        has_certificate, has_key = authority._certificate.exists(), authority._key.exists()
-        if has_key and not has_certificate:
-            raise ConfigError(
-                f"the authority's certificate {authority._certificate} is missing; restore it from a backup, "
-                f"or remove {folder} to start anew with new certificates for every role"
-            )
-        if not has_certificate:
+        authority = cls.existing(folder, now=now, life=life)
+        if not authority.root_file.exists():
             if (folder / "roles").exists():
-                raise ConfigError(f"the authority's certificate {authority._certificate} is missing; copy it from the center")
-            try:
-                authority._create()
-            except OSError as error:
-                raise UnavailableError(
-                    f"cannot write certificates to {folder}: {(error.strerror or str(error)).lower()}"
-                ) from error
+                raise ConfigError(f"the authority's certificate {authority.root_file} is missing; copy it from the center")
+            authority.create(folder / OFFLINE)
+        return authority
+
+    @classmethod
+    def existing(
+        cls, folder: Path, *, now: Callable[[], datetime] = lambda: datetime.now(UTC), life: timedelta | None = None
+    ) -> Authority:
+        """What the folder holds; nothing is made. Raises `ConfigError` where half of it is missing."""
+        authority = cls(folder, now, _read_life_file(folder / "life") if life is None else life)
+        if (folder / "authority.key").exists():
+            raise ConfigError(
+                f"{folder} is of a release whose authority had one level; stop every role, move {folder} away so that new certificates "
+                "are made here, and give every other machine its new ones"
+            )
+        issuer = authority.issuer
+        if issuer.is_here:
+            for file in (authority.root_file, issuer.file):
+                if not file.exists():
+                    raise ConfigError(
+                        f"the authority's certificate {file} is missing; restore it from a backup, "
+                        f"or remove {folder} to start anew with new certificates for every role"
+                    )
+            files.check_private(issuer.key_file)
         return authority
 
     @property
-    def _certificate(self) -> Path:
-        return self._folder / "authority.crt"
+    def root_file(self) -> Path:
+        """What every role trusts."""
+        return self.folder / "authority.crt"
 
     @property
-    def _key(self) -> Path:
-        return self._folder / "authority.key"
+    def offline(self) -> Path:
+        """Where the root's key lies until it is taken away."""
+        return self.folder / OFFLINE
 
     def credentials(self, name: str, *, hosts: Sequence[str] = ()) -> Credentials:
         """The certificate of a role, issued now if there is none or the one there is near its end.
 
-        `hosts` are the names and addresses under which the role is dialed. Raises `ConfigError` where a certificate is missing
+        `hosts` are the names and addresses under which the role is dialed. What was revoked is handed out as it is: it is worth nothing
+        to anybody else, and nothing else is issued until the role is enrolled again. Raises `ConfigError` where a certificate is missing
         and cannot be issued here.
         """
-        held = Credentials(
-            name=name,
-            certificate=self._folder / "roles" / f"{name}.crt",
-            key=self._folder / "roles" / f"{name}.key",
-            authority=self._certificate,
-            hosts=tuple(hosts),
-        )
+        held = self.held(name, hosts=hosts)
         has_certificate, has_key = held.certificate.exists(), held.key.exists()
         if has_certificate != has_key:
             missing, there = (held.certificate, held.key) if has_key else (held.key, held.certificate)
             raise ConfigError(f"{missing} is missing; restore it, or remove {there} too to have a new pair issued")
-        if has_certificate and (not self._key.exists() or not self._is_due(held, hosts)):
+        files.check_private(held.key)
+        if has_certificate and (not self.issuer.is_here or self._is_out(held) or not self.issuer.is_due(held.leaf(), hosts)):
             return held
-        if not self._key.exists():
-            raise ConfigError(f"the certificate of {name} is missing: {held.certificate}; copy its .crt and .key from the center")
-        try:
-            self._issue(held, hosts)
-        except OSError as error:
-            raise UnavailableError(
-                f"cannot write certificates to {self._folder}: {(error.strerror or str(error)).lower()}"
-            ) from error
+        if not self.issuer.is_here:
+            raise ConfigError(
+                f"the certificate of {name} is missing: {held.certificate}; copy its .crt and .key from the center, "
+                "or get one with tieline pki enroll"
+            )
+        if not has_certificate and not self.issuer.is_admitted(name):
+            raise ConfigError(f"the certificates of {name} are revoked; let it in again with tieline pki issue {name}")
+        self.issue(held, keeps_key=has_key, why="renewal" if has_certificate else "first certificate")
         return held
 
-    def _is_due(self, held: Credentials, hosts: Sequence[str]) -> bool:
-        """Whether the certificate has a third of its life or less left, or lacks a host."""
-        certificate = read_certificate(held.certificate)
-        if certificate.not_valid_after_utc - self._now() <= life_of(certificate) / 3:
-            return True
+    def held(self, name: str, *, hosts: Sequence[str] = ()) -> Credentials:
+        """Where the pair of a role lies, whether it is there or not."""
+        return Credentials(
+            name=name,
+            certificate=self.folder / "roles" / f"{name}.crt",
+            key=self.folder / "roles" / f"{name}.key",
+            authority=self.root_file,
+            hosts=tuple(hosts),
+        )
+
+    def issue(self, held: Credentials, *, keeps_key: bool, why: str, actor: str = LOCAL) -> None:
+        """Issues a pair, or a certificate for the key that is there. Raises `TielineError`."""
+        key = files.read_key(held.key) if keeps_key else new_key()
+        certificate = self.issuer.issue(held.name, key.public_key(), held.hosts, actor=actor, why=why)
+        self.store(held, [certificate, *self.issuer.chain()], None if keeps_key else key)
+
+    def store(self, held: Credentials, chain: Sequence[x509.Certificate], key: IssuingKey | None) -> None:
+        """Puts a certificate with its chain, and its key where it is a new one, where the role finds it. Raises `UnavailableError`."""
         try:
-            names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        except x509.ExtensionNotFound:
-            return bool(hosts)
-        return any(general_name not in names for general_name in map(_general_name, hosts))
+            held.key.parent.mkdir(exist_ok=True, mode=0o700, parents=True)
+            if key is not None:
+                files.write_key(held.key, key)
+            files.write(held.certificate, files.as_pem(chain))
+        except OSError as error:
+            raise files.cannot_write(self.folder, error) from error
 
-    def _create(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Tieline authority")])
-        now = self._now()
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - BACKDATE)
-            .not_valid_after(now + AUTHORITY_LIFE)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_key_usage(is_authority=True), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .sign(key, hashes.SHA256())
-        )
-        _write_key(self._key, key)
-        _write(self._certificate, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+    def roots(self) -> list[x509.Certificate]:
+        """What every role trusts. Raises `ConfigError`."""
+        return files.read_chain(self.root_file)
 
-    def _issue(self, held: Credentials, hosts: Sequence[str]) -> None:
-        authority = read_certificate(self._certificate)
-        authority_key = read_key(self._key)
-        key = read_key(held.key) if held.key.exists() else ec.generate_private_key(ec.SECP256R1())
-        now = self._now()
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, held.name)]))
-            .issuer_name(authority.subject)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - BACKDATE)
-            .not_valid_after(min(now + self._life, authority.not_valid_after_utc))
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_key_usage(is_authority=False), critical=True)
-            .add_extension(
-                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
-            )
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
-                    authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-                ),
-                critical=False,
-            )
-        )
-        if hosts:
-            builder = builder.add_extension(x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False)
-        certificate = builder.sign(authority_key, hashes.SHA256())
-        held.key.parent.mkdir(exist_ok=True, mode=0o700)
-        if not held.key.exists():
-            _write_key(held.key, key)
-        _write(held.certificate, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+    def create(self, offline: Path, permitted: Sequence[str] = (), *, actor: str = LOCAL) -> None:
+        """Makes a root, whose key goes to the folder `offline`, and an intermediate. Raises `TielineError`."""
+        root, root_key = make_root(ROOT_NAME, self._now())
+        key = new_key()
+        certificate = make_intermediate(f"{INTERMEDIATE_NAME} 1", key.public_key(), root, root_key, self._now(), permitted)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            offline.mkdir(parents=True, exist_ok=True, mode=0o700)
+            files.write(offline / "root.crt", files.as_pem([root]))
+            files.write_key(offline / "root.key", root_key)
+        except OSError as error:
+            raise files.cannot_write(offline, error) from error
+        self.install([certificate], [root], key, actor=actor, why="made here")
+
+    def install(
+        self,
+        chain: Sequence[x509.Certificate],
+        roots: Sequence[x509.Certificate],
+        key: IssuingKey,
+        *,
+        actor: str = LOCAL,
+        why: str,
+    ) -> None:
+        """Takes an issuing authority: its certificate with those above it, the roots, and its key.
+
+        Raises `TielineError`.
+        """
+        issuer = self.issuer
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            detail = {"subject": chain[0].subject.rfc4514_string(), "until": chain[0].not_valid_after_utc.isoformat(), "why": why}
+            issuer.record("authority_installed", "intermediate", detail, actor=actor)
+            with files.locked(self.folder):
+                files.write_key(issuer.key_file, key)
+                files.write(issuer.file, files.as_pem(chain))
+                files.write(self.root_file, files.as_pem(roots))
+        except OSError as error:
+            raise files.cannot_write(self.folder, error) from error
+        issuer.keep_list(is_signed_anew=True)
+
+    def renew_intermediate(self, root_folder: Path, permitted: Sequence[str] = (), *, actor: str = LOCAL) -> x509.Certificate:
+        """A new intermediate with a new key, signed with the root's; certificates of the former stay valid until they end.
+
+        Raises `ConfigError` where the folder does not hold this authority's root.
+        """
+        root, root_key = files.read_certificate(root_folder / "root.crt"), files.read_key(root_folder / "root.key")
+        if root not in self.roots():
+            raise ConfigError(f"{root_folder} holds the root of another authority than {self.root_file}")
+        if root_key.public_key() != root.public_key():
+            raise ConfigError(f"the key in {root_folder} does not belong to the certificate beside it")
+        number = self.issuer.chain()[0].subject.rfc4514_string().rsplit(" ", 1)[-1]
+        name = f"{INTERMEDIATE_NAME} {int(number) + 1 if number.isdecimal() else 2}"
+        key = new_key()
+        certificate = make_intermediate(name, key.public_key(), root, root_key, self._now(), permitted)
+        self.install([certificate], self.roots(), key, actor=actor, why="renewed")
+        return certificate
+
+    def _is_out(self, held: Credentials) -> bool:
+        """Whether the certificate that is held was revoked."""
+        certificate = held.leaf()
+        generation = self.issuer.registry.generations().get(held.name, 0)
+        try:
+            return read_role_name(certificate.subject)[1] < generation
+        except ValueError:
+            return False
+
+
+def check_chain(chain: Sequence[x509.Certificate], file: Path) -> tuple[list[x509.Certificate], list[x509.Certificate]]:
+    """An issuing authority's certificate and those above it without the root, and the root. Raises `ConfigError`."""
+    issuing, *others = chain
+    if not is_authority(issuing):
+        raise ConfigError(f"the first certificate of {file} may not issue any (CA:TRUE and keyCertSign are needed)")
+    if not issuing.extensions.get_extension_for_class(x509.KeyUsage).value.crl_sign:
+        raise ConfigError(f"the first certificate of {file} may not sign lists of what is revoked (cRLSign is needed)")
+    roots = [one for one in chain if one.subject == one.issuer]
+    if not roots:
+        raise ConfigError(f"{file} has no root: append the certificate of the root, which every role will trust")
+    return [one for one in [issuing, *others] if one not in roots] or [issuing], roots
 
 
 def _read_life_file(path: Path) -> timedelta:
@@ -178,63 +248,5 @@ def _read_life_file(path: Path) -> timedelta:
 
 def read_life(held: Credentials) -> tuple[datetime, timedelta]:
     """When the certificate ends, and for how long it was issued. Raises `ConfigError` where it cannot be read."""
-    certificate = read_certificate(held.certificate)
+    certificate = held.leaf()
     return certificate.not_valid_after_utc, life_of(certificate)
-
-
-def life_of(certificate: x509.Certificate) -> timedelta:
-    """For how long it was issued."""
-    return certificate.not_valid_after_utc - certificate.not_valid_before_utc - BACKDATE
-
-
-def _general_name(host: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(host))
-    except ValueError:
-        return x509.DNSName(host)
-
-
-def _key_usage(*, is_authority: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not is_authority,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=is_authority,
-        crl_sign=is_authority,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def read_certificate(path: Path) -> x509.Certificate:
-    try:
-        return x509.load_pem_x509_certificate(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} is not a readable certificate; restore it from a backup") from error
-
-
-def read_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    try:
-        key = serialization.load_pem_private_key(path.read_bytes(), None)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} is not a readable private key; restore it from a backup") from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ConfigError(f"{path} is not an elliptic curve key; restore it from a backup")
-    return key
-
-
-def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
-    encoded = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    _write(path, encoded, 0o600)
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)

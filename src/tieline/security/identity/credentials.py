@@ -7,12 +7,15 @@ import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cryptography import x509
+
 from tieline.model import ConfigError
+from tieline.security.identity import files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """PEM files of one role: its certificate, its private key (mode 0600), and the authority that vouches for its peers."""
+    """PEM files of one role: its certificate with the chain, its private key (mode 0600), and the root that vouches for its peers."""
 
     name: str
     certificate: Path
@@ -21,6 +24,10 @@ class Credentials:
     hosts: tuple[str, ...] = ()
     """The names and addresses under which the role is dialed."""
     _contexts: weakref.WeakSet[ssl.SSLContext] = field(default_factory=weakref.WeakSet, repr=False, compare=False)
+
+    def leaf(self) -> x509.Certificate:
+        """The role's certificate, without those above it. Raises `ConfigError` where it cannot be read."""
+        return files.read_certificate(self.certificate)
 
     def server_context(self, *, minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> ssl.SSLContext:
         """TLS for a server: a client without a certificate of the same authority is refused."""
