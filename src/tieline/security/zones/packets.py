@@ -281,6 +281,9 @@ _STATE_WORDS = {
 def sample(one: Box) -> Packet:
     """A packet of the box, always the same, of the kind that people expect where there is a choice."""
     first = [values[0][0] for values in one]
+    for field in (Field.SOURCE, Field.TARGET):  # the first address of a subnet is no host's
+        start, end = one[field][0]
+        first[field] += end > start
     for field, wanted in (
         (Field.INPUT, interface_number("eth0")),
         (Field.OUTPUT, interface_number("eth0")),

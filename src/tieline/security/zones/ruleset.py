@@ -240,7 +240,7 @@ class _Walk:
                         alive = subtract(alive, [seen])
                     if rule.verdict == "jump":
                         alive = alive + fell
-                    else:
+                    elif is_sure or is_most:
                         returned += fell
         return alive + returned
 
