@@ -86,8 +86,10 @@ def services_of(device: Device) -> tuple[RemoteService, ...]:
 
 def _place(device: Device) -> tuple[str, int] | None:
     """Host and port; None for serial lines, datagrams, and devices that dial us."""
-    if isinstance(device, ModbusDevice | Dnp3Device | Iec61850Device):
+    if isinstance(device, Iec61850Device):
+        return device.connection.host, device.connection.port
+    if isinstance(device, ModbusDevice | Dnp3Device):
         connection = device.connection
-        if isinstance(connection, TcpConnection | TlsConnection | Dnp3Tcp | Dnp3Tls) or isinstance(device, Iec61850Device):
+        if isinstance(connection, TcpConnection | TlsConnection | Dnp3Tcp | Dnp3Tls):
             return connection.host, connection.port
     return None

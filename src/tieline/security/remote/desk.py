@@ -218,7 +218,9 @@ class RemoteDesk:
 
     def withdraw_all(self, who: Identity, words: str, now_us: int) -> list[Grant]:
         """Every grant that is alive and that this person may cut, ended."""
-        return [_end(grant, words, now_us) for grant in self.grants.values() if grant.state in _ALIVE and self._may_cut(who, grant)]
+        return [
+            _end(grant, words, now_us) for grant in self.grants.values() if grant.state in _ALIVE and self.may_cut(who, grant)
+        ]
 
     def end_of_person(self, person: str, words: str, now_us: int) -> list[Grant]:
         """Every grant of somebody who has lost the account, ended."""
@@ -262,8 +264,13 @@ class RemoteDesk:
         """Whether this person could approve it now."""
         return grant.state is GrantState.ASKED and grant.person != who.person and may(who, Right.APPROVE_REMOTE, grant.site)
 
-    def _may_cut(self, who: Identity, grant: Grant) -> bool:
-        return who.person == grant.person or may(who, Right.CUT_REMOTE, grant.site)
+    def is_alive(self, grant: Grant) -> bool:
+        """Whether it may still lead to a session."""
+        return grant.state in _ALIVE
+
+    def may_cut(self, who: Identity, seen: Grant | Session) -> bool:
+        """Whether this person may end it: who asked, and who has the right there."""
+        return who.person == seen.person or may(who, Right.CUT_REMOTE, seen.site)
 
     def _decided(self, who: Identity, grant: str, now_us: int, verb: str) -> Grant:
         found = self.grant(grant)

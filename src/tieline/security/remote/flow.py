@@ -63,6 +63,18 @@ class Receiving:
             raise RemoteError(f"{count} bytes are more than may come now")
         self.received += count
 
+    def receive_end(self, total: int) -> None:
+        """No more comes; so many bytes did in all. Raises `RemoteError` where some of them are missing."""
+        if self.is_ended or total != self.received:
+            raise RemoteError(f"bytes were lost on the bus: {self.received} had come of {total}")
+        self.is_ended = True
+
+    def tell_taken(self, total: int, *, most: int) -> None:
+        """Whoever the bytes were passed on to has taken so many, of `most`. Raises `RemoteError` where that cannot be."""
+        if not self.taken <= total <= most:
+            raise RemoteError(f"{total} bytes are said to be taken, of {most} passed on and {self.taken} taken before")
+        self.taken = total
+
     def take(self, count: int) -> int | None:
         """So many were handed on; what is to be said of it, None for nothing yet."""
         self.taken += count

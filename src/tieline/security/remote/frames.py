@@ -44,9 +44,10 @@ class Permit(msgspec.Struct, frozen=True, array_like=True, tag="p"):
 
 
 class Close(msgspec.Struct, frozen=True, array_like=True, tag="c"):
-    """The session is over."""
+    """The session is over; where `is_cut`, at once, whatever was still on its way."""
 
     words: str
+    is_cut: bool = False
 
 
 class Open(msgspec.Struct, frozen=True, array_like=True, tag="o"):

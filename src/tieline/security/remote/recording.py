@@ -124,6 +124,7 @@ class Reader:
         self._sha256 = hashlib.sha256()
         self.whole_bytes = 0
         """Bytes of the blocks that were read whole: where the file is cut off behind them, this is its good part."""
+        self._is_torn = False
         self.is_whole = False
         """Whether the end was there, and nothing after it; to be looked at after the last packet."""
         block = self._read_block()
@@ -149,9 +150,9 @@ class Reader:
             if kind != _PACKET:
                 continue
             found = self._packet(body)
-            self.is_whole = has_ended = bool(found.words)
+            has_ended = bool(found.words)
             yield found
-        self.is_whole = has_ended and not self._file.read(1)
+        self.is_whole = has_ended and not self._is_torn
 
     def _packet(self, body: bytes) -> Recorded:
         try:
@@ -169,6 +170,7 @@ class Reader:
         head = self._file.read(8)
         if len(head) < 8:
             self._sha256.update(head)
+            self._is_torn = bool(head)
             return None
         kind, length = struct.unpack("<II", head)
         if not 12 <= length <= MOST_BLOCK or length % 4:
@@ -176,6 +178,7 @@ class Reader:
         rest = self._file.read(length - 8)
         self._sha256.update(head + rest)
         if len(rest) < length - 8:
+            self._is_torn = True
             return None
         if struct.unpack("<I", rest[-4:])[0] != length:
             raise RemoteError("a block of the recording makes no sense")

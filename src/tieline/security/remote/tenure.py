@@ -18,10 +18,11 @@ LOST_S = 1.8
 class Tenure:
     """One end of one session."""
 
-    def __init__(self, now: Now, *, end_us: int, idle_s: float) -> None:
+    def __init__(self, now: Now, *, end_us: int, idle_s: float, lost_s: float = LOST_S) -> None:
         self._end_us = end_us
         self._deadline_s = now.monotonic_s + (end_us - now.utc_us) / 1e6
         self._idle_s = idle_s
+        self._lost_s = lost_s
         self._permitted_s = now.monotonic_s
         self._moved_s = now.monotonic_s
 
@@ -37,8 +38,12 @@ class Tenure:
         """Why the session is over; empty while it is not."""
         if now.monotonic_s >= self._deadline_s or now.utc_us >= self._end_us:
             return "the grant's time is over"
-        if now.monotonic_s - self._permitted_s > LOST_S:
+        if self.is_lost(now):
             return "the center does not permit it any more, or cannot be heard"
         if now.monotonic_s - self._moved_s > self._idle_s:
             return "nothing has passed for too long"
         return ""
+
+    def is_lost(self, now: Now) -> bool:
+        """Whether the other end has not been heard for too long."""
+        return now.monotonic_s - self._permitted_s > self._lost_s
