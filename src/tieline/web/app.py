@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from fastapi import FastAPI, WebSocket
 from starlette.responses import Response
@@ -19,7 +20,7 @@ from tieline.web.api import api_router
 from tieline.web.catalog import Catalog
 from tieline.web.details import details_router
 from tieline.web.diagrams import diagram_router
-from tieline.web.errors import install_handlers
+from tieline.web.errors import ErrorBody, install_handlers
 from tieline.web.events import event_router
 from tieline.web.guard import Guard
 from tieline.web.health import OwnProcess, health_router
@@ -94,15 +95,19 @@ def create_app(
     async def live_feed(socket: WebSocket) -> None:
         await feed.view(socket)
 
-    app.include_router(alarm_router(scada, clock))
-    app.include_router(control_router(scada, catalog))
-    app.include_router(details_router(catalog))
-    app.include_router(diagram_router(catalog, live, clock))
-    app.include_router(history_router(catalog, history, clock))
-    app.include_router(event_router(catalog, history, clock))
-    app.include_router(health_router(own_process or OwnProcess(), history, scada, clock))
-    app.include_router(log_router(utility, records or Records(), history, clock))
-    app.include_router(api_router(catalog, live, clock, local_site=local_site))
+    unauthorized: dict[int | str, dict[str, Any]] = {} if accounts is None else {401: {"model": ErrorBody}}
+    for router in (
+        alarm_router(scada, clock),
+        control_router(scada, catalog),
+        details_router(catalog),
+        diagram_router(catalog, live, clock),
+        history_router(catalog, history, clock),
+        event_router(catalog, history, clock),
+        health_router(own_process or OwnProcess(), history, scada, clock),
+        log_router(utility, records or Records(), history, clock),
+        api_router(catalog, live, clock, local_site=local_site),
+    ):
+        app.include_router(router, responses=unauthorized)
     app.include_router(page_router(catalog, is_local=local_site is not None, has_login=accounts is not None))
     app.mount("/static", static_files(), name="static")
     return app
