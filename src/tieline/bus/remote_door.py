@@ -43,6 +43,7 @@ BAD_S = 60.0
 """After so many tickets that were not good within so many seconds an address is not listened to."""
 MOST_ADDRESSES = 10_000
 MOST_WAITING = 4_096
+RETRY_S = 5.0
 FAREWELL_S = 0.5
 """So long a person's end has to take the reason of the end."""
 
@@ -99,7 +100,19 @@ class RemoteDoor:
         self._lines: dict[str, _Line] = {}
 
     async def run(self) -> None:
-        """Serves until cancelled. Raises `UnavailableError` where the port cannot be had."""
+        """Serves until cancelled; where the port cannot be had, that is told and tried again, and the rest of the DMZ goes on."""
+        await self._client.subscribe(subjects.remote_line_down(), cb=self._on_frame, pending_msgs_limit=MOST_WAITING)
+        while True:
+            try:
+                listener = self._listen()
+            except UnavailableError as error:
+                log.error("remote access cannot be dialed", reason=str(error), retry_in_s=RETRY_S)
+                await asyncio.sleep(RETRY_S)
+            else:
+                with listener:
+                    await self._serve(listener)
+
+    def _listen(self) -> socket.socket:
         try:
             family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
             listener = socket.create_server((self._host, self._port), family=family, backlog=MOST_STRANGERS)
@@ -107,24 +120,25 @@ class RemoteDoor:
             where = f"{self._host}:{self._port}"
             raise UnavailableError(f"remote access cannot listen on {where}: {(error.strerror or str(error)).lower()}") from error
         listener.setblocking(False)
+        return listener
+
+    async def _serve(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        with listener:
-            await self._client.subscribe(subjects.remote_line_down(), cb=self._on_frame, pending_msgs_limit=MOST_WAITING)
-            log.info("remote access can be dialed", address=f"{self._host}:{self._port}")
-            async with asyncio.TaskGroup() as tasks:
-                while True:
-                    try:
-                        connection, peer = await loop.sock_accept(listener)
-                    except OSError as error:
-                        log.warning("connection not taken", reason=str(error))
-                        await asyncio.sleep(FAREWELL_S)
-                        continue
-                    address, now_s = str(peer[0]), self._clock.monotonic()
-                    if not self._strangers.may_enter(address, now_s) or len(self._lines) >= MOST_CONNECTIONS:
-                        connection.close()
-                        continue
-                    self._strangers.enter(address)
-                    tasks.create_task(self._welcome(connection, address), name="somebody dials")
+        log.info("remote access can be dialed", address=f"{self._host}:{self._port}")
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                try:
+                    connection, peer = await loop.sock_accept(listener)
+                except OSError as error:  # for example out of descriptors
+                    log.warning("connection not taken", reason=str(error))
+                    await asyncio.sleep(FAREWELL_S)
+                    continue
+                address, now_s = str(peer[0]), self._clock.monotonic()
+                if not self._strangers.may_enter(address, now_s) or len(self._lines) >= MOST_CONNECTIONS:
+                    connection.close()
+                    continue
+                self._strangers.enter(address)
+                tasks.create_task(self._welcome(connection, address), name="somebody dials")
 
     async def _on_frame(self, message: Msg) -> None:
         line = self._lines.get(message.subject.split(".")[2])
@@ -248,6 +262,8 @@ class _Line:
         self._writer.write(frames.pack(Kind.OPENED, f"{opened.session} {opened.target} {until}".encode()))
         works = (self._from_person(), self._to_person(), self._watch(self._tenure))
         tasks = [asyncio.create_task(work) for work in works]
+        for task in tasks:
+            task.add_done_callback(self._look_at)
         try:
             await self._over.wait()
         finally:
@@ -262,6 +278,12 @@ class _Line:
         if not self._why:
             self._why = why
             self._over.set()
+
+    def _look_at(self, task: asyncio.Task[None]) -> None:
+        """Where a part of it fails as nobody foresaw, the session ends, and nothing else does."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("session failed", error=repr(error))
+            self._end("an internal error")
 
     async def _from_person(self) -> None:
         try:

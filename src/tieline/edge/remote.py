@@ -243,6 +243,8 @@ class _Session:
         """Carries bytes until it is over."""
         works = (self._to_device(), self._from_device(), self._watch())
         tasks = [asyncio.create_task(work) for work in works]
+        for task in tasks:
+            task.add_done_callback(self._look_at)
         try:
             await self._over.wait()
         finally:
@@ -252,6 +254,12 @@ class _Session:
             await asyncio.gather(*tasks, return_exceptions=True)
             with suppress(Error):
                 await self._client.publish(self._subject, frames.encode(Close(self.why or "the site's gateway ended")))
+
+    def _look_at(self, task: asyncio.Task[None]) -> None:
+        """Where a part of it fails as nobody foresaw, the session ends, and nothing else does."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("session failed", error=repr(error))
+            self.end("an internal error")
 
     async def _to_device(self) -> None:
         try:
