@@ -104,6 +104,10 @@ def run(
         bool,
         typer.Option("--scada", help="Run alarms and control of the center only (the center starts it itself).", hidden=True),
     ] = False,
+    remote_access: Annotated[
+        bool,
+        typer.Option("--remote", help="Run remote access of the center only (the center starts it itself).", hidden=True),
+    ] = False,
     local: Annotated[
         bool,
         typer.Option(
@@ -144,7 +148,14 @@ def run(
     from tieline.cli.web import WebOptions
 
     of_site = Role.LOCAL if local else Role.SITE
-    asked = ((of_site, site), (Role.DMZ, dmz), (Role.CENTER, center), (Role.WEB, web), (Role.SCADA, scada))
+    asked = (
+        (of_site, site),
+        (Role.DMZ, dmz),
+        (Role.CENTER, center),
+        (Role.WEB, web),
+        (Role.SCADA, scada),
+        (Role.REMOTE, remote_access),
+    )
     chosen = [role for role, is_chosen in asked if is_chosen]
     if len(chosen) > 1:
         raise typer.BadParameter("choose one of --site, --dmz and --center, or none for all")

@@ -7,6 +7,7 @@
 | dmz    | the DMZ's bus server (child)                                | dmz                |
 | center | the center's bus servers (children), historian, scada and the web (children) | center, historian |
 | scada  | alarms and control                                          | scada              |
+| remote | remote access, where the folder opens it (child of center)  | remote             |
 | web    | live state, REST, WebSocket, pages                          | web                |
 """
 
@@ -67,6 +68,7 @@ class Role(StrEnum):
     CENTER = "center"
     WEB = "web"
     SCADA = "scada"
+    REMOTE = "remote"
     LOCAL = "local"
 
 
@@ -128,6 +130,11 @@ def run_role(
 
             body = partial(run_scada, utility, data, bus_ports)
             place = scada_folder(data)
+        case Role.REMOTE:
+            from tieline.cli.remote_center import remote_folder, run_remote
+
+            body = partial(run_remote, utility, data, bus_ports, dmz)
+            place = remote_folder(data)
         case Role.ALL:
             body = partial(_all, utility, data, web, ["--simulated"] if simulated else [])
             place = data
@@ -215,6 +222,7 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str, host: str, hm
             measures=role_measures(place, credentials, server),
             server=server,
             verifier=Verifier(credentials.authority, subjects.SCADA_ROLE),
+            remote_verifier=Verifier(credentials.authority, subjects.REMOTE_ROLE),
             clock=clock,
             rng=random.SystemRandom(),
         )
@@ -240,6 +248,7 @@ async def _keep(child: Child) -> None:
 async def _dmz(utility: Utility, data: Path, address: str, metrics_port: int | None) -> None:
     from tieline.bus import Server, connected
     from tieline.bus.configuration import for_dmz
+    from tieline.bus.remote_door import RemoteDoor
     from tieline.cli.own_state import role_measures
     from tieline.cli.role_state import keep_dmz_state
     from tieline.model import subjects
@@ -252,10 +261,13 @@ async def _dmz(utility: Utility, data: Path, address: str, metrics_port: int | N
         renewing(authority, {credentials: server.reload}),
     ):
         log.info("dmz runs", address=address)
-        async with connected(server.port, credentials) as client:
-            await keep_dmz_state(
-                utility, client, SystemClock(), role_measures(data / "dmz", credentials, server), metrics_port=metrics_port
-            )
+        async with connected(server.port, credentials) as client, asyncio.TaskGroup() as tasks:
+            measures = role_measures(data / "dmz", credentials, server)
+            state = keep_dmz_state(utility, client, SystemClock(), measures, metrics_port=metrics_port)
+            tasks.create_task(state, name="own state")
+            if utility.dmz.remote_port is not None:
+                door = RemoteDoor(client, credentials, host, utility.dmz.remote_port, SystemClock())
+                tasks.create_task(door.run(), name="remote access")
 
 
 async def _center(utility: Utility, data: Path, dmz: str, web: WebOptions) -> None:
@@ -311,6 +323,7 @@ async def _center(utility: Utility, data: Path, dmz: str, web: WebOptions) -> No
         common = ["run", str(utility.folder), "--data", str(data)]
         bus_options = [word for port in bus.ports for word in ("--bus-port", str(port))]
         scada = Child("scada", [*common, "--scada", *bus_options])
+        remote = Child("remote access", [*common, "--remote", "--dmz-address", dmz, *bus_options])
         pages = Child("web", [*common, "--web", *web.arguments(), *bus_options])
         supervisor = await stack.enter_async_context(Supervisor([pages]))
         async with asyncio.TaskGroup() as tasks:
@@ -320,6 +333,8 @@ async def _center(utility: Utility, data: Path, dmz: str, web: WebOptions) -> No
             tasks.create_task(keep_center_state(utility, client, clock, [delay, *measures]), name="own state")
             tasks.create_task(supervisor.forever(), name="keep web")
             tasks.create_task(_keep(scada), name="keep alarms and control")
+            if utility.dmz.remote_port is not None:
+                tasks.create_task(_keep(remote), name="keep remote access")
             limits = {site.name: site.spool.backfill_kbps for site in utility.sites}
             tasks.create_task(_keep_joined(client, limits), name="join sites")
             tasks.create_task(answer_links(client, limits, clock.now_us), name="answer sites")
@@ -435,7 +450,7 @@ def issue_all(utility: Utility, data: Path) -> None:
     authority = open_authority(data)
     for role in (subjects.DMZ_ROLE, subjects.CENTER_ROLE, *(subjects.edge_role(site.name) for site in utility.sites)):
         authority.credentials(role, hosts=LOOPBACK)
-    for role in (subjects.HISTORIAN_ROLE, subjects.WEB_ROLE, subjects.FETCH_ROLE, subjects.SCADA_ROLE):
+    for role in (subjects.HISTORIAN_ROLE, subjects.WEB_ROLE, subjects.FETCH_ROLE, subjects.SCADA_ROLE, subjects.REMOTE_ROLE):
         authority.credentials(role)
     for site in utility.sites:
         authority.credentials(subjects.local_role(site.name))

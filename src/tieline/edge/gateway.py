@@ -36,6 +36,7 @@ from tieline.edge.health import GatewayState
 from tieline.edge.local import LocalStore
 from tieline.edge.memory import Memory, Remembering
 from tieline.edge.pipeline import Pipeline
+from tieline.edge.remote import RemoteAccess
 from tieline.io import Clock, Ticker
 from tieline.model import Event, Now, Point, Samples, subjects
 from tieline.observe.sampler import Measure
@@ -96,13 +97,16 @@ class Gateway:
         measures: Sequence[Measure] = (),
         server: Restartable | None = None,
         verifier: Verifier | None = None,
+        remote_verifier: Verifier | None = None,
         clock: Clock,
         rng: random.Random,
     ) -> None:
         """`folder` is the site's own: its audit and its memory are kept there, on the disk that holds the streams of `server`.
 
-        `measures` give what every role says of itself. Commands of the center are taken where there is a `verifier` of their signatures.
+        `measures` give what every role says of itself. Commands of the center are taken where there is a `verifier` of their signatures,
+        and orders of remote access where there is a `remote_verifier`.
         """
+        self._remote_verifier = remote_verifier
         self._verifier = verifier
         self._site = site
         self._client = client
@@ -153,12 +157,13 @@ class Gateway:
         self._pipeline.tick(self._now())
         reporting = AuditReporting(audit, forwarder.add_record, forwarder.settle, keep_bytes=AUDIT_BYTES)
         commands = self._take_commands(points, gate, book, audit)
+        remote = self._take_remote(audit)
         log.info("gateway runs", site=site, devices=len(drivers), points=len(points))
         try:
             async with forwarder.running():
                 try:
                     async with asyncio.TaskGroup() as tasks:
-                        for name, work in self._works(gate, commands, automation, reporting, memory):
+                        for name, work in self._works(gate, commands, remote, automation, reporting, memory):
                             tasks.create_task(work, name=f"{name} of {site}")
                 finally:
                     self._pipeline.flush()
@@ -170,6 +175,7 @@ class Gateway:
         self,
         gate: Gate,
         commands: Commands | None,
+        remote: RemoteAccess | None,
         automation: Automation | None,
         reporting: AuditReporting,
         memory: Memory,
@@ -178,6 +184,8 @@ class Gateway:
         yield "gate", gate.run()
         if commands is not None:
             yield "commands", commands.run(self._client)
+        if remote is not None:
+            yield "remote access", remote.run()
         for driver in self._drivers:
             yield f"driver {driver.device.name}", driver.run()
         for monitor in self._monitors:
@@ -204,6 +212,20 @@ class Gateway:
             book,
             audit,
             self._verifier,
+            offset_s=lambda: self._forwarder.link.offset_s,
+            on_event=self._note,
+            clock=self._clock,
+        )
+
+    def _take_remote(self, audit: AuditLog) -> RemoteAccess | None:
+        if self._remote_verifier is None:
+            return None
+        return RemoteAccess(
+            self._site,
+            self._client,
+            self._remote_verifier,
+            audit,
+            folder=self._folder,
             offset_s=lambda: self._forwarder.link.offset_s,
             on_event=self._note,
             clock=self._clock,
