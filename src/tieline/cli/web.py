@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 import socket
 import ssl
@@ -15,10 +16,11 @@ from typing import TYPE_CHECKING
 from tieline.cli.renewing import renewing
 from tieline.config import Utility
 from tieline.io import Clock, SystemClock
-from tieline.model import ConfigError, RefusedError
+from tieline.model import ConfigError, RefusedError, UnavailableError
 from tieline.security.audit import AuditLog
 from tieline.security.identity import Authority
 from tieline.security.identity.accounts import Accounts
+from tieline.security.identity.accounts.parts import Recorder
 
 if TYPE_CHECKING:
     from tieline.security.identity import Credentials
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 LOOPBACK = ("127.0.0.1", "localhost")
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}  # noqa: S104 - compared with, not bound to
 ACCOUNTS_FILE = "accounts.db"
+RIGHTS_FILE = "rights.json"
 PASSWORD_FILE = "password"  # noqa: S105 - its name
 PASSWORD_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # noqa: S105 - none that looks like another
 PASSWORD_GROUPS, PASSWORD_GROUP = 4, 4
@@ -134,6 +137,7 @@ def open_accounts(utility: Utility, data: Path, clock: Clock, stack: ExitStack, 
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     audit = AuditLog.open(folder / "audit", "web", clock)
     stack.callback(audit.close)
+    record_rights(utility, folder, audit.append)
     settings = utility.login.model_copy(update={"second_factor": "never"}) if is_password_only else utility.login
     accounts = Accounts.open(
         folder / ACCOUNTS_FILE,
@@ -145,6 +149,37 @@ def open_accounts(utility: Utility, data: Path, clock: Clock, stack: ExitStack, 
     )
     stack.callback(accounts.close)
     return accounts
+
+
+def record_rights(utility: Utility, folder: Path, record: Recorder) -> None:
+    """Records whose roles or areas are others than at the last start, before they hold. Raises `UnavailableError`."""
+    file = folder / RIGHTS_FILE
+    held: dict[str, dict[str, list[str]]] = {
+        person.name: {"roles": sorted(person.roles), "areas": sorted(person.areas)} for person in utility.people
+    }
+    try:
+        before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        for name in sorted({*before, *held}):
+            was, now = before.get(name), held.get(name)
+            if was != now:
+                record(
+                    actor="tieline",
+                    action="rights_changed",
+                    target=name,
+                    detail={"before": _in_words(was), "now": _in_words(now)},
+                )
+        if before != held:
+            temporary = file.with_suffix(".new")
+            temporary.write_text(json.dumps(held, indent=2), encoding="utf-8")
+            temporary.replace(file)
+    except (OSError, ValueError) as error:
+        raise UnavailableError(f"the rights of the last start in {file} cannot be read or written: {error}") from error
+
+
+def _in_words(rights: dict[str, list[str]] | None) -> str:
+    if rights is None:
+        return "nobody"
+    return f"{', '.join(rights['roles']) or 'no role'} in {', '.join(rights['areas']) or 'every site'}"
 
 
 def tell_first_login(utility: Utility, data: Path, say: Callable[[str], None]) -> None:

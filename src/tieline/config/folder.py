@@ -50,6 +50,7 @@ from tieline.config.programs import Program, read_programs
 from tieline.config.reading import Source
 from tieline.config.remote import RemoteSection, SiteRemote, site_remote
 from tieline.config.rows import PointRow
+from tieline.config.secrets import find_secrets
 from tieline.config.single_line import single_line_of
 from tieline.config.site import DeviceSection, ReportingSection, SiteFile
 from tieline.config.site_points import CALCULATED, SitePoints, references, sections_of
@@ -225,6 +226,7 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
     named = [path.name for path in _site_folders(folder)]
     check_zones(source, named, {site.name: site.devices for site in sites})
     check_people(source, named)
+    findings.extend(find_secrets(folder))
     roles = _roles(UtilityAlarms() if top is None else top.alarms)
     _check_ids(folder, (*sites, *roles), findings)
     known = UtilityPoints(_by_path(sites), set(named) - {site.name for site in sites})
