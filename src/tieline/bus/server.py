@@ -14,13 +14,14 @@ import shutil
 import signal
 import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import structlog
 
 from tieline.bus.configuration import Configuration
+from tieline.bus.names import with_generations
 from tieline.io.process import start, stop, tail_of
 from tieline.model import UnavailableError
 
@@ -34,20 +35,29 @@ log = structlog.get_logger()
 class Server:
     """One `nats-server`. Use `running`."""
 
-    def __init__(self, name: str, folder: Path, configuration: Configuration) -> None:
+    def __init__(self, name: str, folder: Path, configuration: Configuration, generation: Callable[[str], int]) -> None:
         self.name = name
         self.port = 0
         """The loopback port for clients."""
         self.restarts = 0
         self._folder = folder
         self._configuration = configuration
+        self._generation = generation
+        self._named: Configuration = {}
+        """The configuration with the names that the server was told."""
+        self._own: Configuration = {}
         self._process: Process | None = None
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, name: str, folder: Path, configuration: Configuration) -> AsyncIterator[Server]:
-        """The server, ready for clients, until the block is left. Raises `UnavailableError` where it does not start."""
-        server = cls(name, folder, configuration)
+    async def running(
+        cls, name: str, folder: Path, configuration: Configuration, *, generation: Callable[[str], int] = lambda _: 0
+    ) -> AsyncIterator[Server]:
+        """The server, ready for clients, until the block is left. Raises `UnavailableError` where it does not start.
+
+        `generation` says of which generation a role's certificate has to be; `renew_names` asks for it again.
+        """
+        server = cls(name, folder, configuration, generation)
         try:
             await server._start()
             # Not a task group: it would wrap whatever leaves the caller's block into a group of its own.
@@ -82,6 +92,25 @@ class Server:
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(signal.SIGHUP)
 
+    async def renew_names(self, *, restarts: bool) -> bool:
+        """Lets in the generation of every role that counts now, and nobody else; whether that has changed anything.
+
+        Clients with another name are disconnected when the configuration is read again. nats-server does not look at leaf connections
+        then: a server that takes some has to be ended and started again. Raises `UnavailableError` where the disk does not take it.
+        """
+        named = with_generations(self._configuration, self._generation)
+        if self._process is None or named == self._named:
+            return False
+        try:
+            self._write(named)
+        except OSError as error:
+            raise UnavailableError(f"cannot write to {self._folder}: {(error.strerror or str(error)).lower()}") from error
+        if restarts:
+            await self.restart()
+        else:
+            self.reload()
+        return True
+
     async def _start(self) -> None:
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -105,15 +134,20 @@ class Server:
         ports = self._folder / "ports"
         shutil.rmtree(ports, ignore_errors=True)
         ports.mkdir()
-        configuration = {
-            **self._configuration,
-            "port": self.port or -1,
+        self._own = {
+            "port": self.port or self._configuration.get("port", -1),
             "ports_file_dir": str(ports),
             "log_file": str(self.log_file),
             "log_size_limit": MOST_LOG_BYTES,
         }
-        (self._folder / "nats-server.json").write_text(json.dumps(configuration, indent=2))
+        self._write(with_generations(self._configuration, self._generation))
         return ports
+
+    def _write(self, named: Configuration) -> None:
+        temporary = self._folder / "nats-server.json.new"
+        temporary.write_text(json.dumps({**named, **self._own}, indent=2))
+        temporary.replace(self._folder / "nats-server.json")
+        self._named = named
 
     async def _lock(self) -> int:
         """A lock on the folder that the server will hold until it has ended; nats-server itself does not protect its store.

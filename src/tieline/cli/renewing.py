@@ -5,19 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 
 from tieline.security.identity import Authority, Credentials, Renewal
 
 
 @asynccontextmanager
-async def renewing(authority: Authority, kept: Mapping[Credentials, Callable[[], None] | None]) -> AsyncIterator[None]:
-    """Renews these while the block lasts; each is given with what is to be told when it was."""
+async def renewing(
+    authority: Authority, kept: Mapping[Credentials, Callable[[], None] | None], *, est: str = ""
+) -> AsyncIterator[None]:
+    """Renews these while the block lasts; each is given with what is to be told when it was.
+
+    Where no certificates are issued, they are asked of the DMZ at the address `est` (HOST:PORT), if there is one.
+    """
     renewal = Renewal(authority)
     for credentials, on_renewed in kept.items():
         renewal.keep(credentials, on_renewed)
 
     async def look() -> None:
         while True:
+            if est and renewal.has_due():
+                from tieline.cli.est_client import renew
+
+                await asyncio.to_thread(renewal.fetch_due, partial(renew, authority, address=est))
             wait = renewal.look()
             await asyncio.sleep(wait.total_seconds())
 

@@ -46,6 +46,11 @@ REMOTE_ASK = "remote.ask"
 REMOTE_OPEN = "remote.open"
 """Where the DMZ asks what a ticket is good for."""
 
+PKI_REVOKED = "pki.revoked"
+"""Where the center tells again and again what is revoked."""
+PKI_ASK = "pki.ask"
+"""Where the DMZ passes on who asks for a certificate."""
+
 _WORDS = {EVENTS_STREAM: "events", SITE_STREAM: "batch", BACKFILL_STREAM: "backfill"}
 
 
@@ -149,6 +154,11 @@ def inbox(role: str) -> str:
     return f"_INBOX.{role}"
 
 
+def site_inbox(role: str, site: str) -> str:
+    """What the subjects begin with on which one site answers a role of the center; no other site may speak there."""
+    return f"{inbox(role)}.{site}"
+
+
 def edge_role(site: str) -> str:
     """The name in the certificate of a site's gateway and of its server."""
     return f"edge-{site}"
@@ -171,8 +181,8 @@ FETCH_ROLE = "fetch"
 WEB_ROLE = "web"
 SCADA_ROLE = "scada"
 """Alarms and control: the only role whose signature a site takes for a command."""
-
-CENTER_ROLES = (CENTER_ROLE, HISTORIAN_ROLE, FETCH_ROLE, SCADA_ROLE, WEB_ROLE)
-"""All that run at the control center."""
 REMOTE_ROLE = "remote"
 """Remote access: the only role whose signature a site takes for a session."""
+
+CENTER_ROLES = (CENTER_ROLE, HISTORIAN_ROLE, FETCH_ROLE, SCADA_ROLE, REMOTE_ROLE, WEB_ROLE)
+"""All that run at the control center."""

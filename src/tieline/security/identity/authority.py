@@ -137,6 +137,14 @@ class Authority:
             hosts=tuple(hosts),
         )
 
+    def is_due(self, held: Credentials) -> bool:
+        """Whether a third of the life of a certificate or less is left. Raises nothing: one that cannot be read is nobody's to renew."""
+        try:
+            certificate = held.leaf()
+        except ConfigError:
+            return False
+        return certificate.not_valid_after_utc - self._now() <= life_of(certificate) / 3
+
     def issue(self, held: Credentials, *, keeps_key: bool, why: str, actor: str = LOCAL) -> None:
         """Issues a pair, or a certificate for the key that is there. Raises `TielineError`."""
         key = files.read_key(held.key) if keeps_key else new_key()

@@ -170,9 +170,15 @@ class Registry:
         """Counts an attempt that failed."""
         self._do("UPDATE tokens SET attempts = attempts + 1 WHERE id = ?", (number,))
 
-    def use_token(self, number: str, now_us: int) -> None:
-        """It is used up."""
-        self._do("UPDATE tokens SET used_us = ? WHERE id = ?", (now_us, number))
+    def use_token(self, number: str, now_us: int) -> bool:
+        """It is used up; whether it was not before."""
+        with self._transaction() as connection:
+            found = connection.execute("UPDATE tokens SET used_us = ? WHERE id = ? AND used_us IS NULL", (now_us, number))
+            return found.rowcount == 1
+
+    def free_token(self, number: str) -> None:
+        """It was not used after all."""
+        self._do("UPDATE tokens SET used_us = NULL WHERE id = ?", (number,))
 
     def _rows(self, statement: str, values: tuple[object, ...] = ()) -> list[Any]:
         with self._transaction() as connection:

@@ -1,8 +1,8 @@
 """Renews certificates while their roles run.
 
-A certificate of which a third of its life or less is left is issued anew where the authority's key is; where it is not, somebody copies
-the new one beside the old. Either way the files have changed, whoever changed them: contexts made of them use the new certificate for
-their next connections, and servers that read the files themselves are told.
+A certificate of which a third of its life or less is left is issued anew where the authority's key is; where it is not, it is asked for
+over EST, or somebody copies the new one beside the old. Either way the files have changed, whoever changed them: contexts made of them use
+the new certificate for their next connections, and servers that read the files themselves are told.
 
 A connection that is open keeps what it was opened with: neither TLS nor NATS looks at a certificate again after the handshake.
 """
@@ -33,6 +33,7 @@ class _Kept:
     on_renewed: Callable[[], None] | None
     content: bytes = field(repr=False)
     has_failed: bool = False
+    has_asked_in_vain: bool = False
 
 
 class Renewal:
@@ -45,6 +46,29 @@ class Renewal:
     def keep(self, credentials: Credentials, on_renewed: Callable[[], None] | None = None) -> None:
         """From now on; `on_renewed` is called when the files have changed. Raises `ConfigError` where they cannot be read."""
         self._kept.append(_Kept(credentials, on_renewed, _read(credentials)))
+
+    def has_due(self) -> bool:
+        """Whether any has to be asked for elsewhere."""
+        return bool(self._due())
+
+    def fetch_due(self, fetch: Callable[[Credentials], None]) -> None:
+        """Asks elsewhere for what is due, which may take its time; `look` takes up what came.
+
+        What cannot be had is logged once and asked for again.
+        """
+        for kept in self._due():
+            try:
+                fetch(kept.credentials)
+                kept.has_asked_in_vain = False
+            except TielineError as error:
+                if not kept.has_asked_in_vain:
+                    kept.has_asked_in_vain = True
+                    log.error("certificate cannot be renewed", role=kept.credentials.name, reason=str(error))
+
+    def _due(self) -> list[_Kept]:
+        if self._authority.issuer.is_here:
+            return []
+        return [kept for kept in self._kept if self._authority.is_due(kept.credentials)]
 
     def look(self) -> timedelta:
         """Renews what is due, reloads what has changed; says how long nothing needs to be looked at again.
