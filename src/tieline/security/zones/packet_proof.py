@@ -25,6 +25,7 @@ from tieline.security.zones.packets import (
     Packet,
     State,
     address_number,
+    common,
     is_within,
     narrowed,
     network_intervals,
@@ -51,7 +52,7 @@ from tieline.security.zones.ruleset import (
 )
 
 _ENDS: tuple[Direction, Direction] = ("input", "output")
-_EXAMPLES = tuple(address_number(text) for text in ("203.0.113.9", "2001:db8::9"))
+_EXAMPLES: Intervals = tuple((address_number(text),) * 2 for text in ("203.0.113.9", "2001:db8::9"))
 """Addresses for documentation (RFC 5737, RFC 3849), for anybody elsewhere."""
 
 
@@ -72,6 +73,7 @@ class AddressClasses:
             for interval in network_intervals(str(subnet))
         ]
         self._named = named
+        self._known = normalized((number, number) for number in named)
         self._subnets = sorted(subnets)
         self._starts = [first for first, _, _ in self._subnets]
 
@@ -85,11 +87,15 @@ class AddressClasses:
         return "elsewhere"
 
     def likely(self, one: Box, near: Field | None = None, own: Intervals = ()) -> Packet:
-        """A packet of the box, with an own address at the near end and somebody elsewhere at the far one where that is possible."""
+        """A packet of the box as somebody would send it: with an own address at the near end, where there is one, and at the other
+        somebody elsewhere, or else a host or device."""
         chosen = one
         for field in (Field.SOURCE, Field.TARGET):
-            for example in (number for number, _ in own) if field is near else _EXAMPLES:
-                chosen = narrowed(chosen, field, ((example, example),)) or chosen
+            for wanted in (own,) if field is near else (_EXAMPLES, self._known):
+                some = common(chosen[field], wanted)
+                if some:
+                    chosen = narrowed(chosen, field, (some[0],)) or chosen
+                    break
         return sample(chosen)
 
     def words(self, packet: Packet) -> str:
@@ -127,9 +133,8 @@ class _Network:
         """
         if direction == "forward":
             return self.classes.likely(pieces[0]), (), True
-        near = Field.TARGET if direction == "input" else Field.SOURCE
-        field = Field.SOURCE if direction == "input" else Field.TARGET
-        for piece in pieces:
+        near, field = (Field.TARGET, Field.SOURCE) if direction == "input" else (Field.SOURCE, Field.TARGET)
+        for piece in sorted(pieces, key=lambda piece: not common(piece[near], own)):
             open_end = narrowed(piece, field, without(piece[field], self.guarded))
             if open_end is not None:
                 return self.classes.likely(open_end, near, own), (), True
@@ -154,6 +159,7 @@ class _Network:
                     yield sample(narrow)
 
 
+_NEAR = {"input": Field.TARGET, "output": Field.SOURCE, "forward": None}
 _OTHER: dict[Direction, Direction] = {"input": "output", "output": "input"}
 
 
@@ -243,7 +249,7 @@ class _HostProof:
             if not pieces:
                 continue
             seen.add(one.id)
-            packet = sample(pieces[0])
+            packet = self._classes.likely(pieces[0], _NEAR[direction], self._own)
             place = decide(self._ruleset, direction, packet, Bound.LEAST).places[-1:]
             yield Finding(
                 fault="cut",
@@ -278,13 +284,15 @@ class _HostProof:
         every: Sequence[Box],
     ) -> Iterator[Finding]:
         named = id_in(rule.comment)
-        packet = self._classes.likely(passed, Field.TARGET if direction == "input" else Field.SOURCE, self._own)
         where = self._where(direction)
         path = (f"{self._host.name}, {direction}: {place}",)
-        shown = self._classes.words(packet)
+
+        def shown() -> str:
+            return self._classes.words(self._classes.likely(passed, _NEAR[direction], self._own))
+
         if named not in self._ids:
             said = f"the comment names {named!r}, which is no conduit here" if named else "the rule names no conduit"
-            yield Finding(fault="label", where=where, problem=said, witness=shown, path=path, conduit=named)
+            yield Finding(fault="label", where=where, problem=said, witness=shown(), path=path, conduit=named)
         elif (others := subtract([passed], by_label.get(named, ()))) and is_within(passed, every):
             packet = sample(others[0])
             really = next(
@@ -301,11 +309,11 @@ class _HostProof:
         wanted = counter_name(direction, named)
         if rule.counter is None:
             yield Finding(
-                fault="counter", where=where, problem="it passes without being counted", witness=shown, path=path, conduit=named
+                fault="counter", where=where, problem="it passes without being counted", witness=shown(), path=path, conduit=named
             )
         elif rule.counter != wanted and named in self._ids:
             said = f"it is counted by {rule.counter or 'a counter without a name'}, not by {wanted}"
-            yield Finding(fault="counter", where=where, problem=said, witness=shown, path=path, conduit=named)
+            yield Finding(fault="counter", where=where, problem=said, witness=shown(), path=path, conduit=named)
 
     def _not_understood(self) -> Iterator[Finding]:
         """Rules that may decide about packets in a way that is not modeled."""
