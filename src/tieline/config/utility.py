@@ -32,6 +32,7 @@ class DmzSection(Strict):
 
     host: Host = "127.0.0.1"
     port: Port = 7422
+    est_port: Port = Field(default=8443, description="where roles ask for certificates (EST)")
     remote_port: Port | None = Field(default=None, description="where remote access is accepted; off where it is left out")
     enterprise_port: Port = Field(default=7423, description="where clients of enterprise zones connect, where a conduit lets any")
 
