@@ -47,7 +47,7 @@ async def test_a_token_that_is_none_is_refused(at: Terminals) -> None:
     at.token_of("grace", ["engineer"]).with_name("wrong.token").write_text("tieline_wrong")
     said = await at.types("whoami", token=at.folder / "wrong.token")
     assert isinstance(said.exception, TielineError)
-    assert "log in" in str(said.exception)
+    assert "the API token is not good" in str(said.exception)
 
 
 def test_every_right_is_listed_with_who_has_it() -> None:
