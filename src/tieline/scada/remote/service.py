@@ -194,8 +194,14 @@ class RemoteService:
     async def _find_recording(self, who: Identity, name: str) -> remote.RecordingPlace:
         record = partial(self._ledger.record, who.person, "remote_read_recording")
         session = self._desk.sessions.get(name) or await asyncio.to_thread(self._store.session, name)
-        if session is None or not may(who, Right.REVIEW_REMOTE):
-            words = f"{who.person} may not read recordings" if session is not None else f"there is no session {name}"
+        words = ""
+        if not may(who, Right.REVIEW_REMOTE):
+            words = f"{who.person} may not read recordings of remote access"
+        elif session is None:
+            words = f"there is no session {name}"
+        elif session.state is not SessionState.CLOSED:
+            words = f"the session {name} has not ended yet"
+        if words or session is None:
             await record(name, {"reason": words, "session": who.session}, "refused")
             raise RefusedError(words)
         await record(session.target, {"id": name, "session": who.session}, "read")
