@@ -113,6 +113,12 @@ DECISIONS: dict[str, May] = {
     "POST /api/control/tags/{id}/remove": May.ROLE,
     "POST /api/control/programs/{name}/start": May.ROLE,
     "POST /api/control/runs/{id}/{action}": May.ROLE,
+    "POST /api/remote/grants": May.ROLE,
+    "POST /api/remote/grants/{id}/approve": May.ROLE,
+    "POST /api/remote/grants/{id}/refuse": May.ROLE,
+    "POST /api/remote/grants/{id}/ticket": May.ROLE,
+    "POST /api/remote/cut": May.ROLE,
+    "GET /api/remote/sessions/{id}/recording": May.ROLE,
     **dict.fromkeys(
         (
             "WEBSOCKET /live",
@@ -162,6 +168,7 @@ DECISIONS: dict[str, May] = {
             "GET /api/alarms/journal",
             "GET /api/alarms/metrics",
             "GET /api/control",
+            "GET /api/remote",
             "GET /api/control/operations/{id}",
             "GET /api/{path:path}",
         ),
@@ -187,6 +194,9 @@ BODIES: dict[str, object] = {
     "POST /api/control/tags": {"kind": "information", "target": "alpha/rtu-1/p_set", "reason": "test"},
     "POST /api/control/tags/{id}/remove": {"reason": "test"},
     "POST /api/control/runs/{id}/{action}": {"unknown": ""},
+    "POST /api/remote/grants": {"site": "alpha", "device": "rtu-1", "service": "web", "reason": "test", "minutes": 5},
+    "POST /api/remote/grants/{id}/refuse": {"reason": "test"},
+    "POST /api/remote/cut": {"name": "none"},
 }
 OUTSIDE = {
     "POST /api/login",

@@ -208,7 +208,9 @@ def ready_accounts(utility: Utility, data: Path) -> str:
 async def run_web(utility: Utility, data: Path, bus_ports: Sequence[int], options: WebOptions) -> None:
     """Serves until cancelled."""
     from tieline.bus import connected
+    from tieline.bus.remote import RemoteClient
     from tieline.bus.scada import ScadaClient
+    from tieline.cli.remote_center import remote_folder
     from tieline.cli.run import historian_folder, open_authority, seed
     from tieline.historian import AsyncClient
     from tieline.model import subjects
@@ -245,7 +247,11 @@ async def run_web(utility: Utility, data: Path, bus_ports: Sequence[int], option
         scada = ScadaClient(client)
         own_process = OwnProcess()
         records = Records(
-            audits={"center": data.absolute() / "center" / "audit", "web": web_folder(data) / "audit"},
+            audits={
+                "center": data.absolute() / "center" / "audit",
+                "web": web_folder(data) / "audit",
+                **({} if utility.dmz.remote_port is None else {"remote": remote_folder(data) / "audit"}),
+            },
             logs=data.absolute() / "logs",
         )
         app = create_app(
@@ -256,6 +262,7 @@ async def run_web(utility: Utility, data: Path, bus_ports: Sequence[int], option
             oidc=oidc,
             tls=tls,
             scada=scada,
+            remote=None if utility.dmz.remote_port is None else RemoteClient(client),
             records=records,
             own_process=own_process,
         )

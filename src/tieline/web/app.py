@@ -10,6 +10,7 @@ from fastapi import FastAPI, WebSocket
 from starlette.responses import Response
 
 from tieline import __version__
+from tieline.bus.remote import RemoteClient
 from tieline.bus.scada import ScadaClient
 from tieline.config import Utility
 from tieline.scada import LiveState
@@ -32,6 +33,7 @@ from tieline.web.metrics import OwnMetrics, WebMetrics
 from tieline.web.operate import control_router
 from tieline.web.own_screen import OwnScreen
 from tieline.web.pages import page_router, static_files
+from tieline.web.remote import remote_router
 from tieline.web.viewers import Feed, FeedLimits
 
 
@@ -52,14 +54,16 @@ def create_app(
     oidc: Oidc | None = None,
     tls: ServerTls | None = None,
     scada: ScadaClient | None = None,
+    remote: RemoteClient | None = None,
     records: Records | None = None,
     own_process: OwnProcess | None = None,
 ) -> FastAPI:
     """The web application; `live` is read in the event loop that serves it and has to be written there too.
 
     As a site's own screen, with `local_site`, it says so on every page, and whether the site reaches the center. `scada` is asked for
-    alarms and control; `records` are the audits and logs on this machine, `own_process` is what is measured of this one. With
-    `accounts` every page, request and WebSocket needs somebody who is logged in; with `tls` it is served encrypted.
+    alarms and control, `remote` for remote access; `records` are the audits and logs on this machine, `own_process` is what is
+    measured of this one. With `accounts` every page, request and WebSocket needs somebody who is logged in; with `tls` it is served
+    encrypted.
     """
     app = FastAPI(
         title="Tieline",
@@ -77,7 +81,7 @@ def create_app(
     install_handlers(app)
     app.state.accounts = accounts
     if accounts is not None:
-        install_login(app, accounts, oidc, scada)
+        install_login(app, accounts, oidc, scada, remote)
     app.add_middleware(Guard, tls=tls)
 
     @app.get("/healthz", include_in_schema=False)
@@ -99,6 +103,7 @@ def create_app(
     for router in (
         alarm_router(scada, clock),
         control_router(scada, catalog),
+        remote_router(remote),
         details_router(catalog),
         diagram_router(catalog, live, clock),
         history_router(catalog, history, clock),

@@ -8,6 +8,7 @@ from functools import partial
 import structlog
 from fastapi import APIRouter
 
+from tieline.bus.remote import CutPerson, RemoteClient
 from tieline.bus.scada import Revoke, ScadaClient
 from tieline.model import TielineError
 from tieline.security.authority import Right, may
@@ -20,8 +21,10 @@ from tieline.web.times import iso
 log = structlog.get_logger()
 
 
-def administration_router(accounts: Accounts, hashing: Hashing, scada: ScadaClient | None) -> APIRouter:
-    """Lists, creates, resets, locks, unlocks and removes; control is told who has lost the right to operate."""
+def administration_router(
+    accounts: Accounts, hashing: Hashing, scada: ScadaClient | None, remote: RemoteClient | None
+) -> APIRouter:
+    """Lists, creates, resets, locks, unlocks and removes; control and remote access are told who has lost their rights."""
     router = APIRouter(prefix="/api/accounts", responses=ERRORS, tags=["accounts"])
     administration = accounts.administration
 
@@ -37,27 +40,28 @@ def administration_router(accounts: Accounts, hashing: Hashing, scada: ScadaClie
     @router.post("/{name}/reset", summary="A new one-time secret; second factors, sessions and tokens end")
     async def reset(name: str, who: Who) -> SecretBody:
         given = await hashing.run(partial(administration.reset, who, name))
-        await _revoke(scada, who, name)
+        await _revoke(scada, remote, who, name)
         return _secret(given)
 
     @router.post("/{name}/reset-factors", summary="Take the second factors away; sessions end", status_code=204)
     async def reset_factors(name: str, who: Who) -> None:
         administration.reset_factors(who, name)
-        await _revoke(scada, who, name)
+        await _revoke(scada, remote, who, name)
 
     @router.post("/{name}/end-sessions", summary="End every session", status_code=204)
     async def end_sessions(name: str, who: Who) -> None:
         administration.end_sessions(who, name)
-        await _revoke(scada, who, name)
+        await _revoke(scada, remote, who, name)
 
     @router.post("/{name}/revoke-tokens", summary="Revoke every API token", status_code=204)
     async def revoke_tokens(name: str, who: Who) -> None:
         administration.revoke_tokens(who, name)
+        await _cut(remote, who, name)
 
     @router.post("/{name}/lock", summary="Lock an account", status_code=204)
     async def lock(name: str, asked: LockAsked, who: Who) -> None:
         administration.lock(who, name, asked.reason)
-        await _revoke(scada, who, name)
+        await _revoke(scada, remote, who, name)
 
     @router.post("/{name}/unlock", summary="Unlock an account", status_code=204)
     async def unlock(name: str, who: Who) -> None:
@@ -66,13 +70,23 @@ def administration_router(accounts: Accounts, hashing: Hashing, scada: ScadaClie
     @router.delete("/{name}", summary="Remove an account", status_code=204)
     async def remove(name: str, who: Who) -> None:
         administration.remove(who, name)
-        await _revoke(scada, who, name)
+        await _revoke(scada, remote, who, name)
 
     return router
 
 
-async def _revoke(scada: ScadaClient | None, who: Identity, name: str) -> None:
+async def _cut(remote: RemoteClient | None, who: Identity, name: str) -> None:
+    """The same of remote access: what does not run has no sessions."""
+    if remote is not None:
+        try:
+            await remote.ask(CutPerson(who=who, person=name))
+        except TielineError as error:
+            log.error("remote access does not know who has lost the right to it", person=name, reason=str(error))
+
+
+async def _revoke(scada: ScadaClient | None, remote: RemoteClient | None, who: Identity, name: str) -> None:
     """The account is as it shall be, whatever becomes of this: without control nothing is led either."""
+    await _cut(remote, who, name)
     if scada is not None:
         try:
             await scada.ask(Revoke(who=who, person=name))

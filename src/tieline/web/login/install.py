@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
+from tieline.bus.remote import RemoteClient
 from tieline.bus.scada import ScadaClient
 from tieline.security.identity.accounts import Accounts, TooManyFailuresError, WeakPasswordError
 from tieline.security.identity.accounts.oidc import Oidc
@@ -17,7 +18,13 @@ from tieline.web.login.provider_routes import provider_router
 from tieline.web.login.routes import login_router
 
 
-def install_login(app: FastAPI, accounts: Accounts, oidc: Oidc | None, scada: ScadaClient | None = None) -> None:
+def install_login(
+    app: FastAPI,
+    accounts: Accounts,
+    oidc: Oidc | None,
+    scada: ScadaClient | None = None,
+    remote: RemoteClient | None = None,
+) -> None:
     """Every request needs a session or a token from now on; to be called before other routes and outer middleware are added."""
     hashing = Hashing()
     app.add_middleware(Gate, accounts=accounts)
@@ -25,7 +32,7 @@ def install_login(app: FastAPI, accounts: Accounts, oidc: Oidc | None, scada: Sc
     app.add_exception_handler(WeakPasswordError, _answer_weak)
     app.include_router(login_router(accounts, hashing, None if oidc is None else oidc.settings.title))
     app.include_router(own_router(accounts))
-    app.include_router(administration_router(accounts, hashing, scada))
+    app.include_router(administration_router(accounts, hashing, scada, remote))
     if oidc is not None:
         app.include_router(provider_router(accounts, oidc))
 
