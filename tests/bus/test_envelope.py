@@ -41,8 +41,6 @@ records = st.builds(
     target=st.text(max_size=5),
     detail=st.dictionaries(st.text(max_size=3), st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3), max_size=2),
     outcome=st.text(max_size=5),
-    previous=st.text(max_size=5),
-    hash=st.text(max_size=5),
 )
 batches = st.builds(
     Batch,

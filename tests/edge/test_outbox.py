@@ -10,7 +10,6 @@ import pytest
 
 from tieline.edge.outbox import MOST_EVENTS, Outbox
 from tieline.model import AuditRecord, Batch, Event, Purpose, Samples, UnavailableError
-from tieline.model.audit import FIRST_PREVIOUS
 
 
 def make(*, batch_samples: int = 100, batch_age_s: float = 0.05, memory_samples: int = 1_000, repeats_s: float = 120.0) -> Outbox:
@@ -279,12 +278,7 @@ async def test_batches_may_repeat_for_a_while_after_the_start_and_again_when_a_d
 
 async def test_audit_records_go_with_the_events_in_their_order() -> None:
     outbox, stream = make(), Stream()
-    records = [
-        AuditRecord(
-            sequence=number, time_us=number, site="a", actor="x", action="command", previous=FIRST_PREVIOUS, hash=str(number)
-        )
-        for number in range(1, 4)
-    ]
+    records = [AuditRecord(sequence=number, time_us=number, site="a", actor="x", action="command") for number in range(1, 4)]
     for one in records:
         outbox.add_record(one)
     outbox.add_event(event(1))

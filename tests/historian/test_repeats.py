@@ -12,7 +12,6 @@ import pytest
 from tests.historian.conftest import DAY, NOW, count, rows_of
 from tieline.historian import Historian, Retention
 from tieline.model import AuditRecord, Batch, Event, Purpose, Quality, Samples
-from tieline.model.audit import FIRST_PREVIOUS
 
 DEVICE_TIME = int(Quality.DEVICE_TIME)
 
@@ -171,18 +170,16 @@ def test_a_picture_is_noted_and_not_stored(historian: Historian) -> None:
     assert count(historian) == 0
 
 
-def record(sequence: int, *, hash_: str = "h") -> AuditRecord:
+def record(sequence: int, *, actor: str = "automation/avr") -> AuditRecord:
     return AuditRecord(
         sequence=sequence,
         time_us=NOW + sequence,
         site="a",
-        actor="automation/avr",
+        actor=actor,
         action="command",
         target="a/t1/tap",
         detail={"value": 3, "reason": "low"},
         outcome="released",
-        previous=FIRST_PREVIOUS,
-        hash=hash_,
     )
 
 
@@ -195,9 +192,21 @@ def test_audit_records_are_stored_once_however_often_they_come(historian: Histor
 
 
 def test_two_records_with_one_number_are_both_kept(historian: Historian) -> None:
-    records = (record(1), record(1, hash_="forged"))
+    records = (record(1), record(1, actor="mallory"))
     historian.commit([Batch(site="a", incarnation=1, sequence=1, samples=Samples.empty(), records=records)])
-    assert rows_of(historian, "SELECT hash FROM audit ORDER BY hash") == [("forged",), ("h",)]
+    assert rows_of(historian, "SELECT actor, hash FROM audit ORDER BY actor") == [(each.actor, each.hash) for each in records]
+
+
+def test_a_file_of_an_older_release_that_kept_a_chain_takes_records_of_today(opened: Callable[..., Historian]) -> None:
+    historian = opened()
+    historian._writer.execute(
+        "DROP VIEW audit; ALTER TABLE store.audit ADD COLUMN previous VARCHAR; ALTER TABLE store.audit DROP hash"
+    )
+    historian._writer.execute("ALTER TABLE store.audit ADD COLUMN hash VARCHAR")
+    historian.close()
+    again = opened()
+    again.commit([Batch(site="a", incarnation=1, sequence=1, samples=Samples.empty(), records=(record(1),), start=1)])
+    assert rows_of(again, "SELECT sequence, hash FROM audit") == [(1, record(1).hash)]
 
 
 def test_a_file_of_an_older_release_gets_what_it_does_not_have(opened: Callable[..., Historian]) -> None:

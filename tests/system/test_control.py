@@ -17,7 +17,7 @@ from tests.system.pages import look_at_pages
 from tests.system.people import Person, prepare_accounts
 from tests.system.processes import Processes, eventually, process_of, run
 from tieline.cli.run import free_port
-from tieline.security.audit import verify
+from tieline.security.audit import AuditReader, verify
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -85,8 +85,7 @@ class Center:
 
     def audit(self) -> list[dict[str, Any]]:
         """The records of the center's own audit."""
-        files = sorted((self.data / "center" / "audit").glob("*.jsonl"))
-        return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+        return [json.loads(record.entry) for record in AuditReader(self.data / "center" / "audit").records()]
 
     def site_audit(self, site: str) -> list[dict[str, Any]]:
         """What a site's audit has told the center of commands."""

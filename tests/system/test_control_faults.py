@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
 from threading import Thread
@@ -19,7 +19,7 @@ from tests.system.people import Person, prepare_accounts
 from tests.system.processes import Processes, eventually, process_of, run
 from tests.system.test_control import answers
 from tieline.cli.run import free_port
-from tieline.security.audit import verify
+from tieline.security.audit import AuditReader, verify
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
@@ -149,7 +149,7 @@ class Utility:
         return [(each["action"], each["outcome"]) for each in self.center_audit() if each["detail"].get("id") == id_]
 
     def verify(self) -> None:
-        """Both chains are whole."""
+        """Both audits are whole."""
         assert verify(self.data / "center" / "audit").is_intact
         assert verify(self.data / "site-northgate" / "audit").is_intact
 
@@ -159,12 +159,7 @@ class Utility:
 
 
 def _records(folder: Path) -> list[dict[str, Any]]:
-    found = []
-    for file in sorted(folder.glob("*.jsonl")):
-        for line in file.read_text().splitlines():
-            with suppress(json.JSONDecodeError):  # the last one may be being written
-                found.append(json.loads(line))
-    return found
+    return [json.loads(record.entry) for record in AuditReader(folder).records()]
 
 
 @contextmanager

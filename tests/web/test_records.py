@@ -31,8 +31,8 @@ class SteppingClock:
         return self.at
 
 
-def write_audit(folder: Path, name: str, count: int, **settings: int) -> None:
-    with closing(AuditLog.open(folder, name, SteppingClock(), **settings)) as audit:
+def write_audit(folder: Path, name: str, count: int) -> None:
+    with closing(AuditLog.open(folder, name, SteppingClock())) as audit:
         for number in range(count):
             audit.append(
                 actor="grace" if number % 2 else "ada",
@@ -47,7 +47,7 @@ async def desk(folder: Path, person: str, *, is_historian_up: bool = True) -> As
     """Somebody at a screen of a center with three audits of 40 records each."""
     world = make_world(lambda: NOON)
     write_audit(folder / "center", "center", 40)
-    write_audit(folder / "web", "web", 40, file_bytes=4_000)
+    write_audit(folder / "web", "web", 40)
     write_audit(folder / "site", "northgate", 40)
     with closing(AuditLog.open(folder / "site", "northgate", SteppingClock())) as audit:
         records: list[AuditRecord] = audit.since(0)

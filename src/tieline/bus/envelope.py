@@ -40,8 +40,6 @@ class _Record(msgspec.Struct, array_like=True):
     target: str
     detail: dict[str, str | int | float | bool | None]
     outcome: str
-    previous: str
-    hash: str
 
 
 class _Batch(msgspec.Struct, array_like=True):
@@ -228,8 +226,6 @@ def _record(record: AuditRecord) -> _Record:
         record.target,
         dict(record.detail),
         record.outcome,
-        record.previous,
-        record.hash,
     )
 
 

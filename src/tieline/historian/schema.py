@@ -69,12 +69,13 @@ CREATE TABLE points (
 ADDED_TABLES = """
 CREATE TABLE IF NOT EXISTS store.audit (
     site VARCHAR NOT NULL, sequence BIGINT NOT NULL, time TIMESTAMPTZ NOT NULL, actor VARCHAR NOT NULL, action VARCHAR NOT NULL,
-    target VARCHAR NOT NULL, detail VARCHAR NOT NULL, outcome VARCHAR NOT NULL, previous VARCHAR NOT NULL, hash VARCHAR NOT NULL
+    target VARCHAR NOT NULL, detail VARCHAR NOT NULL, outcome VARCHAR NOT NULL, hash VARCHAR NOT NULL
 );
+ALTER TABLE store.audit DROP COLUMN IF EXISTS previous;
 CREATE TABLE IF NOT EXISTS store.start (site VARCHAR NOT NULL, start BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS store.fetched (site VARCHAR NOT NULL, until BIGINT NOT NULL);
 CREATE OR REPLACE VIEW audit AS
-SELECT site, sequence, time, actor, action, target, detail, outcome, previous, hash FROM store.audit;
+SELECT site, sequence, time, actor, action, target, detail, outcome, hash FROM store.audit;
 """
 """What files of older releases do not have yet; made whenever a file is opened."""
 
@@ -82,7 +83,7 @@ ADD_RECORDS = """
 INSERT INTO store.audit SELECT DISTINCT * FROM incoming i WHERE NOT EXISTS (
     SELECT 1 FROM store.audit a WHERE a.site = i.site AND a.sequence = i.sequence AND a.hash = i.hash
 )"""
-"""A record comes once, however often it was sent; another with its number is a broken chain, and both are kept to show it."""
+"""A record comes once, however often it was sent; another with its number is a forgery, and both are kept to show it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -770,7 +770,7 @@ def _record_table(records: Sequence[AuditRecord]) -> pa.Table:
         "time": pa.array([min(max(record.time_us, EARLIEST_US), LATEST_US) for record in records], pa.int64()),
     }
     columns["time"] = columns["time"].cast(pa.timestamp("us", "UTC"))
-    for name in ("actor", "action", "target", "detail", "outcome", "previous", "hash"):
+    for name in ("actor", "action", "target", "detail", "outcome", "hash"):
         values = [getattr(record, name) for record in records]
         columns[name] = pa.array([json.dumps(dict(each)) if name == "detail" else each for each in values], pa.string())
     return pa.table(columns)

@@ -21,11 +21,11 @@ from pydantic import BaseModel, Field
 
 from tieline.config import Utility
 from tieline.model import AuditRecord, RefusedError, UnavailableError
+from tieline.security.audit.reading import read_backwards
 from tieline.security.authority import Right, in_words, may, roles_of
 from tieline.security.identity.accounts import Identity
 from tieline.web.api import ERRORS
 from tieline.web.asking import Who
-from tieline.web.audit_files import read_backwards
 from tieline.web.errors import bad_request
 from tieline.web.history import History
 from tieline.web.history_routes import End, Start, read_range

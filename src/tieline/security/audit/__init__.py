@@ -1,6 +1,7 @@
-"""The audit: an append-only record of what was wanted, permitted and done, in a hash chain."""
+"""The audit: an append-only transparency log of what was wanted, permitted and done."""
 
 from tieline.security.audit.log import AuditLog
-from tieline.security.audit.verifying import Damage, Verdict, verify
+from tieline.security.audit.reading import AuditReader
+from tieline.security.audit.verifying import Damage, Verdict, Witnessed, verify
 
-__all__ = ["AuditLog", "Damage", "Verdict", "verify"]
+__all__ = ["AuditLog", "AuditReader", "Damage", "Verdict", "Witnessed", "verify"]
