@@ -63,6 +63,11 @@ class Flow:
         """Whether addresses of both ends are known."""
         return any(common(self.source, family) and common(self.target, family) for family in (IPV4, IPV6))
 
+    def concerns(self, host: Host) -> bool:
+        """Whether the host is at one of its ends."""
+        own = addresses_of(host.addresses)
+        return bool(common(self.source, own) or common(self.target, own))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permitted:

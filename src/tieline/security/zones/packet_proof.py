@@ -86,6 +86,15 @@ class AddressClasses:
             return self._subnets[position][2]
         return "elsewhere"
 
+    def summary(self, addresses: Intervals, zone: str) -> str:
+        """Whose they are: the zone's, where whole subnets of it are among them, otherwise hosts and devices by name."""
+        if not addresses:
+            return f"zone {zone}, no address known"
+        if any(first != last and self.name_of(first) == f"zone {zone}" for first, last in addresses):
+            return f"zone {zone}"
+        single = [self.name_of(number) for first, last in addresses for number in range(first, min(last, first + 99) + 1)]
+        return ", ".join(dict.fromkeys(single))
+
     def likely(self, one: Box, near: Field | None = None, own: Intervals = ()) -> Packet:
         """A packet of the box as somebody would send it: with an own address at the near end, where there is one, and at the other
         somebody elsewhere, or else a host or device."""
