@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from tieline.cli.options import CaFile, CenterUrl, Reason, TokenFile
+from tieline.cli.remote_app import remote
+
 app = typer.Typer(
     name="tieline",
     help="Joins the operational and the information technology of a power utility.",
@@ -15,6 +18,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(remote)
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The utility's folder, the one that holds utility.toml.")]
 Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="Where state is kept.")]
@@ -25,13 +30,6 @@ HmiHost = Annotated[
     str,
     typer.Option("--host", metavar="ADDRESS", help="Where the HMI listens; with TLS wherever others than this machine connect."),
 ]
-CenterUrl = Annotated[str, typer.Option("--url", metavar="URL", help="The center's address.")]
-TokenFile = Annotated[
-    Path | None,
-    typer.Option("--token-file", metavar="FILE", help="Holds an API token; the environment's TIELINE_TOKEN if left out."),
-]
-CaFile = Annotated[Path | None, typer.Option("--ca", metavar="FILE", help="The authority of the center's certificate, PEM.")]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")]
 DEFAULT_DATA = Path("tieline-data")
 
 

@@ -52,13 +52,20 @@ class CenterApi:
         """The body of an answer to what changes something. Raises `TielineError` with the center's own words."""
         return self._ask("POST", path, json=body, timeout=timeout_s)
 
-    def _ask(self, method: str, path: str, **options: Any) -> Any:
+    def read(self, path: str) -> bytes:
+        """The bytes of a file. Raises `TielineError` with the center's own words."""
+        content: bytes = self._ask("GET", path, is_file=True)
+        return content
+
+    def _ask(self, method: str, path: str, *, is_file: bool = False, **options: Any) -> Any:
         try:
             answer = self._client.request(method, f"/api/{path}", **options)
         except httpx.TimeoutException as error:
             raise UnavailableError(f"{self._url} did not answer in time") from error
         except httpx.HTTPError as error:
             raise UnavailableError(f"{self._url} cannot be reached: {str(error).lower() or type(error).__name__}") from error
+        if is_file and answer.status_code < httpx.codes.BAD_REQUEST:
+            return answer.content
         try:
             body = answer.json()
             if answer.status_code < httpx.codes.BAD_REQUEST:
