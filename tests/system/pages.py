@@ -18,7 +18,7 @@ def look_at_pages(port: int, person: Person) -> None:
     if not CHROMIUM.exists():
         return
     from axe_playwright_python.sync_playwright import Axe
-    from playwright.sync_api import expect, sync_playwright
+    from playwright.sync_api import Route, expect, sync_playwright
 
     expect.set_options(timeout=TIMEOUT_MS)
     complaints: list[str] = []
@@ -53,7 +53,14 @@ def look_at_pages(port: int, person: Person) -> None:
         assert found.violations_count == 0, found.generate_report()
 
         page.get_by_role("searchbox", name="Search").fill("rtu-1/f2_command")
+        asked: list[Route] = []
+        page.route("**/api/details/points/*", lambda route: asked.append(route))
         page.locator('.choose button[data-point="northgate/rtu-1/f2_command"]').click()
+        expect(page.locator(".operated h2")).to_contain_text("Feeder 2")
+        expect(page.locator(".operate-steps")).to_be_hidden()  # nothing of the point before can be operated meanwhile
+        for route in asked:
+            route.continue_()
+        page.unroute("**/api/details/points/*")
         page.locator('.choice label:has-text("open") input').check()
         page.get_by_role("button", name="Select", exact=True).click()
         expect(page.locator(".standing")).to_have_text(re.compile("^Refused"))
