@@ -17,8 +17,8 @@ from tieline.web.catalog import Catalog
 from tieline.web.skeleton import STATIC, Page, render
 
 PAGES = (
-    Page(path="/", title="Overview", module="overview.js", styles=("overview.css",), keys="g o"),
-    Page(path="/stations", title="Stations", module="stations.js", styles=("stations.css",), keys="g s"),
+    Page(path="/", title="Overview", module="overview.js", styles=("site-table.css", "overview.css"), keys="g o"),
+    Page(path="/stations", title="Stations", module="stations.js", styles=("site-table.css", "stations.css"), keys="g s"),
     Page(path="/site/{site}", title="Station", module="site.js", styles=("site.css",)),
     Page(path="/site/{site}/diagram", title="Single line", module="diagram.js", styles=("single-line.css", "diagram.css")),
     Page(path="/point/{site}/{device}/{name}", title="Point", module="point.js"),
