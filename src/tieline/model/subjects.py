@@ -154,6 +154,11 @@ def inbox(role: str) -> str:
     return f"_INBOX.{role}"
 
 
+def checkpoint(site: str) -> str:
+    """Where a site hands in the checkpoints of its audit, to be seen at the center."""
+    return f"checkpoint.{site}"
+
+
 def site_inbox(role: str, site: str) -> str:
     """What the subjects begin with on which one site answers a role of the center; no other site may speak there."""
     return f"{inbox(role)}.{site}"
@@ -173,6 +178,9 @@ def it_role(zone: str) -> str:
     """The name in the certificate of whoever reads in an enterprise zone."""
     return f"it-{zone}"
 
+
+AUDIT_WITNESS = "witness.dmz"
+"""Where the center hands in the checkpoints of its audits, to be seen in the DMZ."""
 
 DMZ_ROLE = "dmz"
 CENTER_ROLE = "center"
