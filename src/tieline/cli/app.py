@@ -9,6 +9,7 @@ import typer
 
 from tieline.cli.options import CaFile, CenterUrl, Reason, TokenFile
 from tieline.cli.remote_app import remote
+from tieline.cli.zones_commands import zones
 
 app = typer.Typer(
     name="tieline",
@@ -18,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(zones)
 
 app.add_typer(remote)
 
