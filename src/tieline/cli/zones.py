@@ -37,7 +37,7 @@ def show_plan(folder: Path, output: str) -> None:
     if output == "json":
         typer.echo(json.dumps({**_plain(asdict(plan)), "not_enforced": missing}, indent=2))
         return
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     console.print(
         _table(
             ("zone", "kind", "level", "subnets", "VLANs", "members"),
@@ -215,13 +215,13 @@ def show_proof(folder: Path, captured: Sequence[str], vlans: Path | None, output
 def _print_proof(
     plan: Plan, flows: Sequence[Flow], rulesets: Mapping[str, Ruleset], findings: Sequence[Finding], missing: Sequence[str]
 ) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     console.print("What can be reached:")
     console.print(
         _table(
-            ("from", "to", "service", "by", "enforced at"),
+            ("by", "from", "to", "service", "enforced at"),
             (
-                (row["source"], row["target"], row["service"], row["conduit"], _words(row["enforced_at"]))
+                (row["conduit"], row["source"], row["target"], row["service"], _words(row["enforced_at"]))
                 for row in (_reach(plan, flow, rulesets) for flow in flows)
             ),
         )
@@ -353,8 +353,8 @@ def _words(values: Iterable[object]) -> str:
 
 def _table(columns: tuple[str, ...], rows: Iterable[Iterable[str]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold", justify="right" if column == "level" else "left")
+    for index, column in enumerate(columns):
+        table.add_column(column, no_wrap=index == 0, overflow="fold", justify="right" if column == "level" else "left")
     for row in rows:
         table.add_row(*row)
     return table

@@ -389,8 +389,9 @@ def unenforced(plan: Plan, flows: Iterable[Flow]) -> list[str]:
         for host in plan.hosts
         if not host.addresses
     ]
+    bare = {zone.name for zone in plan.zones if not any(host.addresses for host in zone.hosts)}
     for flow in flows:
-        if not flow.can_be_enforced:
+        if not flow.can_be_enforced and (flow.is_conduit or flow.source_zone not in bare):
             end = flow.source_zone if not flow.source else flow.target_zone
             why = (
                 f"no address of {end} is known"
