@@ -1,0 +1,1 @@
+"""The communications network: proofs and budgets of what the utility folder describes."""
