@@ -31,6 +31,9 @@ Permitted = Annotated[
         help="Hosts for which the intermediate may vouch, for example utility.example or 10.0.0.0/8; may be repeated; all if left out.",
     ),
 ]
+Module = Annotated[
+    str, typer.Option("--pkcs11", metavar="URI", help="Of the issuing key in a hardware module (RFC 7512), in place of a file.")
+]
 Format = Annotated[str, typer.Option("--format", help="table or json.")]
 DEFAULT_DATA = Path("tieline-data")
 
@@ -125,17 +128,18 @@ def import_(
         typer.Option("--certificate", metavar="FILE", help="The issuing authority's certificate, those above it, the root; PEM."),
     ],
     key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help="Its key, PEM.")] = None,
+    pkcs11: Module = "",
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Issue certificates from an authority of the utility's own instead of one made here."""
     from tieline.cli.pki_work import take_authority
 
-    take_authority(data, certificate, key)
+    take_authority(data, certificate, key, pkcs11)
 
 
 @pki.command()
-def intermediate(root: RootFolder, data: Data = DEFAULT_DATA, permit: Permitted = None) -> None:
+def intermediate(root: RootFolder, data: Data = DEFAULT_DATA, permit: Permitted = None, pkcs11: Module = "") -> None:
     """Replace the intermediate by a new one with a new key; certificates of the former stay valid until they end."""
     from tieline.cli.pki_work import renew_intermediate
 
-    renew_intermediate(data, root, permit or [])
+    renew_intermediate(data, root, permit or [], pkcs11)

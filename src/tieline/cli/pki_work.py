@@ -12,7 +12,7 @@ from tieline.cli.web import LOOPBACK
 from tieline.model import ConfigError, UnavailableError
 from tieline.security.identity import Authority, files
 from tieline.security.identity.authority import check_chain
-from tieline.security.identity.certificates import fingerprint
+from tieline.security.identity.certificates import IssuingKey, fingerprint
 from tieline.security.identity.enrollment import Registrar, Token
 
 EST_PORT = 8443
@@ -96,24 +96,30 @@ def crl(data: Path, take: Path | None, *, renew: bool) -> None:
     say(current.pem.decode().rstrip())
 
 
-def take_authority(data: Path, certificate: Path, key: Path | None) -> None:
+def take_authority(data: Path, certificate: Path, key: Path | None, module: str) -> None:
     """Takes an authority of the utility's own. Raises `TielineError`."""
     authority = Authority.existing(data / "authority")
     if authority.root_file.exists():
         raise ConfigError(f"{authority.folder} holds an authority already; stop every role and move it away first")
     chain, roots = check_chain(files.read_chain(certificate), certificate)
-    if key is None:
-        raise ConfigError("the authority's key is needed: give --key")
-    signing = files.read_issuing_key(key)
+    signing: IssuingKey
+    if key is not None and not module:
+        signing = files.read_issuing_key(key)
+    elif module and key is None:
+        from tieline.security.identity.module import ModuleKey, ModulePlace
+
+        signing = ModuleKey.at(ModulePlace.read(module))
+    else:
+        raise ConfigError("the authority's key is needed: give --key or --pkcs11")
     if signing.public_key() != chain[0].public_key():
-        raise ConfigError(f"the key {key} does not belong to the first certificate of {certificate}")
-    authority.install(chain, roots, signing, actor=actor(), why="imported")
+        raise ConfigError(f"the key {key or module} does not belong to the first certificate of {certificate}")
+    authority.install(chain, roots, module or signing, actor=actor(), why="imported")
     say(f"certificates are issued by {chain[0].subject.rfc4514_string()}, until {chain[0].not_valid_after_utc:%Y-%m-%d}")
 
 
-def renew_intermediate(data: Path, root: Path, permitted: Sequence[str]) -> None:
+def renew_intermediate(data: Path, root: Path, permitted: Sequence[str], module: str) -> None:
     """Makes a new intermediate. Raises `TielineError`."""
-    certificate = issuing(data).renew_intermediate(root, permitted, actor=actor())
+    certificate = issuing(data).renew_intermediate(root, permitted, module=module, actor=actor())
     say(f"certificates are issued by {certificate.subject.rfc4514_string()}, until {certificate.not_valid_after_utc:%Y-%m-%d}")
 
 

@@ -2,14 +2,15 @@
 
     authority/
       authority.crt      the root's certificate (or several): what every role trusts
-      intermediate.crt   the issuing authority's certificate, with those between it and the root      where certificates are issued
-      intermediate.key   its key                                                                      where certificates are issued
-      registry.db        what was issued and revoked, and tokens                                      where certificates are issued
-      audit/             who did what of that                                                         where certificates are issued
-      offline/           the root's key, until somebody takes it away
       revoked.crl        the newest list of what is revoked
       roles/NAME.crt     a role's certificate, then those between it and the root
       roles/NAME.key     its key
+    and where certificates are issued
+      intermediate.crt   the issuing authority's certificate, then those between it and the root
+      intermediate.key   its key (or intermediate.pkcs11: the URI of one in a hardware module)
+      registry.db        what was issued and revoked, and tokens
+      audit/             who did what of that
+      offline/           the root's key, until somebody takes it away
 
 On a machine that runs a single role, `authority.crt` and the role's own pair are enough. Keys have mode 0600, and are refused with
 any other; each file is written by an atomic rename. A renewed certificate keeps its key, so that the pair fits at every moment.
@@ -183,12 +184,13 @@ class Authority:
         self,
         chain: Sequence[x509.Certificate],
         roots: Sequence[x509.Certificate],
-        key: IssuingKey,
+        key: IssuingKey | str,
         *,
         actor: str = LOCAL,
         why: str,
     ) -> None:
-        """Takes an issuing authority: its certificate with those above it, the roots, and its key.
+        """Takes an issuing authority: its certificate with those above it, the roots, and its key or the
+        PKCS #11 URI of it.
 
         Raises `TielineError`.
         """
@@ -198,16 +200,24 @@ class Authority:
             detail = {"subject": chain[0].subject.rfc4514_string(), "until": chain[0].not_valid_after_utc.isoformat(), "why": why}
             issuer.record("authority_installed", "intermediate", detail, actor=actor)
             with files.locked(self.folder):
-                files.write_key(issuer.key_file, key)
+                if isinstance(key, str):
+                    files.write(issuer.module_file, key.strip().encode() + b"\n", 0o600)
+                    issuer.key_file.unlink(missing_ok=True)
+                else:
+                    files.write_key(issuer.key_file, key)
+                    issuer.module_file.unlink(missing_ok=True)
                 files.write(issuer.file, files.as_pem(chain))
                 files.write(self.root_file, files.as_pem(roots))
         except OSError as error:
             raise files.cannot_write(self.folder, error) from error
         issuer.keep_list(is_signed_anew=True)
 
-    def renew_intermediate(self, root_folder: Path, permitted: Sequence[str] = (), *, actor: str = LOCAL) -> x509.Certificate:
+    def renew_intermediate(
+        self, root_folder: Path, permitted: Sequence[str] = (), *, module: str = "", actor: str = LOCAL
+    ) -> x509.Certificate:
         """A new intermediate with a new key, signed with the root's; certificates of the former stay valid until they end.
 
+        `module` is the PKCS #11 URI of the new key, where a hardware module has it.
         Raises `ConfigError` where the folder does not hold this authority's root.
         """
         root, root_key = files.read_certificate(root_folder / "root.crt"), files.read_key(root_folder / "root.key")
@@ -217,9 +227,13 @@ class Authority:
             raise ConfigError(f"the key in {root_folder} does not belong to the certificate beside it")
         number = self.issuer.chain()[0].subject.rfc4514_string().rsplit(" ", 1)[-1]
         name = f"{INTERMEDIATE_NAME} {int(number) + 1 if number.isdecimal() else 2}"
-        key = new_key()
+        key: IssuingKey = new_key()
+        if module:
+            from tieline.security.identity.module import ModuleKey, ModulePlace
+
+            key = ModuleKey.at(ModulePlace.read(module))
         certificate = make_intermediate(name, key.public_key(), root, root_key, self._now(), permitted)
-        self.install([certificate], self.roots(), key, actor=actor, why="renewed")
+        self.install([certificate], self.roots(), module or key, actor=actor, why="renewed")
         return certificate
 
     def _is_out(self, held: Credentials) -> bool:

@@ -1,7 +1,7 @@
 """Issues certificates and the list of what is revoked, where the authority's key is; everything is in the audit before it is released.
 
-One level of the chain below the root signs here, the intermediate: its key lies beside its certificate. The root's key is
-not needed for any of this.
+One level of the chain below the root signs here, the intermediate: its key lies beside its certificate, or in a hardware
+module. The root's key is not needed for any of this.
 """
 
 from __future__ import annotations
@@ -65,9 +65,14 @@ class Issuer:
         return self._folder / "intermediate.key"
 
     @property
+    def module_file(self) -> Path:
+        """Or where a hardware module has it: a PKCS #11 URI (RFC 7512)."""
+        return self._folder / "intermediate.pkcs11"
+
+    @property
     def is_here(self) -> bool:
         """Whether certificates can be issued here."""
-        return self.key_file.exists()
+        return self.key_file.exists() or self.module_file.exists()
 
     def chain(self) -> list[x509.Certificate]:
         """The issuing authority's certificate, then those above it, without the root. Raises `ConfigError`."""
@@ -193,9 +198,15 @@ class Issuer:
             raise files.cannot_write(self._folder, error) from error
 
     def _key(self) -> IssuingKey:
-        if not self.key_file.exists():
+        key: IssuingKey
+        if self.key_file.exists():
+            key = files.read_issuing_key(self.key_file)
+        elif self.module_file.exists():
+            from tieline.security.identity.module import module_key
+
+            key = module_key(self.module_file)
+        else:
             raise UnavailableError(f"the authority's key is not on this machine: {self.key_file} is missing")
-        key = files.read_issuing_key(self.key_file)
         if key.public_key() != self.chain()[0].public_key():
             raise ConfigError(
                 f"the key of the intermediate does not belong to its certificate {self.file}; restore both from a backup"
