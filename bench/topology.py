@@ -17,6 +17,7 @@ from tieline.config.site import ReportingSection
 from tieline.config.utility import CenterSection
 from tieline.model import subjects
 from tieline.security.identity import Authority, Credentials
+from tieline.security.zones import Plan, plan_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,9 @@ class Topology:
     edge: Client
     center: Client
     historian: Client
+    fetch: Client
+    observer: Client
+    """At the center, and bound by no permission there: what it cannot do, no role of the center can."""
 
     async def held_at_site(self) -> int:
         """Batches in the site's streams: those that the center was not sent, and those whose storage it has not acknowledged."""
@@ -62,6 +66,11 @@ def utility_of(folder: Path, names: Sequence[str]) -> Utility:
     )
 
 
+def plan_for(folder: Path, names: Sequence[str]) -> Plan:
+    """The zones of that utility."""
+    return plan_of(utility_of(folder, names))
+
+
 def utility_toml(name: str, *sites: str) -> str:
     """The smallest `utility.toml` for these sites."""
     zones = [("stations", "substation", list(sites)), ("dmz", "dmz", []), ("center", "control_center", [])]
@@ -81,23 +90,26 @@ async def running(folder: Path, *, site: str = "north", subject: str | None = No
     edge = authority.credentials(subjects.edge_role(site), hosts=hosts)
     dmz = authority.credentials(subjects.DMZ_ROLE, hosts=hosts)
     center = authority.credentials(subjects.CENTER_ROLE, hosts=hosts)
-    historian = authority.credentials(subjects.HISTORIAN_ROLE)
+    historian, fetch, observer = (
+        authority.credentials(role) for role in (subjects.HISTORIAN_ROLE, subjects.FETCH_ROLE, "observer")
+    )
     port = free_port()
     address = f"127.0.0.1:{port}"
-    at_site = for_site(site, edge, folder / "edge-streams", address)
+    plan = plan_for(folder, [site])
+    at_site = for_site(plan, site, edge, folder / "edge-streams", address)
     if subject is not None:
         at_site["accounts"]["OT"]["users"][0]["permissions"]["publish"]["allow"].append(subject)
+    at_center = for_center(plan, center, folder / "center-streams", address)
+    at_center["accounts"]["OT"]["users"].append({"user": "CN=observer"})
     async with AsyncExitStack() as stack:
-        dmz_server = await stack.enter_async_context(
-            Server.running("dmz", folder / "dmz", for_dmz(utility_of(folder, [site]), dmz, "127.0.0.1", port))
-        )
-        center_server = await stack.enter_async_context(
-            Server.running("center", folder / "center", for_center(center, folder / "center-streams", address))
-        )
+        dmz_server = await stack.enter_async_context(Server.running("dmz", folder / "dmz", for_dmz(plan, dmz, "127.0.0.1", port)))
+        center_server = await stack.enter_async_context(Server.running("center", folder / "center", at_center))
         edge_server = await stack.enter_async_context(Server.running("edge", folder / "edge", at_site))
         edge_client = await stack.enter_async_context(connected(edge_server.port, edge))
         center_client = await stack.enter_async_context(connected(center_server.port, center))
         historian_client = await stack.enter_async_context(connected(center_server.port, historian))
+        fetch_client = await stack.enter_async_context(connected(center_server.port, fetch))
+        observing_client = await stack.enter_async_context(connected(center_server.port, observer))
         await streams.ensure_site_streams(edge_client, site, spool_mb=4000, subject=subject)
         await streams.ensure_center_stream(center_client, stream_mb=4000)
         yield Topology(
@@ -109,4 +121,6 @@ async def running(folder: Path, *, site: str = "north", subject: str | None = No
             edge=edge_client,
             center=center_client,
             historian=historian_client,
+            fetch=fetch_client,
+            observer=observing_client,
         )

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from nats.aio.client import Client
 
-from bench.topology import utility_of
+from bench.topology import plan_for
 from tieline.bus import Server, connected, publish, streams
 from tieline.bus.center import CenterBus, center_bus, ensure_center_stream, stores
 from tieline.bus.configuration import for_dmz, for_site
@@ -57,12 +57,13 @@ async def running(folder: Path) -> AsyncIterator[Bus]:
         authority.credentials(name, hosts=HOSTS) for name in ("edge-north", subjects.DMZ_ROLE, subjects.CENTER_ROLE)
     )
     address = f"127.0.0.1:{free_port()}"
-    at_dmz = for_dmz(utility_of(folder, ["north"]), dmz, *address.split(":")[:1], int(address.split(":")[1]))
+    plan = plan_for(folder, ["north"])
+    at_dmz = for_dmz(plan, dmz, *address.split(":")[:1], int(address.split(":")[1]))
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(Server.running("dmz", folder / "dmz", at_dmz))
-        at_site = for_site("north", edge, folder / "site", address)
+        at_site = for_site(plan, "north", edge, folder / "site", address)
         site = await stack.enter_async_context(Server.running("edge", folder / "edge", at_site))
-        bus = await stack.enter_async_context(center_bus(folder / "center", center, address, servers=3))
+        bus = await stack.enter_async_context(center_bus(plan, folder / "center", center, address, servers=3))
         edge_client = await stack.enter_async_context(connected(site.port, edge))
         client = await stack.enter_async_context(connected(bus.ports, center))
         await streams.ensure_site_streams(edge_client, "north", spool_mb=60)
@@ -140,14 +141,17 @@ async def test_everything_arrives_once_while_the_leader_of_the_stream_is_killed_
 
 
 async def test_the_center_hears_each_message_of_a_site_once(tmp_path: Path) -> None:
-    async with running(tmp_path) as bus:
+    async with AsyncExitStack() as stack:
+        bus = await stack.enter_async_context(running(tmp_path))
         heard: list[bytes] = []
 
         async def hear(message: object) -> None:
             heard.append(message.data)  # type: ignore[attr-defined]
 
-        await bus.client.subscribe(subjects.health("north"), cb=hear)
-        await bus.client.flush()
+        ports = bus.center.ports
+        web = await stack.enter_async_context(connected(ports, bus.authority.credentials(subjects.WEB_ROLE)))
+        await web.subscribe(subjects.health("north"), cb=hear)
+        await web.flush()
         number = 0
         async with asyncio.timeout(20):
             while not heard:  # the interest has to travel to the site first
@@ -184,7 +188,9 @@ def test_one_server_and_three_keep_their_streams_in_different_folders(tmp_path: 
 
 async def test_a_center_s_stream_that_may_hold_less_from_now_on_gives_up_nothing(tmp_path: Path) -> None:
     """Its sites have forgotten what it holds."""
-    credentials = Authority.open(tmp_path / "authority").credentials(subjects.CENTER_ROLE, hosts=HOSTS)
+    authority = Authority.open(tmp_path / "authority")
+    credentials = authority.credentials(subjects.CENTER_ROLE, hosts=HOSTS)
+    fetching = authority.credentials(subjects.FETCH_ROLE)
 
     async def held(client: Client) -> tuple[int, int]:
         answer = await streams.api(client, f"$JS.API.STREAM.INFO.{subjects.CENTER_STREAM}", {})
@@ -192,13 +198,14 @@ async def test_a_center_s_stream_that_may_hold_less_from_now_on_gives_up_nothing
 
     for stream_mb in (2_000, 1):
         async with (
-            center_bus(tmp_path / "center", credentials, None, servers=1) as bus,
+            center_bus(plan_for(tmp_path, ["north"]), tmp_path / "center", credentials, None, servers=1) as bus,
             connected(bus.ports, credentials) as client,
+            connected(bus.ports, fetching) as fetcher,
         ):
             await ensure_center_stream(client, bus, stream_mb=stream_mb)
             if stream_mb > 1:
                 for number in range(1, 21):
                     batch = Batch(site="north", incarnation=1, sequence=number, samples=Samples.of(*(np.arange(10_000),) * 3))
-                    await publish(client, batch, subject=subjects.center_batches("north"))
+                    await publish(fetcher, batch, subject=subjects.center_batches("north"))
             else:
                 assert (await held(client))[0] == 20

@@ -27,6 +27,7 @@ from tieline.bus.commands import (
     encode_order,
     encode_signed,
 )
+from tieline.bus.replies import ask_site
 from tieline.model import Outcome, RemoteError, Result, subjects
 from tieline.security.identity import Authority, Credentials
 from tieline.security.identity.signing import Signer, Verifier
@@ -45,7 +46,8 @@ async def test_a_command_crosses_the_dmz_and_its_outcome_comes_back(tmp_path: Pa
 
         async def asked() -> bool:
             try:
-                return (await client.request(subjects.command("north"), b"order", timeout=2)).data == b"done"
+                asked = ask_site(client, subjects.command("north"), b"order", role=subjects.SCADA_ROLE, site="north", timeout_s=2)
+                return (await asked).data == b"done"
             except NoRespondersError:
                 return False
 

@@ -18,7 +18,7 @@ import pytest
 from nats.aio.client import Client
 from nats.errors import Error
 
-from bench.topology import Topology, running
+from bench.topology import Topology, plan_for, running
 from tieline.bus import Server, connected, decode_batch, publish, streams
 from tieline.bus.configuration import for_site
 from tieline.bus.envelope import LinkAnswer, LinkRequest, decode_link_answer, encode_link
@@ -125,8 +125,8 @@ async def test_nobody_outside_can_put_a_batch_into_a_site(tmp_path: Path) -> Non
     async with running(tmp_path) as topology:
         await join(topology)
         for stream in subjects.SITE_STREAMS:
-            await topology.center.publish(subjects.site_batches("north", stream), b"forged")
-        await topology.center.flush()
+            await topology.observer.publish(subjects.site_batches("north", stream), b"forged")
+        await topology.observer.flush()
         await publish(topology.edge, batch(1))
 
         async def arrived() -> bool:
@@ -147,12 +147,15 @@ async def test_one_site_cannot_speak_for_another_through_the_dmz(tmp_path: Path)
         async def hear(message: Any) -> None:
             heard.append(message.subject)
 
-        for site in ("north", "south"):
-            await topology.center.subscribe(subjects.health(site), cb=hear)
         authority = Authority.open(tmp_path / "authority")
+        web = await open_client(topology.center_server.port, authority.credentials(subjects.WEB_ROLE), [])
+        for site in ("north", "south"):
+            await web.subscribe(subjects.health(site), cb=hear)
         rogue = authority.credentials("edge-north", hosts=["127.0.0.1", "localhost"])
         dmz = json.loads((tmp_path / "edge" / "nats-server.json").read_text())["leafnodes"]["remotes"][0]["urls"][0]
-        configuration = for_site("south", rogue, tmp_path / "rogue-streams", dmz.removeprefix("tls://"))
+        configuration = for_site(
+            plan_for(tmp_path, ["north", "south"]), "south", rogue, tmp_path / "rogue-streams", dmz.removeprefix("tls://")
+        )
         configuration["accounts"]["OT"]["users"] = [{"user": "CN=edge-north"}]
         async with Server.running("rogue", tmp_path / "rogue", configuration) as server, connected(server.port, rogue) as client:
 
@@ -164,6 +167,7 @@ async def test_one_site_cannot_speak_for_another_through_the_dmz(tmp_path: Path)
 
             await eventually(north_is_heard)
         assert subjects.health("south") not in heard
+        await web.close()
 
 
 async def test_each_of_a_site_s_streams_reaches_the_center_under_its_own_subject(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from nats.aio.msg import Msg
 
+from bench.topology import plan_for
 from tieline.bus import Server, connected
 from tieline.bus.configuration import for_center
 from tieline.model import subjects
@@ -25,7 +26,7 @@ def credentials(tmp_path: Path) -> Credentials:
 
 @asynccontextmanager
 async def running(folder: Path, credentials: Credentials) -> AsyncIterator[Server]:
-    configuration = for_center(credentials, folder / "streams", "127.0.0.1:1")
+    configuration = for_center(plan_for(folder, ["north"]), credentials, folder / "streams", "127.0.0.1:1")
     async with Server.running("center", folder / "center", configuration) as server:
         yield server
 

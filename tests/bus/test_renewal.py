@@ -13,7 +13,7 @@ import pytest
 from cryptography import x509
 from nats.aio.client import Client
 
-from bench.topology import utility_of
+from bench.topology import plan_for
 from tieline.bus import Server, connected, streams
 from tieline.bus.configuration import for_center, for_dmz, for_site
 from tieline.cli.renewing import renewing
@@ -56,7 +56,7 @@ async def joined(client: Client) -> None:
         while True:
             with suppress(UnavailableError):
                 if await streams.join_sites(client, ["north"]):
-                    await streams.api(client, "$JS.north.API.INFO", {})
+                    await streams.api(client, "$JS.north.API.INFO", {}, site="north")
                     return
             await asyncio.sleep(0.2)
 
@@ -69,10 +69,11 @@ async def test_servers_leaf_connections_and_clients_go_on_with_renewed_certifica
     first_end = max(read_life(credentials)[0] for credentials in (edge, dmz, center))
     port = free_port()
     address = f"127.0.0.1:{port}"
+    plan = plan_for(tmp_path, ["north"])
     async with (
-        Server.running("dmz", tmp_path / "dmz", for_dmz(utility_of(tmp_path, ["north"]), dmz, "127.0.0.1", port)) as dmz_server,
-        Server.running("edge", tmp_path / "edge", for_site("north", edge, tmp_path / "s", address)) as edge_server,
-        Server.running("center", tmp_path / "center", for_center(center, tmp_path / "c", address)) as center_server,
+        Server.running("dmz", tmp_path / "dmz", for_dmz(plan, dmz, "127.0.0.1", port)) as dmz_server,
+        Server.running("edge", tmp_path / "edge", for_site(plan, "north", edge, tmp_path / "s", address)) as edge_server,
+        Server.running("center", tmp_path / "center", for_center(plan, center, tmp_path / "c", address)) as center_server,
         renewing(authority, {edge: edge_server.reload, dmz: dmz_server.reload, center: center_server.reload}),
         connected(edge_server.port, edge) as edge_client,
         connected(center_server.port, center) as center_client,
@@ -102,7 +103,7 @@ async def test_a_server_whose_certificate_has_ended_is_refused(tmp_path: Path) -
     """So the test above would fail if nothing were renewed."""
     past = datetime.now(UTC) - timedelta(days=2)
     credentials = Authority.open(tmp_path, now=lambda: past, life=timedelta(days=1)).credentials("center", hosts=HOSTS)
-    configuration = for_center(credentials, tmp_path / "streams", None)
+    configuration = for_center(plan_for(tmp_path, ["north"]), credentials, tmp_path / "streams", None)
     async with Server.running("center", tmp_path / "center", configuration) as server:
         with pytest.raises(OSError, match="certificate has expired"):
             await shown_by(server, credentials)

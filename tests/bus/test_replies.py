@@ -12,11 +12,12 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from bench.topology import utility_of
+from bench.topology import plan_for
 from tieline.bus import Server, connected, publish, streams
 from tieline.bus.configuration import for_center, for_dmz, for_site
 from tieline.bus.envelope import LinkRequest, decode_link_answer, encode_link
 from tieline.bus.links import answer_links
+from tieline.bus.replies import ask_site, reply_subject
 from tieline.cli.run import free_port
 from tieline.model import Batch, Samples, subjects
 from tieline.security.identity import Authority
@@ -29,9 +30,10 @@ SECRET = b"what north measures"
 
 @dataclass(frozen=True, slots=True)
 class Bus:
-    """A center, a site, and a neighbor of it whose server obeys no configuration of ours."""
+    """A center, a site, and a neighbor of it whose server obeys no configuration of ours; an observer hears all that is at the center."""
 
     center: Client
+    observer: Client
     fetch: Client
     gateway: Client
     local: Client
@@ -43,17 +45,22 @@ async def bus_with_a_rogue(folder: Path) -> AsyncIterator[Bus]:
     authority, hosts = Authority.open(folder / "authority"), ["127.0.0.1", "localhost"]
     dmz, center = (authority.credentials(role, hosts=hosts) for role in (subjects.DMZ_ROLE, subjects.CENTER_ROLE))
     north, south = (authority.credentials(subjects.edge_role(site), hosts=hosts) for site in SITES)
-    local, fetch = (authority.credentials(role) for role in (subjects.local_role("north"), subjects.FETCH_ROLE))
+    local, fetch, observer = (
+        authority.credentials(role) for role in (subjects.local_role("north"), subjects.FETCH_ROLE, "observer")
+    )
     port = free_port()
     address = f"127.0.0.1:{port}"
-    loose = for_site("south", south, folder / "south-streams", address)
+    plan = plan_for(folder, SITES)
+    loose = for_site(plan, "south", south, folder / "south-streams", address)
     loose["accounts"]["OT"]["users"] = [{"user": "CN=edge-south"}]
     for key in ("deny_exports", "deny_imports"):
         del loose["leafnodes"]["remotes"][0][key]
+    at_center = for_center(plan, center, folder / "center-streams", address)
+    at_center["accounts"]["OT"]["users"].append({"user": "CN=observer"})
     described = [
-        ("dmz", for_dmz(utility_of(folder, SITES), dmz, "127.0.0.1", port)),
-        ("center", for_center(center, folder / "center-streams", address)),
-        ("north", for_site("north", north, folder / "north-streams", address)),
+        ("dmz", for_dmz(plan, dmz, "127.0.0.1", port)),
+        ("center", at_center),
+        ("north", for_site(plan, "north", north, folder / "north-streams", address)),
         ("south", loose),
     ]
     async with AsyncExitStack() as stack:
@@ -62,6 +69,7 @@ async def bus_with_a_rogue(folder: Path) -> AsyncIterator[Bus]:
             await stack.enter_async_context(connected(servers[place].port, credentials))
             for place, credentials in (
                 ("center", center),
+                ("center", observer),
                 ("center", fetch),
                 ("north", north),
                 ("north", local),
@@ -82,7 +90,8 @@ async def fetched(bus: Bus) -> bytes:
     async with asyncio.timeout(20):
         while True:
             try:
-                return (await bus.fetch.request(subjects.fetch("north"), b"?", timeout=1)).data
+                asked = ask_site(bus.fetch, subjects.fetch("north"), b"?", role=subjects.FETCH_ROLE, site="north", timeout_s=1)
+                return (await asked).data
             except Exception:  # noqa: BLE001  # nobody is there yet
                 await asyncio.sleep(0.05)
 
@@ -132,16 +141,18 @@ async def test_a_site_cannot_answer_in_the_place_of_the_bus_of_another(tmp_path:
         async def hear(message: Msg) -> None:
             heard.append(message.data)
 
-        gateway, center = bus.gateway.new_inbox(), bus.fetch.new_inbox()
+        gateway = bus.gateway.new_inbox()
+        own, of_north = (reply_subject(bus.fetch, subjects.FETCH_ROLE, site) for site in ("south", "north"))
         await bus.gateway.subscribe(gateway, cb=hear)
-        await bus.fetch.subscribe(center, cb=hear)
+        await bus.fetch.subscribe(own, cb=hear)
+        await bus.fetch.subscribe(of_north, cb=hear)
         await bus.gateway.subscribe("_INBOX.edge-north.stolen", cb=hear)
         await asyncio.gather(bus.gateway.flush(), bus.fetch.flush())
         async with asyncio.timeout(20):
             while b"open" not in heard:  # what the center may be answered shows that the way is open
-                for subject in (gateway, "_INBOX.edge-north.stolen", "$JS.FC.SITE.center.x", "$JS.ACK.SITE.center.1"):
+                for subject in (gateway, of_north, "_INBOX.edge-north.stolen", "$JS.FC.SITE.center.x", "$JS.ACK.SITE.center.1"):
                     await bus.rogue.publish(subject, b"forged")
-                await bus.rogue.publish(center, b"open")
+                await bus.rogue.publish(own, b"open")
                 await asyncio.sleep(0.05)
         assert b"forged" not in heard
 
@@ -165,10 +176,10 @@ async def test_the_center_answers_no_site_in_the_place_of_another(tmp_path: Path
         async def ask(number: int, place: str) -> None:
             await bus.rogue.publish(subjects.link("south"), encode_link(LinkRequest(number, 0)), reply=place)
 
-        await bus.center.subscribe(reply, cb=hear)
+        await bus.observer.subscribe(reply, cb=hear)
         own = bus.rogue.new_inbox()
         await bus.rogue.subscribe(own, cb=answered)
-        await asyncio.gather(bus.center.flush(), bus.rogue.flush())
+        await asyncio.gather(bus.observer.flush(), bus.rogue.flush())
         asked = asyncio.create_task(answer_links(bus.center, SITES, lambda: 0))
         try:
             async with asyncio.timeout(20):
@@ -179,7 +190,7 @@ async def test_the_center_answers_no_site_in_the_place_of_another(tmp_path: Path
                 await ask(2, own)
                 while 2 not in answers:
                     await asyncio.sleep(0.01)
-                await bus.center.publish(reply, b"last")
+                await bus.observer.publish(reply, b"last")
                 await is_last.wait()
         finally:
             asked.cancel()

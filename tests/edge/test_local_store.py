@@ -15,6 +15,7 @@ from nats.aio.client import Client
 
 from bench.topology import Topology, running, utility_of
 from tieline.bus import connected, decode_batch, streams
+from tieline.bus.replies import ask_site
 from tieline.edge.local import LocalStore
 from tieline.model import Event, Samples, subjects
 from tieline.security.identity import Credentials
@@ -40,7 +41,7 @@ async def test_everything_goes_to_the_sites_own_stream_and_never_leaves_the_site
         async def hear(message: nats.aio.msg.Msg) -> None:
             heard.append(message.subject)
 
-        await topology.center.subscribe("local.>", cb=hear)
+        await topology.observer.subscribe("local.>", cb=hear)
         store = LocalStore(utility_of(tmp_path, ["north"]).site("north"), topology.edge, rng=random.Random(1))
         store.take(Samples.of([1, 2], [10, 11], [1.0, 2.0]))
         store.add_event(Event(time=12, site="north", kind="test", text="something"))
@@ -131,8 +132,11 @@ async def test_a_question_crosses_the_dmz_to_the_site_and_its_answer_comes_back(
 
             async def answered() -> bool:
                 try:
-                    message = await asker.request(subjects.fetch("north"), b"hello", timeout=2)
-                except nats.errors.Error:
+                    asked = ask_site(
+                        asker, subjects.fetch("north"), b"hello", role=subjects.FETCH_ROLE, site="north", timeout_s=2
+                    )
+                    message = await asked
+                except (nats.errors.Error, TimeoutError):
                     return False
                 return bool(json.loads(message.data) == {"heard": "hello"})
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from nats.aio.client import Client
 
+from bench.topology import plan_for
 from tieline.bus import Server, connected, decode_batch, streams
 from tieline.bus.configuration import for_site
 from tieline.config.spool import SpoolSection
@@ -67,7 +68,7 @@ async def site(
     store = (disk or folder) / "streams"
     async with AsyncExitStack() as stack:
         credentials = Authority.open(folder / "authority").credentials("edge-north", hosts=["127.0.0.1", "localhost"])
-        configuration = for_site("north", credentials, store, "127.0.0.1:1")
+        configuration = for_site(plan_for(folder, ["north"]), "north", credentials, store, "127.0.0.1:1")
         server = await stack.enter_async_context(Server.running("edge", folder / "edge", configuration))
         client = await stack.enter_async_context(connected(server.port, credentials))
         await streams.ensure_site_streams(client, "north", spool_mb=section.mb)

@@ -53,7 +53,7 @@ async def topology(tmp_path: Path) -> AsyncIterator[Topology]:
     """The bus, with two batches of ten samples that wait for the historian."""
     async with running(tmp_path) as topology:
         for sequence in (1, 2):
-            await publish(topology.center, batch(sequence, site="north"), subject=subjects.center_batches("north"))
+            await publish(topology.fetch, batch(sequence, site="north"), subject=subjects.center_batches("north"))
         yield topology
 
 
@@ -101,7 +101,7 @@ async def test_a_site_writes_no_history_of_another_site_s_points(tmp_path: Path,
     with Historian.open(tmp_path / FILE_NAME, lake=tmp_path / "lake", points=points) as historian:
         for site in ("north", "south"):
             one = Batch(site=site, incarnation=9, sequence=1, samples=Samples.of([1, 2, 3, 9], NOW, [1, 2, 3, 9]))
-            await publish(topology.center, one, subject=subjects.center_batches(site))
+            await publish(topology.fetch, one, subject=subjects.center_batches(site))
         taking = asyncio.create_task(ingest(topology.historian, historian, counts, Backoff(lambda: 0.0)))
         await until(lambda: counts.batches == 4)
         taking.cancel()

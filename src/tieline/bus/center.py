@@ -26,6 +26,7 @@ from tieline.bus.configuration import for_center, in_cluster
 from tieline.bus.server import Server
 from tieline.model import UnavailableError
 from tieline.security.identity import Credentials
+from tieline.security.zones import Plan
 
 READY_S = 60.0
 """Three servers may take so long to find each other and elect one."""
@@ -61,12 +62,14 @@ def stores(place: Path, servers: int) -> list[Path]:
 
 
 @asynccontextmanager
-async def center_bus(place: Path, credentials: Credentials, dmz: str | None, *, servers: int) -> AsyncIterator[CenterBus]:
+async def center_bus(
+    plan: Plan, place: Path, credentials: Credentials, dmz: str | None, *, servers: int
+) -> AsyncIterator[CenterBus]:
     """The center's servers, ready for clients, until the block is left; without a `dmz` nothing new comes from the sites.
 
     Raises `UnavailableError` where one does not start.
     """
-    configurations = [for_center(credentials, store, dmz) for store in stores(place, servers)]
+    configurations = [for_center(plan, credentials, store, dmz) for store in stores(place, servers)]
     names = [("center", place / "bus")]
     if servers > 1:
         names = [(f"center-{number + 1}", place / f"bus-{number + 1}") for number in range(servers)]

@@ -22,6 +22,7 @@ from nats.aio.client import Client
 from nats.errors import Error, NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 
+from tieline.bus.replies import ask_site
 from tieline.config.own_points import ROLES
 from tieline.model import UnavailableError, subjects
 
@@ -80,8 +81,10 @@ async def ensure_site_streams(client: Client, site: str, *, spool_mb: int, subje
             "duplicate_window": DUPLICATE_WINDOW_S * _S,
             "num_replicas": 1,
         }
-        if subject is not None and stream == subjects.SITE_STREAM:
-            described["subjects"] = [subject]
+        if stream == subjects.SITE_STREAM:
+            described["republish"] = {"src": subjects.batches(site), "dest": subjects.export(site)}
+            if subject is not None:
+                described["subjects"] = [subject]
         held = await _info(client, stream)
         described["max_bytes"] = _at_least(described["max_bytes"], held)
         if stream == subjects.BACKFILL_STREAM:
@@ -222,6 +225,7 @@ async def _ensure_delivery(client: Client, site: str, stream: str, backfill_kbps
         client,
         f"{_remote(site)}.CONSUMER.DURABLE.CREATE.{stream}.{subjects.CENTER_CONSUMER}",
         {"stream_name": stream, "config": configuration},
+        site=site,
     )
 
 
@@ -295,10 +299,18 @@ async def delete(client: Client, stream: str, sequence: int) -> bool:
     return True
 
 
-async def api(client: Client, subject: str, request: dict[str, Any]) -> dict[str, Any]:
-    """One request to the stream service. Raises `ApiError` for its refusal, `UnavailableError` where nobody answers."""
+async def api(client: Client, subject: str, request: dict[str, Any], *, site: str = "") -> dict[str, Any]:
+    """One request to the stream service, or by the center to that of a `site`.
+
+    Raises `ApiError` for its refusal, `UnavailableError` where nobody answers.
+    """
+    payload = json.dumps(request).encode()
     try:
-        message = await client.request(subject, json.dumps(request).encode(), timeout=REQUEST_TIMEOUT_S)
+        if site:
+            asked = ask_site(client, subject, payload, role=subjects.CENTER_ROLE, site=site, timeout_s=REQUEST_TIMEOUT_S)
+            message = await asked
+        else:
+            message = await client.request(subject, payload, timeout=REQUEST_TIMEOUT_S)
     except (NoRespondersError, NatsTimeoutError, TimeoutError) as error:
         raise UnavailableError(f"nobody answers on {subject}") from error
     except Error as error:

@@ -18,6 +18,7 @@ from tieline.historian.ingest import IngestCounts, ingest
 from tieline.io import Backoff
 from tieline.model import UnavailableError, subjects
 from tieline.security.identity import Credentials
+from tieline.security.zones import Plan
 
 _LOOK_S = 0.25
 
@@ -25,6 +26,7 @@ log = structlog.get_logger()
 
 
 async def take_rest(
+    plan: Plan,
     place: Path,
     credentials: Credentials,
     committing: Credentials,
@@ -46,7 +48,7 @@ async def take_rest(
     if 2 * len(left) > others:  # a majority: fewer are what was not removed when all was committed
         log.info("streams of the former bus are taken", servers=others)
         async with (
-            center_bus(place, credentials, None, servers=others) as bus,
+            center_bus(plan, place, credentials, None, servers=others) as bus,
             connected(bus.ports, credentials) as client,
             connected(bus.ports, committing) as taker,
         ):

@@ -179,12 +179,20 @@ async def _ask(client: Client, wanted: Wanted, after: Place | None) -> FetchAnsw
     from nats.errors import Error, NoRespondersError
 
     from tieline.bus.fetching import FetchRequest, decode_fetch_answer, encode_fetch
+    from tieline.bus.replies import ask_site
     from tieline.model import subjects
 
     request = encode_fetch(FetchRequest(points=list(wanted.paths), start_us=wanted.start_us, end_us=wanted.end_us, after=after))
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            message = await client.request(subjects.fetch(wanted.site), request, timeout=REQUEST_TIMEOUT_S)
+            message = await ask_site(
+                client,
+                subjects.fetch(wanted.site),
+                request,
+                role=subjects.FETCH_ROLE,
+                site=wanted.site,
+                timeout_s=REQUEST_TIMEOUT_S,
+            )
             return decode_fetch_answer(message.data)
         except NoRespondersError:
             problem = f"{wanted.site} cannot be reached, or keeps no history of its own ([local] enabled = false)"

@@ -52,6 +52,8 @@ PORT_OF_FOLDER = -1
 SCREEN_HOST = "127.0.0.1"
 """The own screens of sites have no login."""
 READY_TIMEOUT_S = 120.0
+ANY_PORT = -1
+"""Where clients of enterprise zones connect if the DMZ is told an address: all on one machine, and nothing is at a port of the folder."""
 JOIN_PERIOD_S = 1.0
 READER_TIMEOUT_S = 60.0
 READER_RETRY_S = 0.25
@@ -117,7 +119,8 @@ def run_role(
             body = partial(run_local, utility, data, site, bus_ports[0], web.host, web.port)
             place = local_folder(data, site)
         case Role.DMZ:
-            body = partial(_dmz, utility, data, dmz, metrics_port)
+            enterprise_port = utility.dmz.enterprise_port if dmz_address is None else ANY_PORT
+            body = partial(_dmz, utility, data, dmz, enterprise_port, metrics_port)
             place = data / "dmz"
         case Role.CENTER:
             body = partial(_center, utility, data, dmz, web)
@@ -195,12 +198,13 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str, host: str, hm
     from tieline.edge.goose.configured import make_monitors
     from tieline.model import subjects
     from tieline.security.identity.signing import Verifier
+    from tieline.security.zones import plan_of
 
     site = utility.site(name)
     authority = open_authority(data)
     credentials = authority.credentials(subjects.edge_role(name), hosts=LOOPBACK)
     place = data / f"site-{name}"
-    configuration = for_site(name, credentials, place / "streams", dmz)
+    configuration = for_site(plan_of(utility), name, credentials, place / "streams", dmz)
 
     def tls(connection: TlsFiles) -> ssl.SSLContext:
         return device_context(utility.folder, connection, credentials)
@@ -245,22 +249,24 @@ async def _keep(child: Child) -> None:
             await asyncio.sleep(CHILD_RETRY_S)
 
 
-async def _dmz(utility: Utility, data: Path, address: str, metrics_port: int | None) -> None:
+async def _dmz(utility: Utility, data: Path, address: str, enterprise_port: int, metrics_port: int | None) -> None:
     from tieline.bus import Server, connected
     from tieline.bus.configuration import for_dmz
     from tieline.bus.remote_door import RemoteDoor
     from tieline.cli.own_state import role_measures
     from tieline.cli.role_state import keep_dmz_state
     from tieline.model import subjects
+    from tieline.security.zones import plan_of
 
     host, _, port = address.rpartition(":")
     authority = open_authority(data)
     credentials = authority.credentials(subjects.DMZ_ROLE, hosts=[*LOOPBACK, *sorted({host} - set(LOOPBACK))])
+    configuration = for_dmz(plan_of(utility), credentials, host, int(port), enterprise_port=enterprise_port)
     async with (
-        Server.running("dmz", data / "dmz" / "bus", for_dmz(utility, credentials, host, int(port))) as server,
+        Server.running("dmz", data / "dmz" / "bus", configuration) as server,
         renewing(authority, {credentials: server.reload}),
     ):
-        log.info("dmz runs", address=address)
+        log.info("dmz runs", address=address, clients=server.port)
         async with connected(server.port, credentials) as client, asyncio.TaskGroup() as tasks:
             measures = role_measures(data / "dmz", credentials, server)
             state = keep_dmz_state(utility, client, SystemClock(), measures, metrics_port=metrics_port)
@@ -283,6 +289,7 @@ async def _center(utility: Utility, data: Path, dmz: str, web: WebOptions) -> No
     from tieline.historian.connection import FILE_NAME
     from tieline.historian.ingest import IngestCounts, ingest
     from tieline.model import subjects
+    from tieline.security.zones import plan_of
 
     web.check(utility)
     if web.has_login and not web.is_first_login_told:
@@ -305,7 +312,9 @@ async def _center(utility: Utility, data: Path, dmz: str, web: WebOptions) -> No
         historian = stack.enter_context(await open_patiently(open_historian))
         historian.start_care()
         stack.enter_context(HistorianServer(historian))
+        plan = plan_of(utility)
         await take_rest(
+            plan,
             place,
             credentials,
             historian_credentials,
@@ -314,7 +323,7 @@ async def _center(utility: Utility, data: Path, dmz: str, web: WebOptions) -> No
             stream_mb=stream_mb,
             take_alarms=partial(take_alarms, utility, data),
         )
-        bus = await stack.enter_async_context(center_bus(place, credentials, dmz, servers=servers))
+        bus = await stack.enter_async_context(center_bus(plan, place, credentials, dmz, servers=servers))
         await stack.enter_async_context(renewing(authority, {credentials: bus.reload, historian_credentials: None}))
         client = await stack.enter_async_context(connected(bus.ports, credentials))
         await ensure_center_stream(client, bus, stream_mb=stream_mb)
@@ -454,6 +463,9 @@ def issue_all(utility: Utility, data: Path) -> None:
         authority.credentials(role)
     for site in utility.sites:
         authority.credentials(subjects.local_role(site.name))
+    for zone in utility.zones:
+        if zone.kind == "enterprise":
+            authority.credentials(subjects.it_role(zone.name))
 
 
 def free_port() -> int:

@@ -8,7 +8,7 @@ from tieline.config.device import Device
 from tieline.config.dnp3 import Dnp3Device, Dnp3TcpServer, Dnp3Tls, Dnp3TlsServer, Dnp3Udp
 from tieline.config.iec61850.device import Iec61850Device
 from tieline.config.iec61850.section import Iec61850Tls
-from tieline.config.modbus import ModbusDevice, RtuConnection, TlsConnection
+from tieline.config.modbus import ModbusDevice, TcpConnection, TlsConnection
 from tieline.config.outstation import Outstation
 from tieline.config.services import Ports, Transport
 
@@ -34,16 +34,10 @@ class FieldWay:
 def field_way(described: Device | Outstation) -> FieldWay | None:
     """The way between the gateway and what is described; None for a serial line."""
     match described:
-        case ModbusDevice(connection=RtuConnection()):
-            return None
-        case ModbusDevice(connection=connection):
-            return _dialed(
-                described.path, "modbus", connection.host, connection.port, is_tls=isinstance(connection, TlsConnection)
-            )
-        case Iec61850Device(connection=connection):
-            return _dialed(
-                described.path, "iec61850", connection.host, connection.port, is_tls=isinstance(connection, Iec61850Tls)
-            )
+        case ModbusDevice(path=path, connection=TcpConnection() | TlsConnection() as connection):
+            return _dialed(path, "modbus", connection.host, connection.port, is_tls=isinstance(connection, TlsConnection))
+        case Iec61850Device(path=path, connection=connection):
+            return _dialed(path, "iec61850", connection.host, connection.port, is_tls=isinstance(connection, Iec61850Tls))
         case Dnp3Device() | Outstation():
             return _dnp3(described)
         case _:

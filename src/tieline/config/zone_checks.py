@@ -98,9 +98,9 @@ def _check_networks(
         for site in zone.sites:
             for device in devices.get(site, ()):
                 way = field_way(device)
-                for host in way.peer_hosts if way is not None else ():
+                for peer in way.peer_hosts if way is not None else ():
                     words = f"add the subnet of device {device.path}, or correct the device's host"
-                    _check_inside(source, ("zones", zone.index, "subnets"), host, zone, words)
+                    _check_inside(source, ("zones", zone.index, "subnets"), peer, zone, words)
 
 
 def _check_inside(source: Source, key: KeyPath, text: str, zone: ZoneOutline | None, remedy: str) -> None:
@@ -128,7 +128,7 @@ def _check_hosts(source: Source, zones: Sequence[ZoneOutline], hosts: Sequence[H
             source.report_key(
                 ("hosts", host.index, "zone"), "there is no such zone", f"write one of {', '.join(by_name)}", value=host.zone
             )
-        for address in filter(None, map(_address, host.addresses)):
+        for address in [address for text in host.addresses if (address := _address(text)) is not None]:
             if addresses.setdefault(address, host.name) != host.name:
                 source.report_key(
                     ("hosts", host.index, "addresses"), f"{addresses[address]} has it", "give each its own", value=address

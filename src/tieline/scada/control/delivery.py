@@ -13,6 +13,7 @@ from nats.errors import Error
 
 from tieline.bus import commands
 from tieline.bus.commands import CommandAnswer, Order, SignedCommand
+from tieline.bus.replies import reply_subject
 from tieline.io import Clock
 from tieline.model import Point, RemoteError, UnavailableError, subjects
 from tieline.security.identity.signing import Signer
@@ -58,7 +59,7 @@ class Delivery:
         Raises `NotSentError` or `NoAnswerError`, and what `number` raises.
         """
         site = wanted.point.site
-        inbox = self._client.new_inbox()
+        inbox = reply_subject(self._client, subjects.SCADA_ROLE, site)
         answered: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
         try:
             subscription = await self._client.subscribe(inbox, future=answered)

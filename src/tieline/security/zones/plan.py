@@ -20,7 +20,7 @@ from tieline.model import ConfigError
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-ENTERPRISE_KIND = "enterprise"
+ENTERPRISE_KIND: Literal["enterprise"] = "enterprise"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +119,8 @@ class Plan:
     utility: str
     zones: tuple[Zone, ...]
     conduits: tuple[Conduit, ...]
+    remote_sites: tuple[str, ...] = ()
+    """The sites that the center reaches for remote access; none where the folder leaves it off."""
 
     def zone(self, name: str) -> Zone:
         """The zone of that name. Raises `ConfigError` where there is none."""
@@ -187,7 +189,8 @@ def plan_of(utility: Utility) -> Plan:
     )
     by_name = {zone.name: zone for zone in zones}
     conduits = tuple(_conduit(section, by_name, utility) for section in utility.conduits)
-    return Plan(utility=utility.name, zones=zones, conduits=conduits)
+    reachable = tuple(site.name for site in utility.sites if site.remote.allowed) if utility.dmz.remote_port is not None else ()
+    return Plan(utility=utility.name, zones=zones, conduits=conduits, remote_sites=reachable)
 
 
 def _zone(section: ZoneSection, hosts: list[HostSection], devices: list[tuple[str, FieldWay | None]]) -> Zone:
