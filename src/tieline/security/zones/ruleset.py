@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
+from tieline.model import ConfigError
 from tieline.security.zones.packets import (
     ANY_STATE,
     ANYTHING,
@@ -95,6 +96,19 @@ class Table:
     name: str
     chains: dict[str, Chain]
     counters: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        for name in self.chains:
+            self._follow(name, ())
+
+    def _follow(self, name: str, way: tuple[str, ...]) -> None:
+        """Raises `ConfigError` where a jump leads nowhere or in a circle, as the kernel does."""
+        if name not in self.chains or name in way:
+            problem = "leads in a circle" if name in way else "leads nowhere"
+            raise ConfigError(f"table {self.title}: the jump to chain {name} {problem}")
+        for rule in self.chains[name].rules:
+            if rule.target:
+                self._follow(rule.target, (*way, name))
 
     @property
     def title(self) -> str:
