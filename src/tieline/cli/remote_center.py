@@ -22,6 +22,7 @@ from tieline.model import ConfigError, subjects
 from tieline.scada.remote.service import RemoteService
 from tieline.scada.remote.store import RemoteStore
 from tieline.security.audit import AuditLog
+from tieline.security.audit.keeping import keep_checkpoints
 from tieline.security.identity.signing import Signer
 
 log = structlog.get_logger()
@@ -69,3 +70,4 @@ async def run_remote(utility: Utility, data: Path, bus_ports: Sequence[int], dmz
             log.info("remote access runs", door=f"{address[0]}:{address[1]}")
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(service.run(), name="remote access")
+                tasks.create_task(keep_checkpoints(audit), name="publish checkpoints of the audit")

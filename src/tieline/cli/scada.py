@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
-from contextlib import AsyncExitStack, ExitStack
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 
@@ -20,16 +20,20 @@ from tieline.cli.topology_adapter import switching_of, topology_of
 from tieline.config import Utility
 from tieline.config.alarms import AlarmPlan
 from tieline.historian import AsyncClient
-from tieline.io import Backoff, SystemClock
+from tieline.io import Backoff, Clock, SystemClock
 from tieline.model import Now, subjects
+from tieline.model.audit import Draft
 from tieline.scada import LiveState
 from tieline.scada.alarm_desk import AlarmDesk
 from tieline.scada.alarms import AlarmEngine, AlarmService, AlarmStore
 from tieline.scada.control import ControlService
+from tieline.scada.control.service import SITE
 from tieline.scada.control_answers import ControlAnswers
 from tieline.scada.feed import Feed
 from tieline.scada.found import Found
 from tieline.scada.service import ScadaService, permits
+from tieline.security.audit import AuditLog
+from tieline.security.audit.keeping import keep_checkpoints, record_configuration
 from tieline.security.identity.signing import Signer
 
 log = structlog.get_logger()
@@ -47,17 +51,30 @@ def alarm_plan(utility: Utility) -> list[AlarmPlan]:
     return [alarm for site in (*utility.sites, *utility.roles) for alarm in site.alarms]
 
 
-def open_alarms(utility: Utility, folder: Path, now: Now) -> AlarmService:
-    """The alarms of all sites, as they stood. Raises `UnavailableError` where the disk does not give them."""
+def open_alarms(
+    utility: Utility, folder: Path, now: Now, record: Callable[[list[Draft]], object] = lambda _: None
+) -> AlarmService:
+    """The alarms of all sites, as they stood; what people do with them is recorded before it is done.
+
+    Raises `UnavailableError` where the disk does not give them.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     store = AlarmStore(folder / ALARMS_FILE, keep_days=utility.alarms.keep_days, most_mb=utility.alarms.most_mb)
-    return AlarmService(AlarmEngine(alarm_plan(utility)), store, now, permits=permits)
+    return AlarmService(AlarmEngine(alarm_plan(utility)), store, now, permits=permits, record=record)
 
 
 async def take_alarms(utility: Utility, data: Path, client: Client) -> None:
     """Takes what a stream at the center holds for the alarms, while nobody else does, until cancelled."""
     async with AlarmDesk(partial(open_alarms, utility, scada_folder(data)), SystemClock()) as alarms:
         await alarms.take_stream(client, Backoff(random.random, cap_s=5.0))
+
+
+@asynccontextmanager
+async def open_audit(utility: Utility, data: Path, clock: Clock) -> AsyncIterator[AuditLog]:
+    """The audit of control and alarms, which says first what the utility folder is. Raises `UnavailableError`."""
+    with closing(AuditLog.open(data.absolute() / "center" / "audit", SITE, clock)) as audit:
+        record_configuration(audit, utility.folder)
+        yield audit
 
 
 async def run_scada(utility: Utility, data: Path, bus_ports: Sequence[int]) -> None:
@@ -70,10 +87,11 @@ async def run_scada(utility: Utility, data: Path, bus_ports: Sequence[int]) -> N
     live = LiveState(utility.points, sites=[site.name for site in utility.sites], started=clock.now_us())
     async with (
         AsyncExitStack() as stack,
+        open_audit(utility, data, clock) as audit,
         AsyncClient(historian_folder(data)) as historian,
         renewing(authority, {credentials: signer.reload}),
         connected(bus_ports, credentials) as client,
-        AlarmDesk(partial(open_alarms, utility, folder), clock) as alarms,
+        AlarmDesk(partial(open_alarms, utility, folder, record=audit.append_many), clock) as alarms,
     ):
         found = Found(client, subjects.control_events)
         topology = topology_of(utility, live, clock.now_us)
@@ -85,6 +103,7 @@ async def run_scada(utility: Utility, data: Path, bus_ports: Sequence[int]) -> N
             signer,
             stack.enter_context(ExitStack()),
             folder=data.absolute() / "center",
+            audit=audit,
             switching=switching_of(topology),
             clock=clock,
             on_event=found.note,
@@ -99,6 +118,7 @@ async def run_scada(utility: Utility, data: Path, bus_ports: Sequence[int]) -> N
             tasks.create_task(suppression.follow(alarms, clock), name="suppress alarms")
             tasks.create_task(alarms.tell_changes(client), name="tell alarms")
             tasks.create_task(control.run(), name="control")
+            tasks.create_task(keep_checkpoints(audit), name="publish checkpoints of the audit")
             tasks.create_task(found.run(), name="tell events of control")
             tasks.create_task(answers.tell_changes(client), name="tell control")
             tasks.create_task(scada.answer_requests(client, service.answer), name="answer")

@@ -18,6 +18,7 @@ from tieline.config import Utility
 from tieline.io import Clock, SystemClock
 from tieline.model import ConfigError, RefusedError, UnavailableError
 from tieline.security.audit import AuditLog
+from tieline.security.audit.keeping import keep_checkpoints, record_configuration
 from tieline.security.identity import Authority
 from tieline.security.identity.accounts import Accounts
 from tieline.security.identity.accounts.parts import Recorder
@@ -131,12 +132,21 @@ def web_folder(data: Path) -> Path:
     return data.absolute() / "web"
 
 
-def open_accounts(utility: Utility, data: Path, clock: Clock, stack: ExitStack, *, is_password_only: bool = False) -> Accounts:
+def open_accounts(
+    utility: Utility,
+    data: Path,
+    clock: Clock,
+    stack: ExitStack,
+    *,
+    is_password_only: bool = False,
+    on_audit: Callable[[AuditLog], None] = lambda _: None,
+) -> Accounts:
     """The accounts with their audit, which `stack` closes. Raises `UnavailableError` where the disk does not give them."""
     folder = web_folder(data)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     audit = AuditLog.open(folder / "audit", "web", clock)
     stack.callback(audit.close)
+    on_audit(audit)
     record_rights(utility, folder, audit.append)
     settings = utility.login.model_copy(update={"second_factor": "never"}) if is_password_only else utility.login
     accounts = Accounts.open(
@@ -238,10 +248,14 @@ async def run_web(utility: Utility, data: Path, bus_ports: Sequence[int], option
         renewing(authority, kept),
         connected(bus_ports, credentials) as client,
     ):
-        accounts, oidc = None, None
+        accounts, oidc, kept_audits = None, None, list[AuditLog]()
         if options.has_login:
             opened = stack.enter_context(ExitStack())
-            accounts = open_accounts(utility, data, clock, opened, is_password_only=options.is_password_only)
+            accounts = open_accounts(
+                utility, data, clock, opened, is_password_only=options.is_password_only, on_audit=kept_audits.append
+            )
+            for audit in kept_audits:
+                record_configuration(audit, utility.folder)
             oidc = Oidc(utility.login.oidc, clock, secrets_folder=web_folder(data)) if utility.login.oidc else None
         feed = Feed(client, live, clock.now_us)
         scada = ScadaClient(client)
@@ -270,4 +284,6 @@ async def run_web(utility: Utility, data: Path, bus_ports: Sequence[int], option
             tasks.create_task(feed.run(lambda: seed(live, historian, clock.now_us)), name="feed")
             tasks.create_task(scada.run(), name="hear alarms and control")
             tasks.create_task(own_process.run(), name="measure this process")
+            for audit in kept_audits:
+                tasks.create_task(keep_checkpoints(audit), name="publish checkpoints of the audit")
             tasks.create_task(serve(app, listener=listener, tls=tls), name="serve")

@@ -41,6 +41,7 @@ from tieline.io import Clock, Ticker
 from tieline.model import Event, Now, Point, Samples, subjects
 from tieline.observe.sampler import Measure
 from tieline.security.audit import AuditLog
+from tieline.security.audit.keeping import keep_checkpoints, record_configuration
 from tieline.security.identity.signing import Verifier
 
 HEALTH_PERIOD_S = 1.0
@@ -92,6 +93,7 @@ class Gateway:
         make_drivers: MakeDrivers,
         *,
         folder: Path,
+        described_by: Path | None = None,
         make_monitors: MakeMonitors = lambda _samples, _event: (),
         make_presenters: MakePresenters = lambda _event: (),
         measures: Sequence[Measure] = (),
@@ -103,14 +105,16 @@ class Gateway:
     ) -> None:
         """`folder` is the site's own: its audit and its memory are kept there, on the disk that holds the streams of `server`.
 
-        `measures` give what every role says of itself. Commands of the center are taken where there is a `verifier` of their signatures,
-        and orders of remote access where there is a `remote_verifier`.
+        `described_by` is the utility folder: what it is at the start is recorded. `measures` give what every role says of itself.
+        Commands of the center are taken where there is a `verifier` of their signatures, and orders of remote access where there is a
+        `remote_verifier`.
         """
         self._remote_verifier = remote_verifier
         self._verifier = verifier
         self._site = site
         self._client = client
         self._folder = folder
+        self._described_by = described_by
         self._clock = clock
         self._forwarder = Forwarder(
             site, client, self._newest, clock=clock, rng=rng, server=server, disk=folder, on_event=self._note
@@ -134,6 +138,8 @@ class Gateway:
         """
         audit = AuditLog.open(self._folder / "audit", self._site.name, self._clock)
         try:
+            if self._described_by is not None:
+                record_configuration(audit, self._described_by)
             book = CommandBook.open(self._folder / "commands.db", self._clock.now_us())
             try:
                 await self._work(audit, book)
@@ -163,7 +169,7 @@ class Gateway:
             async with forwarder.running():
                 try:
                     async with asyncio.TaskGroup() as tasks:
-                        for name, work in self._works(gate, commands, remote, automation, reporting, memory):
+                        for name, work in self._works(gate, commands, remote, automation, reporting, memory, audit):
                             tasks.create_task(work, name=f"{name} of {site}")
                 finally:
                     self._pipeline.flush()
@@ -179,6 +185,7 @@ class Gateway:
         automation: Automation | None,
         reporting: AuditReporting,
         memory: Memory,
+        audit: AuditLog,
     ) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """What goes on until the gateway ends, by name; commands find the gate open before anybody gives one."""
         yield "gate", gate.run()
@@ -197,6 +204,7 @@ class Gateway:
         if self._local is not None:
             yield "own history", self._local.run()
         yield "audit", reporting.run()
+        yield "checkpoints", keep_checkpoints(audit)
         yield "memory", memory.run()
         yield "clock", self._tick(gate)
         yield "own state", self._state.run(self._pipeline.add)

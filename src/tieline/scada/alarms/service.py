@@ -19,6 +19,7 @@ import numpy as np
 from tieline.historian.ledger import IntervalSet
 from tieline.model import Batch, LocalError, Now, Purpose, RefusedError
 from tieline.model.alarms import Alarm, AlarmState
+from tieline.model.audit import Draft
 from tieline.scada.alarms.conditions import Mask, Rows
 from tieline.scada.alarms.engine import AlarmEngine, Requested
 from tieline.scada.alarms.floods import Flood, FloodWatch
@@ -42,6 +43,7 @@ from tieline.security.authority import Right, in_words, roles_of
 """Roles of IEC 62351-8."""
 
 PRUNE_PERIOD_S = 60.0
+MOST_TARGET, MOST_TEXT, MOST_RECORDED = 400, 1_000, 10_000
 _UNACKNOWLEDGED = tuple(
     CODE[state] for state in (AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED, AlarmState.LATCHED_UNACKNOWLEDGED)
 )
@@ -96,11 +98,15 @@ class AlarmService:
         *,
         permits: Permits = by_roles,
         desks: Mapping[str, Collection[str]] | None = None,
+        record: Callable[[list[Draft]], object] = lambda _: None,
     ) -> None:
-        """`desks` names operators' positions and the sites that each answers for; one for all where left out."""
+        """`record` writes what people ask for into the audit, before it is done; where it raises, it is not done.
+
+        `desks` names operators' positions and the sites that each answers for; one for all where left out."""
         self._engine = engine
         self._store = store
         self._permits = permits
+        self._record = record
         self.incarnation = random.SystemRandom().getrandbits(53)
         self._sites = np.array([each.site for each in engine.plan], np.object_)
         self._priority = np.array([each.priority for each in engine.plan], np.int64)
@@ -245,13 +251,25 @@ class AlarmService:
     def acknowledge(self, ids: Iterable[str], requester: Requester, now: Now, *, reason: str = "") -> Done:
         """They have seen them. All requests raise `RefusedError` where nothing at all could be done."""
         return self._request(
-            Right.ACKNOWLEDGE, ids, requester, now, lambda allowed, by: self._engine.acknowledge(allowed, by, now, reason)
+            Right.ACKNOWLEDGE,
+            "alarm_acknowledge",
+            reason,
+            ids,
+            requester,
+            now,
+            lambda allowed, by: self._engine.acknowledge(allowed, by, now, reason),
         )
 
     def reset(self, ids: Iterable[str], requester: Requester, now: Now, *, reason: str = "") -> Done:
         """Releases latched alarms whose conditions are gone."""
         return self._request(
-            Right.ACKNOWLEDGE, ids, requester, now, lambda allowed, by: self._engine.reset(allowed, by, now, reason)
+            Right.ACKNOWLEDGE,
+            "alarm_reset",
+            reason,
+            ids,
+            requester,
+            now,
+            lambda allowed, by: self._engine.reset(allowed, by, now, reason),
         )
 
     def shelve(self, ids: Iterable[str], requester: Requester, now: Now, *, minutes: float, reason: str) -> Done:
@@ -260,24 +278,42 @@ class AlarmService:
         def do(allowed: list[str], by: str) -> Requested:
             return self._engine.shelve(allowed, by, now, minutes=minutes, reason=reason)
 
-        return self._request(Right.SHELVE, ids, requester, now, do)
+        return self._request(Right.SHELVE, "alarm_shelve", f"{reason} ({minutes:g} min)", ids, requester, now, do)
 
     def unshelve(self, ids: Iterable[str], requester: Requester, now: Now, *, reason: str = "") -> Done:
         """Takes them up again."""
         return self._request(
-            Right.SHELVE, ids, requester, now, lambda allowed, by: self._engine.unshelve(allowed, by, now, reason)
+            Right.SHELVE,
+            "alarm_unshelve",
+            reason,
+            ids,
+            requester,
+            now,
+            lambda allowed, by: self._engine.unshelve(allowed, by, now, reason),
         )
 
     def take_out(self, ids: Iterable[str], requester: Requester, now: Now, *, reason: str) -> Done:
         """Out of service."""
         return self._request(
-            Right.TAKE_OUT, ids, requester, now, lambda allowed, by: self._engine.take_out(allowed, by, now, reason=reason)
+            Right.TAKE_OUT,
+            "alarm_take_out",
+            reason,
+            ids,
+            requester,
+            now,
+            lambda allowed, by: self._engine.take_out(allowed, by, now, reason=reason),
         )
 
     def put_back(self, ids: Iterable[str], requester: Requester, now: Now, *, reason: str = "") -> Done:
         """Into service."""
         return self._request(
-            Right.TAKE_OUT, ids, requester, now, lambda allowed, by: self._engine.put_back(allowed, by, now, reason)
+            Right.TAKE_OUT,
+            "alarm_put_back",
+            reason,
+            ids,
+            requester,
+            now,
+            lambda allowed, by: self._engine.put_back(allowed, by, now, reason),
         )
 
     def suppress(self, ids: Iterable[str], by: str, now: Now, *, is_on: bool, reason: str) -> int:
@@ -287,10 +323,29 @@ class AlarmService:
         return transitions
 
     def _request(
-        self, right: Right, ids: Iterable[str], requester: Requester, now: Now, do: Callable[[list[str], str], Requested]
+        self,
+        right: Right,
+        action: str,
+        reason: str,
+        ids: Iterable[str],
+        requester: Requester,
+        now: Now,
+        do: Callable[[list[str], str], Requested],
     ) -> Done:
         wanted = list(dict.fromkeys(ids))
         refused = {each: why for each in wanted if (why := self._objection(right, each, requester))}
+        self._record(
+            [
+                Draft(
+                    actor=requester.name,
+                    action=action,
+                    target=each[:MOST_TARGET],
+                    detail={"reason": (refused.get(each) or reason)[:MOST_TEXT]},
+                    outcome="refused" if each in refused else "granted",
+                )
+                for each in wanted[:MOST_RECORDED]
+            ]
+        )
         done = do([each for each in wanted if each not in refused], requester.name)
         refused |= done.refused
         if len(done.transitions):

@@ -138,13 +138,12 @@ class ControlService:
         stack: ExitStack,
         *,
         folder: Path,
+        audit: AuditLog,
         switching: Switching | None = None,
         clock: Clock,
         on_event: Callable[[Event], None] = lambda _: None,
     ) -> Self:
-        """The door with its audit and its book in the center's folder, which `stack` closes. Raises `UnavailableError`."""
-        audit = AuditLog.open(folder / "audit", SITE, clock)
-        stack.callback(audit.close)
+        """The door with its book in the center's folder, which `stack` closes. Raises `UnavailableError`."""
         book = ControlBook.open(
             folder / "control.db", most_commands=utility.control.kept_commands, most_runs=utility.control.kept_runs
         )
