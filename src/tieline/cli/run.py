@@ -190,6 +190,7 @@ def _relocated(utility: Utility, data: Path) -> Utility:
 async def _site(utility: Utility, data: Path, name: str, dmz: str, host: str, hmi_port: int) -> None:
     from tieline.bus import Server, connected
     from tieline.bus.configuration import for_site
+    from tieline.cli.auditing import hand_in_site
     from tieline.cli.own_state import role_measures
     from tieline.edge.dnp3 import StationChannels
     from tieline.edge.dnp3.presenting import make_outstations
@@ -223,6 +224,7 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str, host: str, hm
             make_monitors=partial(make_monitors, site, clock=clock),
             make_presenters=partial(make_outstations, site, channels=channels, clock=clock),
             folder=place,
+            described_by=utility.folder,
             measures=role_measures(place, credentials, server),
             server=server,
             verifier=Verifier(credentials.authority, subjects.SCADA_ROLE),
@@ -232,6 +234,7 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str, host: str, hm
         )
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(gateway.run(), name="gateway")
+            tasks.create_task(hand_in_site(client, credentials, place / "audit", name, clock), name="hand the audit in")
             if site.local.enabled:
                 arguments = ["run", str(utility.folder), "--data", str(data), "--site", name, "--local"]
                 arguments += ["--host", host, "--port", str(hmi_port), "--bus-port", str(server.port)]
@@ -253,6 +256,7 @@ async def _dmz(utility: Utility, data: Path, address: str, enterprise_port: int,
     from tieline.bus import Server, connected
     from tieline.bus.configuration import for_dmz
     from tieline.bus.remote_door import RemoteDoor
+    from tieline.cli.auditing import see_in_dmz
     from tieline.cli.own_state import role_measures
     from tieline.cli.role_state import keep_dmz_state
     from tieline.model import subjects
@@ -271,6 +275,7 @@ async def _dmz(utility: Utility, data: Path, address: str, enterprise_port: int,
             measures = role_measures(data / "dmz", credentials, server)
             state = keep_dmz_state(utility, client, SystemClock(), measures, metrics_port=metrics_port)
             tasks.create_task(state, name="own state")
+            tasks.create_task(see_in_dmz(client, credentials, data, SystemClock()), name="see the center's audits")
             if utility.dmz.remote_port is not None:
                 door = RemoteDoor(client, credentials, host, utility.dmz.remote_port, SystemClock())
                 tasks.create_task(door.run(), name="remote access")
@@ -281,6 +286,7 @@ async def _center(utility: Utility, data: Path, dmz: str, web: WebOptions) -> No
     from tieline.bus.center import center_bus, ensure_center_stream
     from tieline.bus.links import answer_links
     from tieline.bus.streams import ensure_place
+    from tieline.cli.auditing import keep_center_audits
     from tieline.cli.center_bus import take_rest
     from tieline.cli.own_state import role_measures
     from tieline.cli.role_state import CommitDelay, ingest_measures, keep_center_state
@@ -344,6 +350,8 @@ async def _center(utility: Utility, data: Path, dmz: str, web: WebOptions) -> No
             tasks.create_task(_keep(scada), name="keep alarms and control")
             if utility.dmz.remote_port is not None:
                 tasks.create_task(_keep(remote), name="keep remote access")
+            audits = keep_center_audits(utility, client, credentials, data, folder, clock)
+            tasks.create_task(audits, name="keep the audits")
             limits = {site.name: site.spool.backfill_kbps for site in utility.sites}
             tasks.create_task(_keep_joined(client, limits), name="join sites")
             tasks.create_task(answer_links(client, limits, clock.now_us), name="answer sites")
