@@ -41,7 +41,17 @@ from tieline.config.local import LocalSection
 from tieline.config.login import LoginSection
 from tieline.config.modbus import ModbusRow, ModbusSection
 from tieline.config.modbus_checks import check_modbus_lines, check_modbus_points, modbus_uses
-from tieline.config.outline import DeviceOutline, Dnp3Outline, ModbusOutline, OutstationOutline, devices_of, outstations_of
+from tieline.config.network import Network, Surroundings, read_network
+from tieline.config.outline import (
+    DeviceOutline,
+    Dnp3Outline,
+    ModbusOutline,
+    OutstationOutline,
+    devices_of,
+    hosts_of,
+    outstations_of,
+    zones_of,
+)
 from tieline.config.outstation import Outstation, OutstationRow, OutstationSection
 from tieline.config.own_points import OWN_DEVICE, ROLES, edge_points, is_own, role_points
 from tieline.config.people import PersonSection, check_people
@@ -165,6 +175,8 @@ class Utility:
     sites: tuple[Site, ...] = field(default=())
     grid: Grid | None = None
     """The electrical model; None where the folder has none."""
+    network: Network | None = None
+    """The communications network; None where the folder has none."""
     control: Control = field(default_factory=Control)
     """What a command from the center has to pass."""
     alarms: UtilityAlarms = field(default_factory=UtilityAlarms)
@@ -224,7 +236,10 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
     sites = tuple(_read_sites(folder, electrical, plant, findings))
     electrical.check_scl(plant)
     named = [path.name for path in _site_folders(folder)]
-    check_zones(source, named, {site.name: site.devices for site in sites})
+    devices = {site.name: site.devices for site in sites}
+    check_zones(source, named, devices)
+    around = Surroundings(sites=named, zones=zones_of(source.document), hosts=hosts_of(source.document), devices=devices)
+    network = read_network(folder, around, findings)
     check_people(source, named)
     findings.extend(find_secrets(folder))
     roles = _roles(UtilityAlarms() if top is None else top.alarms)
@@ -249,6 +264,7 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
         login=top.login,
         sites=sites,
         grid=electrical.grid,
+        network=network,
         control=control,
         programs=programs,
         roles=roles,

@@ -1,0 +1,128 @@
+"""What was read of `network/` so far, for the checks: rows with their lines, and which lists are not whole because of mistakes in them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from tieline.config.device import Device
+from tieline.config.findings import Finding
+from tieline.config.lines import KeyPath
+from tieline.config.network.catalog import Catalog
+from tieline.config.network.rows import AclRow, LinkRow, NodeRow, PortRow, SupplyRow
+from tieline.config.network.sections import NetworkFile
+from tieline.config.outline import HostOutline, ZoneOutline
+from tieline.config.reading import Source
+
+M = TypeVar("M", bound=BaseModel)
+_NAMED_IN_WORDS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What the network has to agree with."""
+
+    sites: Sequence[str]
+    zones: Sequence[ZoneOutline]
+    hosts: Sequence[HostOutline]
+    devices: Mapping[str, Sequence[Device]]
+    """By site; of those without a mistake."""
+
+
+@dataclass(kw_only=True)
+class Draft:
+    """The files of `network/`."""
+
+    around: Surroundings
+    catalog: Catalog
+    top: Source
+    file: NetworkFile
+    """Of network.toml what is right."""
+    positions: Mapping[str, Sequence[int]]
+    """For each list of network.toml: which entry of the file each one is."""
+    sources: Mapping[str, Source]
+    nodes: list[tuple[int, NodeRow]] = field(default_factory=list)
+    ports: list[tuple[int, PortRow]] = field(default_factory=list)
+    links: list[tuple[int, LinkRow]] = field(default_factory=list)
+    acls: list[tuple[int, AclRow]] = field(default_factory=list)
+    supplies: list[tuple[int, SupplyRow]] = field(default_factory=list)
+    partial: set[str] = field(default_factory=set)
+    """Lists with entries that could not be read: what they lack may be there."""
+
+    def key(self, section: str, number: int, *rest: str | int) -> KeyPath:
+        """Where the entry stands in network.toml."""
+        return (section, self.positions[section][number], *rest)
+
+    def report(self, stem: str, line: int, where: str, value: object, problem: str, remedy: str) -> None:
+        """Notes a mistake in a list."""
+        self.sources[stem].report(problem, remedy, line=line, where=where, value=value)
+
+    def is_known(self, stem: str, line: int, where: str, value: str, known: Collection[str], what: str, of: str) -> bool:
+        """Whether a cell names something that there is; a finding where it does not, but not if `of` is not whole."""
+        if value in known:
+            return True
+        if of not in self.partial:
+            self.report(stem, line, where, value, f"there is no such {what}", one_of(value, known))
+        return False
+
+    def is_known_key(self, key: KeyPath, value: str, known: Collection[str], what: str, of: str) -> bool:
+        """The same of a key in network.toml."""
+        if value in known:
+            return True
+        if of not in self.partial:
+            self.top.report_key(key, f"there is no such {what}", one_of(value, known), value=value)
+        return False
+
+
+def one_of(name: str, known: Collection[str]) -> str:
+    """What somebody may have meant."""
+    close = difflib.get_close_matches(name, known, n=1) if len(known) <= 2_000 else []
+    if close:
+        return f"did you mean {close[0]}?"
+    if not known:
+        return "there is none yet"
+    names = list(known)[:_NAMED_IN_WORDS]
+    return f"write one of {', '.join(names)}{' ...' if len(known) > len(names) else ''}"
+
+
+def outline(document: Mapping[str, Any], findings: Sequence[Finding]) -> tuple[NetworkFile, dict[str, list[int]], set[str]]:
+    """Of network.toml what is right, entry by entry; where each entry stands; the lists that are not whole."""
+    kept: dict[str, Any] = {}
+    positions: dict[str, list[int]] = {}
+    partial: set[str] = set()
+    for name, described in NetworkFile.model_fields.items():
+        assert described.annotation is not None
+        adapter: TypeAdapter[Any] = TypeAdapter(described.annotation)
+        given = document.get(name)
+        if given is None:
+            positions[name] = []
+            if findings and not document:
+                partial.add(name)
+            continue
+        entries = given if isinstance(given, list) else None
+        if entries is None:
+            try:
+                kept[name] = adapter.validate_python(given)
+            except ValidationError:
+                partial.add(name)
+            positions[name] = []
+            continue
+        right: list[Any] = []
+        positions[name] = []
+        for index, entry in enumerate(entries):
+            try:
+                right += adapter.validate_python([entry])
+                positions[name].append(index)
+            except ValidationError:
+                partial.add(name)
+        kept[name] = right
+    return NetworkFile.model_construct(**{**_empty(), **kept}), positions, partial
+
+
+def _empty() -> dict[str, Any]:
+    blank = NetworkFile()
+    return {name: getattr(blank, name) for name in NetworkFile.model_fields}

@@ -1,0 +1,125 @@
+"""Reads `network/` of a utility folder, cross-checks it, and resolves it.
+
+    network.toml  nodes.csv  ports.csv  links.csv  acls.csv  supplies.csv  catalogue/*.toml
+
+`network.toml`, `nodes.csv` and `links.csv` have to be there. Every mistake is a finding, and one does not hide the others: what refers to
+an entry that could not be read is not reported as a second mistake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tieline.config.findings import Finding
+from tieline.config.network.access_lists import resolve_acls, resolve_routes
+from tieline.config.network.addressing import check_addresses, check_connections, check_vlans, resolve_vlans
+from tieline.config.network.catalog import read_catalog
+from tieline.config.network.description import Defaults, Duct, Network, Place
+from tieline.config.network.draft import Draft, Surroundings, outline
+from tieline.config.network.lags import check_lags
+from tieline.config.network.links import resolve_links
+from tieline.config.network.nodes import resolve_nodes
+from tieline.config.network.power import check_power, resolve_supplies
+from tieline.config.network.rings import resolve_rings
+from tieline.config.network.rows import AclRow, LinkRow, NodeRow, PortRow, SupplyRow
+from tieline.config.network.sections import NetworkFile
+from tieline.config.network.services import resolve_classes, resolve_services
+from tieline.config.reading import Source
+
+_ROWS: Mapping[str, type[Any]] = {"nodes": NodeRow, "ports": PortRow, "links": LinkRow, "acls": AclRow, "supplies": SupplyRow}
+_REQUIRED = {"nodes", "links"}
+
+
+def read_network(folder: Path, around: Surroundings, findings: list[Finding]) -> Network | None:
+    """The network; None where the folder describes none, or where there are mistakes, which go to `findings`."""
+    path = folder / "network"
+    if not path.is_dir():
+        return None
+    before = len(findings)
+    catalog = read_catalog(folder, findings)
+    top = Source(folder, path / "network.toml", findings)
+    read_before = len(findings)
+    file = top.read_toml(NetworkFile)
+    right, positions, partial = outline(top.document, findings[read_before:])
+    draft = Draft(
+        around=around,
+        catalog=catalog,
+        top=top,
+        file=file or right,
+        positions=positions,
+        sources={stem: Source(folder, path / f"{stem}.csv", findings) for stem in _ROWS},
+        partial=partial,
+    )
+    if any(finding.file.startswith("network/catalogue/") for finding in findings[before:]):
+        draft.partial.add("catalogue")
+    for stem, model in _ROWS.items():
+        read_before = len(findings)
+        if stem in _REQUIRED or (path / f"{stem}.csv").is_file():
+            getattr(draft, stem).extend(draft.sources[stem].read_table(model))
+        if len(findings) > read_before:
+            draft.partial.add(stem)
+    for file_path in sorted(path.glob("*.csv")):
+        if file_path.stem not in _ROWS:
+            names = ", ".join(f"{stem}.csv" for stem in _ROWS)
+            Source(folder, file_path, findings).report("there is no such part of the network", f"the files are {names}")
+    network = _resolve(draft)
+    return network if len(findings) == before else None
+
+
+def _resolve(draft: Draft) -> Network:
+    file = draft.file
+    check_duplicates(draft)
+    places = (
+        *(Place(name=name, title=name, is_site=True) for name in draft.around.sites),
+        *(Place(name=place.name, title=place.title or place.name, is_site=False) for place in file.places),
+    )
+    vlans = resolve_vlans(draft)
+    check_vlans(draft, vlans)
+    classes = resolve_classes(draft)
+    supplies = resolve_supplies(draft, {place.name for place in places})
+    nodes = resolve_nodes(draft, {place.name for place in places}, vlans, {supply.name: supply for supply in supplies})
+    links = resolve_links(draft, nodes)
+    nodes = check_power(draft, nodes, links)
+    network = Network(
+        defaults=Defaults(**file.defaults.model_dump()),
+        catalog=draft.catalog,
+        places=places,
+        vlans=vlans,
+        classes=classes,
+        nodes=tuple(nodes.values()),
+        links=tuple(links),
+        ducts=tuple(Duct(name=duct.name, description=duct.description) for duct in file.ducts),
+        acls=resolve_acls(draft, nodes, vlans),
+        routes=resolve_routes(draft, nodes),
+        supplies=supplies,
+        rings=resolve_rings(draft, nodes, links),
+        services=resolve_services(draft, nodes, vlans, classes),
+    )
+    check_addresses(draft, network)
+    check_connections(draft, network)
+    check_lags(draft, network)
+    return network
+
+
+def check_duplicates(draft: Draft) -> None:
+    """Names are there once: in each list of network.toml, and in each CSV that has names."""
+    for section in ("places", "vlans", "classes", "services", "ducts", "rings"):
+        seen: set[str] = set()
+        for number, entry in enumerate(getattr(draft.file, section)):
+            if entry.name in seen:
+                draft.top.report_key(
+                    draft.key(section, number, "name"), "the name is taken already", "choose another", value=entry.name
+                )
+            seen.add(entry.name)
+    for number, place in enumerate(draft.file.places):
+        if place.name in draft.around.sites:
+            draft.top.report_key(
+                draft.key("places", number, "name"), "a site has the name", "leave the place out", value=place.name
+            )
+    for stem in ("nodes", "links", "supplies"):
+        first: dict[str, int] = {}
+        for line, row in getattr(draft, stem):
+            if first.setdefault(row.name, line) != line:
+                draft.report(stem, line, "name", row.name, f"the name is taken by line {first[row.name]}", "choose another")
