@@ -87,6 +87,7 @@ class RemoteAccess:
             await self._client.subscribe(subjects.remote_order(self._site.name), cb=on_order, pending_msgs_limit=MOST_WAITING)
             up = subjects.remote_up(self._site.name)
             await self._client.subscribe(up, cb=self._on_frame, pending_msgs_limit=MOST_WAITING)
+            await asyncio.get_running_loop().create_future()
 
     async def _on_frame(self, message: Msg) -> None:
         session = self._sessions.get(message.subject.split(".")[3])

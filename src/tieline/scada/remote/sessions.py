@@ -18,6 +18,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error
 
+from tieline.bus.replies import ask_site
 from tieline.config import Utility
 from tieline.io import Clock
 from tieline.model import Now, RefusedError, RemoteError, TielineError, UnavailableError, subjects
@@ -229,8 +230,9 @@ class Sessions:
             ),
             self._signer,
         )
+        subject, site = subjects.remote_order(session.site), session.site
         try:
-            message = await self._client.request(subjects.remote_order(session.site), payload, timeout=ORDER_S)
+            message = await ask_site(self._client, subject, payload, role=subjects.REMOTE_ROLE, site=site, timeout_s=ORDER_S)
         except (Error, TimeoutError) as error:
             raise UnavailableError(f"{session.site} cannot be reached: {str(error) or 'it does not answer'}") from error
         answer = order.decode_answer(message.data)

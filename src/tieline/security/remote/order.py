@@ -20,7 +20,8 @@ from tieline.security.identity.signing import Signer, Verifier
 VERSION = 1
 PURPOSE = "remote-access 1"
 """What the signature is for."""
-MOST_BYTES = 16_384
+MOST_BYTES = 32_768
+"""With the chain of the signer's certificate."""
 MOST_OFFSET_S = 2.0
 """Clocks of the center and the site that differ by more make no statement about an age."""
 MOST_AGE_S = 15.0
