@@ -63,11 +63,17 @@ def stores(place: Path, servers: int) -> list[Path]:
 
 @asynccontextmanager
 async def center_bus(
-    plan: Plan, place: Path, credentials: Credentials, dmz: str | None, *, servers: int
+    plan: Plan,
+    place: Path,
+    credentials: Credentials,
+    dmz: str | None,
+    *,
+    servers: int,
+    generation: Callable[[str], int] = lambda _: 0,
 ) -> AsyncIterator[CenterBus]:
     """The center's servers, ready for clients, until the block is left; without a `dmz` nothing new comes from the sites.
 
-    Raises `UnavailableError` where one does not start.
+    `generation` says of which generation a role's certificate has to be. Raises `UnavailableError` where one does not start.
     """
     configurations = [for_center(plan, credentials, store, dmz) for store in stores(place, servers)]
     names = [("center", place / "bus")]
@@ -82,7 +88,7 @@ async def center_bus(
         ]
     async with AsyncExitStack() as stack:
         running = [
-            stack.enter_async_context(Server.running(name, folder, configuration))
+            stack.enter_async_context(Server.running(name, folder, configuration, generation=generation))
             for (name, folder), configuration in zip(names, configurations, strict=True)
         ]
         yield CenterBus(tuple([await each for each in running]))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tieline.cli.options import CaFile, CenterUrl, Reason, TokenFile
+from tieline.cli.pki import pki
 from tieline.cli.remote_app import remote
 from tieline.cli.zones_commands import zones
 
@@ -19,9 +20,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(zones)
-
+app.add_typer(pki)
 app.add_typer(remote)
+app.add_typer(zones)
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The utility's folder, the one that holds utility.toml.")]
 Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="Where state is kept.")]
@@ -122,6 +123,16 @@ def run(
     dmz_address: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="The DMZ's address, where not as in utility.toml.")
     ] = None,
+    est_port: Annotated[
+        int | None,
+        typer.Option(
+            "--est-port",
+            metavar="N",
+            min=1,
+            max=65535,
+            help="Where the DMZ enrolls roles, where not as in utility.toml; with --dmz-address nowhere if left out.",
+        ),
+    ] = None,
     metrics_port: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, max=65535, help="Port on loopback for the DMZ's Prometheus metrics; none if left out."),
@@ -177,6 +188,7 @@ def run(
         ),
         dmz_address=dmz_address,
         metrics_port=metrics_port,
+        est_port=est_port,
         bus_ports=bus_port or [0],
     )
 

@@ -38,7 +38,7 @@ from tieline.config import TlsFiles, Utility, read_folder
 from tieline.io import Backoff, SystemClock
 from tieline.model import ConfigError, Samples, TielineError, UnavailableError
 from tieline.observe import configure_logs
-from tieline.security.identity import Authority
+from tieline.security.identity import Authority, Credentials
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -95,12 +95,16 @@ def run_role(
     dmz_address: str | None,
     bus_ports: Sequence[int],
     metrics_port: int | None = None,
+    est_port: int | None = None,
 ) -> None:
     """Runs the role until it is told to stop; the web's port -1 is the folder's. Raises `TielineError` where it cannot."""
     utility = read_folder(folder)
     if simulated and role in {Role.ALL, Role.SITE}:
         utility = _relocated(utility, data)
     dmz = _read_address(dmz_address or f"{utility.dmz.host}:{utility.dmz.port}")
+    if est_port is None and dmz_address is None:
+        est_port = utility.dmz.est_port
+    est = f"{dmz.rpartition(':')[0]}:{est_port}" if est_port else ""
     data = prepare(data)
     given = web.port
     web = replace(web, port=utility.center.hmi_port if given == PORT_OF_FOLDER else given)
@@ -110,7 +114,7 @@ def run_role(
         case Role.SITE:
             assert site is not None
             screen_port = (utility.site(site).local.hmi_port or 0) if given == PORT_OF_FOLDER else given
-            body = partial(_site, utility, data, site, dmz, web.host, screen_port or free_port())
+            body = partial(_site, utility, data, site, dmz, est, web.host, screen_port or free_port())
             place = data / f"site-{site}"
         case Role.LOCAL:
             from tieline.cli.local import local_folder, run_local
@@ -120,7 +124,7 @@ def run_role(
             place = local_folder(data, site)
         case Role.DMZ:
             enterprise_port = utility.dmz.enterprise_port if dmz_address is None else ANY_PORT
-            body = partial(_dmz, utility, data, dmz, enterprise_port, metrics_port)
+            body = partial(_dmz, utility, data, dmz, enterprise_port, est_port, metrics_port)
             place = data / "dmz"
         case Role.CENTER:
             body = partial(_center, utility, data, dmz, web)
@@ -187,11 +191,12 @@ def _relocated(utility: Utility, data: Path) -> Utility:
     return relocate(utility, read_book(data / FIELD_FILE))
 
 
-async def _site(utility: Utility, data: Path, name: str, dmz: str, host: str, hmi_port: int) -> None:
+async def _site(utility: Utility, data: Path, name: str, dmz: str, est: str, host: str, hmi_port: int) -> None:
     from tieline.bus import Server, connected
     from tieline.bus.configuration import for_site
     from tieline.cli.auditing import hand_in_site
     from tieline.cli.own_state import role_measures
+    from tieline.cli.revoking import Generations, keep_names
     from tieline.edge.dnp3 import StationChannels
     from tieline.edge.dnp3.presenting import make_outstations
     from tieline.edge.drivers import make_drivers
@@ -206,6 +211,9 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str, host: str, hm
     credentials = authority.credentials(subjects.edge_role(name), hosts=LOOPBACK)
     place = data / f"site-{name}"
     configuration = for_site(plan_of(utility), name, credentials, place / "streams", dmz)
+    generations = Generations(authority.revocations, credentials)
+    local = authority.held(subjects.local_role(name))
+    of_local: dict[Credentials, None] = {local: None} if local.certificate.exists() else {}
 
     def tls(connection: TlsFiles) -> ssl.SSLContext:
         return device_context(utility.folder, connection, credentials)
@@ -213,8 +221,8 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str, host: str, hm
     clock = SystemClock()
     channels = StationChannels(clock=clock, random=random.random, tls=tls)
     async with (
-        Server.running(f"edge-{name}", place / "bus", configuration) as server,
-        renewing(authority, {credentials: server.reload}),
+        Server.running(f"edge-{name}", place / "bus", configuration, generation=generations) as server,
+        renewing(authority, {credentials: server.reload, **of_local}, est=est),
         connected(server.port, credentials) as client,
     ):
         gateway = Gateway(
@@ -235,6 +243,8 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str, host: str, hm
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(gateway.run(), name="gateway")
             tasks.create_task(hand_in_site(client, credentials, place / "audit", name, clock), name="hand the audit in")
+            names = keep_names(client, [server], authority.revocations, generations)
+            tasks.create_task(names, name="keep out who is revoked")
             if site.local.enabled:
                 arguments = ["run", str(utility.folder), "--data", str(data), "--site", name, "--local"]
                 arguments += ["--host", host, "--port", str(hmi_port), "--bus-port", str(server.port)]
@@ -252,12 +262,16 @@ async def _keep(child: Child) -> None:
             await asyncio.sleep(CHILD_RETRY_S)
 
 
-async def _dmz(utility: Utility, data: Path, address: str, enterprise_port: int, metrics_port: int | None) -> None:
+async def _dmz(
+    utility: Utility, data: Path, address: str, enterprise_port: int, est_port: int | None, metrics_port: int | None
+) -> None:
     from tieline.bus import Server, connected
     from tieline.bus.configuration import for_dmz
     from tieline.bus.remote_door import RemoteDoor
     from tieline.cli.auditing import see_in_dmz
+    from tieline.cli.est_server import serve_enrollment
     from tieline.cli.own_state import role_measures
+    from tieline.cli.revoking import Generations, keep_names
     from tieline.cli.role_state import keep_dmz_state
     from tieline.model import subjects
     from tieline.security.zones import plan_of
@@ -266,16 +280,24 @@ async def _dmz(utility: Utility, data: Path, address: str, enterprise_port: int,
     authority = open_authority(data)
     credentials = authority.credentials(subjects.DMZ_ROLE, hosts=[*LOOPBACK, *sorted({host} - set(LOOPBACK))])
     configuration = for_dmz(plan_of(utility), credentials, host, int(port), enterprise_port=enterprise_port)
+    revocations = authority.revocations
+    generations = Generations(revocations, credentials)
+    est = f"{host}:{est_port}" if est_port else ""
     async with (
-        Server.running("dmz", data / "dmz" / "bus", configuration) as server,
-        renewing(authority, {credentials: server.reload}),
+        Server.running("dmz", data / "dmz" / "bus", configuration, generation=generations) as server,
+        renewing(authority, {credentials: server.reload}, est=est),
     ):
         log.info("dmz runs", address=address, clients=server.port)
         async with connected(server.port, credentials) as client, asyncio.TaskGroup() as tasks:
             measures = role_measures(data / "dmz", credentials, server)
             state = keep_dmz_state(utility, client, SystemClock(), measures, metrics_port=metrics_port)
             tasks.create_task(state, name="own state")
+            names = keep_names(client, [server], revocations, generations, takes_leaves=True)
+            tasks.create_task(names, name="keep out who is revoked")
             tasks.create_task(see_in_dmz(client, credentials, data, SystemClock()), name="see the center's audits")
+            if est_port:
+                enrollment = serve_enrollment(client, credentials, revocations, host, est_port)
+                tasks.create_task(enrollment, name="serve enrollment")
             if utility.dmz.remote_port is not None:
                 door = RemoteDoor(client, credentials, host, utility.dmz.remote_port, SystemClock())
                 tasks.create_task(door.run(), name="remote access")
@@ -289,6 +311,7 @@ async def _center(utility: Utility, data: Path, dmz: str, web: WebOptions) -> No
     from tieline.cli.auditing import keep_center_audits
     from tieline.cli.center_bus import take_rest
     from tieline.cli.own_state import role_measures
+    from tieline.cli.revoking import Generations, serve_authority
     from tieline.cli.role_state import CommitDelay, ingest_measures, keep_center_state
     from tieline.cli.scada import take_alarms
     from tieline.historian import Historian, HistorianServer, Retention
@@ -329,7 +352,8 @@ async def _center(utility: Utility, data: Path, dmz: str, web: WebOptions) -> No
             stream_mb=stream_mb,
             take_alarms=partial(take_alarms, utility, data),
         )
-        bus = await stack.enter_async_context(center_bus(plan, place, credentials, dmz, servers=servers))
+        generations = Generations(authority.revocations, credentials)
+        bus = await stack.enter_async_context(center_bus(plan, place, credentials, dmz, servers=servers, generation=generations))
         await stack.enter_async_context(renewing(authority, {credentials: bus.reload, historian_credentials: None}))
         client = await stack.enter_async_context(connected(bus.ports, credentials))
         await ensure_center_stream(client, bus, stream_mb=stream_mb)
@@ -355,6 +379,7 @@ async def _center(utility: Utility, data: Path, dmz: str, web: WebOptions) -> No
             limits = {site.name: site.spool.backfill_kbps for site in utility.sites}
             tasks.create_task(_keep_joined(client, limits), name="join sites")
             tasks.create_task(answer_links(client, limits, clock.now_us), name="answer sites")
+            tasks.create_task(serve_authority(client, bus.servers, authority, generations), name="serve the authority")
 
 
 async def open_patiently(open_historian: Callable[[], Historian]) -> Historian:

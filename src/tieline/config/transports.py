@@ -15,6 +15,7 @@ class TlsFiles(Strict):
     authority_file: str | None = None
     certificate_file: str | None = None
     key_file: str | None = None
+    crl_file: str | None = Field(default=None, description="what that authority has revoked, X.509 CRL in PEM or DER")
 
     @model_validator(mode="after")
     def _files_come_together(self) -> Self:
