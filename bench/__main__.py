@@ -26,6 +26,7 @@ from bench import (
     scl,
     switching_state,
     web,
+    zones,
 )
 from bench.result import Result, show, write
 
@@ -38,7 +39,7 @@ def main() -> None:
     letters = (
         "a Modbus, b pipeline, c latency, d historian, e web, f DNP3, g GOOSE and SV, h SCL, i IEC 61850 reports, "
         "j processing, k compression, l calculations, m expressions, n back-fill, o alarms, p control, q switching state, r HMI, "
-        "s single-line diagrams"
+        "s single-line diagrams, t zones"
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{letters}; all if none is named")
     parser.add_argument("--rows", type=int, default=15_000_000, help="rows for the historian and its peers")
@@ -63,6 +64,7 @@ def main() -> None:
         "q": switching_state.run,
         "r": hmi.run,
         "s": diagram.run,
+        "t": zones.run,
     }
     unknown = set(asked.parts) - set(parts)
     if unknown:

@@ -24,6 +24,7 @@ from tieline.security.zones.packets import (
     interface_number,
     interface_text,
     is_within,
+    merged,
     network_intervals,
     normalized,
     overlap,
@@ -82,6 +83,7 @@ def test_few_values_are_found_among_many(many: set[int], few: Intervals) -> None
 @given(st.lists(boxes(), max_size=3), st.lists(boxes(), max_size=3))
 def test_differences_of_sets_of_packets_are_exact(a: list[Box], b: list[Box]) -> None:
     assert packets(subtract(a, b)) == packets(a) - packets(b)
+    assert packets(merged([*a, *b])) == packets(a) | packets(b)
     for one in a:
         assert is_within(one, b) == (packets([one]) <= packets(b))
         for other in b:

@@ -27,6 +27,7 @@ from tieline.security.zones.packets import (
     address_number,
     common,
     is_within,
+    merged,
     narrowed,
     network_intervals,
     normalized,
@@ -203,11 +204,12 @@ class _HostProof:
 
     def _leaks(self, direction: Direction, passes: Sequence[Passing], permitted: Sequence[Box]) -> Iterator[Finding]:
         exactly = {_comparable(one, direction) for one in permitted}
+        together = merged(permitted)
         seen: set[tuple[int, ...]] = set()
         for passed in passes:
             if _comparable(passed.box, direction) in exactly:
                 continue
-            pieces = subtract([passed.box], permitted)
+            pieces = subtract([passed.box], together)
             key = tuple(id(place.rule or place.chain) for place in passed.places)
             if not pieces or key in seen:
                 continue
@@ -249,12 +251,13 @@ class _HostProof:
     def _cuts(self, direction: Direction, permitted: Sequence[Permitted]) -> Iterator[Finding]:
         least = [passed.box for passed in passing(self._ruleset, direction, Bound.LEAST)]
         exactly = {_comparable(one, direction) for one in least}
+        together = merged(least)
         seen: set[str] = set()
         for one in permitted:
             if one.id in seen or _comparable(one.box, direction) in exactly:
                 continue
             goes = [both for possibly in possible(direction) if (both := overlap(one.box, possibly)) is not None]
-            pieces = subtract(goes, least)
+            pieces = subtract(goes, together)
             if not pieces:
                 continue
             seen.add(one.id)
@@ -274,7 +277,7 @@ class _HostProof:
         by_label: dict[str, list[Box]] = {}
         for one in permitted:
             by_label.setdefault(label(one.id), []).append(one.box)
-        every = [one.box for one in permitted]
+        every = merged(one.box for one in permitted)
         seen: set[int] = set()
         for passed in passes:
             place = next((one for one in passed.places if (one.table.family, one.table.name) == (FAMILY, TABLE)), None)

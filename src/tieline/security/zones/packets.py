@@ -217,6 +217,17 @@ def _pieces(one: Box, other: Box) -> Iterator[Box]:
         rest[field] = kept
 
 
+def merged(boxes: Iterable[Box]) -> list[Box]:
+    """The same packets in fewer boxes: those that differ in one field only become one."""
+    left = list(dict.fromkeys(boxes))
+    for field in (Field.SOURCE, Field.TARGET, Field.SOURCE_PORT, Field.TARGET_PORT, Field.STATE, Field.TRANSPORT):
+        alike: dict[tuple[Intervals, ...], list[Interval]] = {}
+        for one in left:
+            alike.setdefault((*one[:field], *one[field + 1 :]), []).extend(one[field])
+        left = [(*rest[:field], normalized(values), *rest[field:]) for rest, values in alike.items()]
+    return left
+
+
 def is_within(one: Box, boxes: Sequence[Box]) -> bool:
     """Whether every packet of the box is in one of the others."""
     return not subtract([one], boxes)

@@ -6,6 +6,7 @@ A match narrows a rule's box, and it brings what it implies: `ip saddr` matches 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from tieline.security.zones.packets import (
     ANY_ADDRESS,
@@ -147,6 +148,7 @@ def _implied(key: str) -> list[tuple[Field, Intervals]]:
     return []
 
 
+@lru_cache(maxsize=65_536)
 def value_intervals(key: str, text: str) -> Intervals:
     """What one value of a match on `key` means: `10.1.0.0/24`, `4000-4010`, `established`.
 

@@ -33,6 +33,7 @@ from tieline.security.zones.packets import (
     box,
     common,
     is_within,
+    merged,
     network_intervals,
     normalized,
     overlap,
@@ -219,8 +220,10 @@ class _Permits:
         self._classes = AddressClasses(plan)
         self._intent = intent
         self._vlans = {zone.name: set(zone.vlans) for zone in plan.zones}
-        self._permitted = [_Opening(flow.id, tuple(_of_flow(flow))) for flow in flows_of(plan) if flow.is_conduit]
-        self._flows = {flow.id: flow for flow in flows_of(plan)}
+        self._flows = {flow.id: flow for flow in flows_of(plan) if flow.is_conduit}
+        self._permitted = [_Opening(flow.id, tuple(_of_flow(flow))) for flow in self._flows.values()]
+        self._together = merged(one for opening in self._permitted for one in opening.boxes)
+        self._own = {opening.id: opening.boxes for opening in self._permitted}
 
     def findings(self) -> Iterator[Finding]:
         """Leaks and cuts, and entries that bear the wrong name."""
@@ -235,8 +238,9 @@ class _Permits:
             said.append(opening)
             yield from self._entry(where, permit, opening)
         every = [one for opening in said for one in opening.boxes]
+        exactly, together = set(every), merged(every)
         for opening in self._permitted:
-            missing = subtract(opening.boxes, every)
+            missing = subtract([one for one in opening.boxes if one not in exactly], together)
             if missing:
                 yield Finding(
                     fault="cut",
@@ -247,12 +251,11 @@ class _Permits:
                 )
 
     def _entry(self, where: str, permit: Permit, opening: _Opening) -> Iterator[Finding]:
-        own = next((one.boxes for one in self._permitted if one.id == permit.id), ())
+        own = self._own.get(permit.id, ())
         if all(one in own for one in opening.boxes):
             beyond: Sequence[Box] = ()
         else:
-            every = [one for permitted in self._permitted for one in permitted.boxes]
-            beyond = subtract(opening.boxes, every)
+            beyond = subtract(opening.boxes, self._together)
             if not beyond and not all(is_within(one, own) for one in opening.boxes):
                 packet = sample(subtract(opening.boxes, own)[0])
                 real = next(one.id for one in self._permitted if any(packet.is_in(part) for part in one.boxes))
