@@ -18,14 +18,14 @@ from typing import Any
 from tieline.model import subjects
 from tieline.security.identity import Credentials
 from tieline.security.zones import Plan, permissions
-from tieline.security.zones.permissions import Permissions
+from tieline.security.zones.permissions import PLANT_ACCOUNT as ACCOUNT
+from tieline.security.zones.permissions import Permissions, account_of
 
 _MOST_STORED = 2**50
 """No limit: each stream has one of its own. One for all would refuse every change of a stream that was made with a larger limit."""
 
 Configuration = dict[str, Any]
 
-ACCOUNT = "OT"
 ROUTE_USER = "route"
 MAX_PAYLOAD = 4 * 1024 * 1024
 LOOPBACK = "127.0.0.1"
@@ -111,11 +111,6 @@ def in_cluster(
             "routes": [f"tls://{ROUTE_USER}:{secret}@{LOOPBACK}:{other}" for other in others],
         },
     }
-
-
-def account_of(zone: str) -> str:
-    """The account of an enterprise zone in the DMZ."""
-    return f"IT-{zone}"
 
 
 def _leaf_towards(dmz: str, credentials: Credentials, staying: Sequence[str]) -> Configuration:

@@ -19,7 +19,7 @@ from enum import StrEnum
 from tieline.config.own_points import CENTER as CENTER_POINTS
 from tieline.config.own_points import DMZ as DMZ_POINTS
 from tieline.model import subjects
-from tieline.security.zones.plan import ENTERPRISE_KIND, Conduit, Plan
+from tieline.security.zones.plan import Conduit, Plan
 
 _SITE, _ZONE = "{site}", "{zone}"
 
@@ -384,25 +384,26 @@ class Ways:
     """Which conduits lead from one end to another."""
 
     def __init__(self, plan: Plan) -> None:
-        self._of_site = {site: plan.bus_conduit(zone.name) for zone in plan.zones for site in zone.sites}
+        self._plan = plan
         centers = plan.of_kind("control_center")
         self._of_center = plan.bus_conduit(centers[0].name) if centers else None
-        self._readers = [
-            (zone.name, conduit) for zone in plan.of_kind(ENTERPRISE_KIND) if (conduit := plan.bus_conduit(zone.name)) is not None
-        ]
+
+    def _conduit(self, end: End, site: str) -> Conduit | None:
+        if end.place is Place.CENTER:
+            return self._of_center
+        zone = self._plan.zone_of_site(site)
+        return None if zone is None else self._plan.bus_conduit(zone.name)
 
     def routes(self, flow: Flow, site: str, speaker: End, hearer: End) -> Iterator[Route]:
         """The routes between two ends: none, one, or one for each enterprise zone."""
-        zones = self._readers if READER in {speaker, hearer} else [("", None)]
+        zones = self._plan.readers if READER in {speaker, hearer} else (("", None),)
         for zone, reading in zones:
             crossings: list[Crossing] = []
             if speaker.place is not hearer.place or speaker is READER or hearer is READER:
                 for end, is_up in ((speaker, True), (hearer, False)):
                     if end is DMZ:
                         continue
-                    conduit = (
-                        reading if end is READER else self._of_site.get(site) if end.place is Place.SITE else self._of_center
-                    )
+                    conduit = reading if end is READER else self._conduit(end, site)
                     if conduit is None:
                         break
                     crossings.append(Crossing(conduit, is_up))

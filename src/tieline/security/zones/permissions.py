@@ -8,10 +8,18 @@ from dataclasses import dataclass, field
 
 from tieline.model import subjects
 from tieline.security.zones.flows import FLOWS, End, Flow, Place, routes_of
-from tieline.security.zones.plan import ENTERPRISE_KIND, Plan
+from tieline.security.zones.plan import Plan
 from tieline.security.zones.subject_sets import without_covered
 
 _SITE = "{site}"
+
+PLANT_ACCOUNT = "OT"
+"""The account of the plant at every server."""
+
+
+def account_of(zone: str) -> str:
+    """The account of an enterprise zone in the DMZ."""
+    return f"IT-{zone}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,7 @@ def at_center(plan: Plan) -> dict[str, Permissions]:
 
 def at_dmz(plan: Plan) -> dict[str, Permissions]:
     """Of the clients of the DMZ's server: its own role, and those who read in enterprise zones."""
-    readers = [subjects.it_role(zone.name) for zone in plan.of_kind(ENTERPRISE_KIND) if plan.bus_conduit(zone.name)]
+    readers = [subjects.it_role(zone) for zone, _ in plan.readers]
     gathered = {role: _Gathered() for role in (subjects.DMZ_ROLE, *readers)}
     for route in routes_of(plan):
         for end, said in ((route.speaker, True), (route.hearer, False)):
@@ -102,11 +110,7 @@ def staying(plan: Plan, site: str = "") -> tuple[str, ...]:
 def exported(plan: Plan) -> dict[str, tuple[str, ...]]:
     """What each enterprise zone gets from the account of the plant, by the name of the zone."""
     clients = at_dmz(plan)
-    return {
-        zone.name: heard.subscribe
-        for zone in plan.of_kind(ENTERPRISE_KIND)
-        if (heard := clients.get(subjects.it_role(zone.name))) is not None
-    }
+    return {zone: clients[subjects.it_role(zone)].subscribe for zone, _ in plan.readers}
 
 
 def _families(named: Iterable[str], site: str) -> list[str]:

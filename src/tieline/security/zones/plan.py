@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Literal
 
@@ -112,7 +113,7 @@ class Conduit:
         return self.direction in {"both", "to_source"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """All zones and conduits of a utility."""
 
@@ -124,9 +125,8 @@ class Plan:
 
     def zone(self, name: str) -> Zone:
         """The zone of that name. Raises `ConfigError` where there is none."""
-        for zone in self.zones:
-            if zone.name == name:
-                return zone
+        if name in self._by_name:
+            return self._by_name[name]
         raise ConfigError(f"there is no zone {name!r}; there are {', '.join(zone.name for zone in self.zones)}")
 
     def of_kind(self, *kinds: ZoneKind) -> tuple[Zone, ...]:
@@ -152,7 +152,11 @@ class Plan:
 
     def zone_of_role(self, role: str) -> Zone | None:
         """The zone in which a role runs; None where no role has that name."""
-        return next((zone for zone in self.zones if role in zone.roles), None)
+        return self._by_role.get(role)
+
+    def zone_of_site(self, site: str) -> Zone | None:
+        """The zone that holds a site; None where none does."""
+        return self._by_site.get(site)
 
     def between(self, source: str, target: str) -> tuple[Conduit, ...]:
         """The conduits that one zone opens to another."""
@@ -160,14 +164,33 @@ class Plan:
 
     def bus_conduit(self, zone: str) -> Conduit | None:
         """The conduit through which a zone reaches the bus in the DMZ; None where there is none."""
-        return next(
-            (
-                conduit
-                for conduit in self.conduits
-                if conduit.source == zone and conduit.service.name == BUS and self.zone(conduit.target).kind == "dmz"
-            ),
-            None,
-        )
+        return self._bus_conduits.get(zone)
+
+    @cached_property
+    def readers(self) -> tuple[tuple[str, Conduit], ...]:
+        """The enterprise zones that a conduit lets read from the bus, with it."""
+        zones = ((zone.name, self.bus_conduit(zone.name)) for zone in self.of_kind(ENTERPRISE_KIND))
+        return tuple((name, conduit) for name, conduit in zones if conduit is not None)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Zone]:
+        return {zone.name: zone for zone in reversed(self.zones)}
+
+    @cached_property
+    def _by_site(self) -> dict[str, Zone]:
+        return {site: zone for zone in reversed(self.zones) for site in zone.sites}
+
+    @cached_property
+    def _by_role(self) -> dict[str, Zone]:
+        return {role: zone for zone in reversed(self.zones) for role in zone.roles}
+
+    @cached_property
+    def _bus_conduits(self) -> dict[str, Conduit]:
+        return {
+            conduit.source: conduit
+            for conduit in reversed(self.conduits)
+            if conduit.service.name == BUS and self.zone(conduit.target).kind == "dmz"
+        }
 
 
 def plan_of(utility: Utility) -> Plan:
