@@ -279,7 +279,7 @@ class RemoteDesk:
         _check(who, Right.APPROVE_REMOTE, found.site, f"{verb} remote access to")
         if found.state is not GrantState.ASKED:
             raise RefusedError(f"the grant {grant} is {found.state} already")
-        if found in self.over(now_us):
+        if any(each.id == grant for each in self.over(now_us)):
             raise RefusedError(f"nobody approved the grant {grant} in time")
         return found
 
