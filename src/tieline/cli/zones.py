@@ -125,7 +125,7 @@ def bus_configurations(folder: Path, data: Path) -> dict[str, dict[str, Any]]:
 
     dmz = f"{utility.dmz.host}:{utility.dmz.port}"
     configurations = {
-        f"edge-{site}": for_site(plan, site, held(subjects.edge_role(site)), data / "sites" / site / "streams", dmz)
+        f"edge-{site}": for_site(plan, site, held(subjects.edge_role(site)), data / f"site-{site}" / "streams", dmz)
         for site in plan.sites
     }
     configurations["dmz"] = for_dmz(
