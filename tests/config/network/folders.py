@@ -126,9 +126,7 @@ POINTS = "name,kind,unit,low,high,table,address,type,poll\nvoltage,analog,kV,0,2
 
 
 def network_folder(folder: Path) -> Path:
-    utility = UTILITY.replace(
-        'sites = ["alpha"]', 'sites = ["alpha"]\nvlans = [11, 12]\nsubnets = ["10.1.0.0/16"]', 1
-    )
+    utility = UTILITY.replace('sites = ["alpha"]', 'sites = ["alpha"]\nvlans = [11, 12]\nsubnets = ["10.1.0.0/16"]', 1)
     return write(
         folder,
         {

@@ -94,7 +94,7 @@ def _side(draft: Draft, line: int, column: str, text: str, names: Mapping[str, t
 
 
 def _check_interface(draft: Draft, line: int, row: AclRow, node: Node) -> None:
-    if not row.interface:
+    if not row.interface or draft.partial & {"nodes", "vlans", "ports"}:
         return
     known = {f"vlan{each.vlan}" for each in node.addresses if each.vlan is not None}
     known |= {port.name for port in node.ports if port.mode == "routed"}

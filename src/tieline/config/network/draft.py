@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from tieline.config.device import Device
-from tieline.config.findings import Finding
 from tieline.config.lines import KeyPath
 from tieline.config.network.catalog import Catalog
 from tieline.config.network.rows import AclRow, LinkRow, NodeRow, PortRow, SupplyRow
-from tieline.config.network.sections import NetworkFile
+from tieline.config.network.sections import SECTIONS, NetworkFile
 from tieline.config.outline import HostOutline, ZoneOutline
 from tieline.config.reading import Source
 
-M = TypeVar("M", bound=BaseModel)
 _NAMED_IN_WORDS = 12
 
 
@@ -89,40 +88,29 @@ def one_of(name: str, known: Collection[str]) -> str:
     return f"write one of {', '.join(names)}{' ...' if len(known) > len(names) else ''}"
 
 
-def outline(document: Mapping[str, Any], findings: Sequence[Finding]) -> tuple[NetworkFile, dict[str, list[int]], set[str]]:
-    """Of network.toml what is right, entry by entry; where each entry stands; the lists that are not whole."""
-    kept: dict[str, Any] = {}
+def outline(document: Mapping[str, Any]) -> tuple[NetworkFile, dict[str, list[int]], set[str]]:
+    """Of a network.toml with mistakes what is right, entry by entry; where each entry stands; the lists that are not whole.
+
+    Of a file that is no TOML, nothing is known: no list is whole.
+    """
+    blank = NetworkFile()
+    kept: dict[str, Any] = {name: getattr(blank, name) for name in NetworkFile.model_fields}
     positions: dict[str, list[int]] = {}
-    partial: set[str] = set()
-    for name, described in NetworkFile.model_fields.items():
-        assert described.annotation is not None
-        adapter: TypeAdapter[Any] = TypeAdapter(described.annotation)
-        given = document.get(name)
-        if given is None:
-            positions[name] = []
-            if findings and not document:
-                partial.add(name)
-            continue
-        entries = given if isinstance(given, list) else None
-        if entries is None:
-            try:
-                kept[name] = adapter.validate_python(given)
-            except ValidationError:
-                partial.add(name)
-            positions[name] = []
+    partial: set[str] = set() if document else set(SECTIONS)
+    with suppress(ValidationError):
+        kept["defaults"] = NetworkFile.model_validate({"defaults": document.get("defaults", {})}).defaults
+    for name in SECTIONS:
+        positions[name] = []
+        entries = document.get(name, [])
+        if not isinstance(entries, list):
+            partial.add(name)
             continue
         right: list[Any] = []
-        positions[name] = []
         for index, entry in enumerate(entries):
             try:
-                right += adapter.validate_python([entry])
+                right += getattr(NetworkFile.model_validate({name: [entry]}), name)
                 positions[name].append(index)
             except ValidationError:
                 partial.add(name)
         kept[name] = right
-    return NetworkFile.model_construct(**{**_empty(), **kept}), positions, partial
-
-
-def _empty() -> dict[str, Any]:
-    blank = NetworkFile()
-    return {name: getattr(blank, name) for name in NetworkFile.model_fields}
+    return NetworkFile.model_construct(**kept), positions, partial

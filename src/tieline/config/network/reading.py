@@ -8,7 +8,7 @@ an entry that could not be read is not reported as a second mistake.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from tieline.config.network.nodes import resolve_nodes
 from tieline.config.network.power import check_power, resolve_supplies
 from tieline.config.network.rings import resolve_rings
 from tieline.config.network.rows import AclRow, LinkRow, NodeRow, PortRow, SupplyRow
-from tieline.config.network.sections import NetworkFile
+from tieline.config.network.sections import SECTIONS, NetworkFile
 from tieline.config.network.services import resolve_classes, resolve_services
 from tieline.config.reading import Source
 
@@ -40,14 +40,17 @@ def read_network(folder: Path, around: Surroundings, findings: list[Finding]) ->
     before = len(findings)
     catalog = read_catalog(folder, findings)
     top = Source(folder, path / "network.toml", findings)
-    read_before = len(findings)
     file = top.read_toml(NetworkFile)
-    right, positions, partial = outline(top.document, findings[read_before:])
+    positions: Mapping[str, Sequence[int]]
+    if file is None:
+        file, positions, partial = outline(top.document)
+    else:
+        positions, partial = {name: range(len(getattr(file, name))) for name in SECTIONS}, set()
     draft = Draft(
         around=around,
         catalog=catalog,
         top=top,
-        file=file or right,
+        file=file,
         positions=positions,
         sources={stem: Source(folder, path / f"{stem}.csv", findings) for stem in _ROWS},
         partial=partial,
@@ -105,7 +108,9 @@ def _resolve(draft: Draft) -> Network:
 
 def check_duplicates(draft: Draft) -> None:
     """Names are there once: in each list of network.toml, and in each CSV that has names."""
-    for section in ("places", "vlans", "classes", "services", "ducts", "rings"):
+    for section in SECTIONS:
+        if section == "routes":
+            continue
         seen: set[str] = set()
         for number, entry in enumerate(getattr(draft.file, section)):
             if entry.name in seen:

@@ -153,3 +153,7 @@ class NetworkFile(Strict):
     ducts: list[DuctSection] = Field(default_factory=list)
     rings: list[RingSection] = Field(default_factory=list)
     routes: list[RouteSection] = Field(default_factory=list)
+
+
+SECTIONS = tuple(name for name in NetworkFile.model_fields if name != "defaults")
+"""Its lists."""
