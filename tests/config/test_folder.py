@@ -217,3 +217,13 @@ def test_five_thousand_points_are_checked_in_well_under_a_second(folder: Path) -
     started = time.process_time()
     assert len(list(read_folder(folder).plant_points)) == 5_000
     assert time.process_time() - started < 0.9
+
+
+def test_a_way_inside_a_zone_names_who_listens(folder: Path) -> None:
+    way = '\n[[conduits]]\nsource = "stations"\ntarget = "stations"\nprotocol = "ssh"\nreason = "maintenance"\nowner = "systems"\n'
+    file = folder / "utility.toml"
+    plain = file.read_text()
+    file.write_text(plain + way)
+    assert ["everybody" in finding.problem for finding in inspect_folder(folder)[1]] == [True]
+    file.write_text(plain + way + 'target_members = ["rtu-1"]\n')
+    assert inspect_folder(folder)[1] == []

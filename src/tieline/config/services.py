@@ -52,13 +52,14 @@ def _service(
 
 
 BUS = "bus"
+EST = "est"
 
 SERVICES: dict[str, Service] = {
     service.name: service
     for service in (
         _service(BUS, _tcp(7422), "Tieline's own bus: NATS with mutual TLS 1.3", encrypted=True),
         _service("https", _tcp(443), "web pages and interfaces", encrypted=True),
-        _service("est", _tcp(8443), "enrolment of certificates (RFC 7030)", encrypted=True),
+        _service(EST, _tcp(8443), "enrolment of certificates (RFC 7030)", encrypted=True),
         _service("ssh", _tcp(22), "SSH", encrypted=True),
         _service("rdp", _tcp(3389), "remote desktop", encrypted=True),
         _service("ntp", _udp(123), "time (RFC 5905)", encrypted=False),

@@ -165,7 +165,7 @@ def _check_conduits(source: Source, zones: Sequence[ZoneOutline], conduits: Sequ
                     ("conduits", conduit.index, end), "there is no such zone", f"write one of {', '.join(names)}", value=name
                 )
         if conduit.source and conduit.source == conduit.target:
-            source.report_key(("conduits", conduit.index), "leads from a zone to itself", "name two zones", value=conduit.source)
+            _check_way_inside(source, conduit)
         if conduit.id and conduit.id in ids:
             source.report_key(("conduits", conduit.index), "the id is taken already", "write another id", value=conduit.id)
         ids.setdefault(conduit.id, conduit.index)
@@ -182,6 +182,17 @@ def _check_conduits(source: Source, zones: Sequence[ZoneOutline], conduits: Sequ
         ends = by_name.get(conduit.source), by_name.get(conduit.target)
         if ends[0] is not None and ends[1] is not None:
             _check_conduit(source, conduit, ends[0], ends[1])
+
+
+def _check_way_inside(source: Source, conduit: ConduitOutline) -> None:
+    """Hosts deny what their own zone sends, too: a way inside a zone names the members that it leads to."""
+    key = ("conduits", conduit.index)
+    if conduit.protocol == BUS:
+        source.report_key(key, "leads from a zone to itself", "name two zones: the bus connects zones", value=conduit.source)
+    elif not conduit.target_members:
+        source.report_key(
+            key, "lets everybody in the zone talk to everybody", "name target_members, those who listen", value=conduit.source
+        )
 
 
 def _check_conduit(source: Source, conduit: ConduitOutline, opener: ZoneOutline, target: ZoneOutline) -> None:

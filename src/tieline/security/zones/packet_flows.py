@@ -56,7 +56,7 @@ class Flow:
     @property
     def is_conduit(self) -> bool:
         """Whether it leads from one zone to another."""
-        return "/" not in self.id
+        return self.source_zone != self.target_zone
 
     @property
     def can_be_enforced(self) -> bool:

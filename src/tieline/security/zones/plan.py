@@ -13,7 +13,7 @@ from typing import Literal
 
 from tieline.config import ConduitSection, HostSection, Utility, ZoneSection
 from tieline.config.field_ways import FieldWay, field_way
-from tieline.config.services import BUS, SERVICES, Ports, Service
+from tieline.config.services import BUS, EST, SERVICES, Ports, Service
 from tieline.config.zone_roles import roles_of_zone
 from tieline.config.zones import Direction, ZoneKind
 from tieline.model import ConfigError
@@ -252,11 +252,8 @@ def _addresses(way: FieldWay | None) -> tuple[Address, ...]:
 
 def _conduit(section: ConduitSection, zones: dict[str, Zone], utility: Utility) -> Conduit:
     service = SERVICES[section.protocol]
-    ports = tuple(Ports(service.transport, port, port) for port in section.ports) or service.ports
-    if service.name == BUS and not section.ports:
-        is_enterprise = zones[section.source].kind == ENTERPRISE_KIND
-        port = utility.dmz.enterprise_port if is_enterprise else utility.dmz.port
-        ports = (Ports("tcp", port, port),)
+    listened = section.ports or _listened(section, zones, utility)
+    ports = tuple(Ports(service.transport, port, port) for port in listened) or service.ports
     return Conduit(
         id=section.name,
         source=section.source,
@@ -269,6 +266,16 @@ def _conduit(section: ConduitSection, zones: dict[str, Zone], utility: Utility) 
         source_members=tuple(_member(zones[section.source], name) for name in section.source_members),
         target_members=tuple(_member(zones[section.target], name) for name in section.target_members),
     )
+
+
+def _listened(section: ConduitSection, zones: dict[str, Zone], utility: Utility) -> list[int]:
+    """Where Tieline itself listens in the DMZ for what the conduit carries."""
+    if section.protocol == BUS:
+        is_enterprise = zones[section.source].kind == ENTERPRISE_KIND
+        return [utility.dmz.enterprise_port if is_enterprise else utility.dmz.port]
+    if section.protocol == EST and zones[section.target].kind == "dmz":
+        return [utility.dmz.est_port]
+    return []
 
 
 def _member(zone: Zone, name: str) -> Member:
