@@ -63,6 +63,20 @@ PAGES = (
         is_at_center=True,
         is_of_login=True,
     ),
+    Page(
+        path="/remote",
+        title="Remote access",
+        module="remote.js",
+        styles=("login/login.css", "supervision.css", "remote.css"),
+        keys="g r",
+        roles=roles_of(Right.ASK_REMOTE)
+        | roles_of(Right.APPROVE_REMOTE)
+        | roles_of(Right.CUT_REMOTE)
+        | roles_of(Right.REVIEW_REMOTE),
+        is_at_center=True,
+        is_of_login=True,
+        is_of_remote_access=True,
+    ),
     Page(path="/login", title="Log in", module="login/login.js", styles=("login/login.css",), is_of_login=True, has_frame=False),
     Page(path="/account", title="Account", module="login/account.js", styles=("login/login.css",), is_of_login=True),
     Page(
@@ -81,7 +95,14 @@ def page_router(catalog: Catalog, *, is_local: bool = False, has_login: bool = F
     router = APIRouter(include_in_schema=False)
     sites = {site.name for site in (*catalog.utility.sites, *catalog.utility.roles)}
     charts = chart_folder()
-    pages = [page for page in PAGES if not (page.is_at_center and is_local) and (has_login or not page.is_of_login)]
+    is_remote = catalog.utility.dmz.remote_port is not None
+    pages = [
+        page
+        for page in PAGES
+        if not (page.is_at_center and is_local)
+        and (has_login or not page.is_of_login)
+        and (is_remote or not page.is_of_remote_access)
+    ]
 
     def add(page: Page) -> None:
         async def show(request: Request) -> HTMLResponse:

@@ -34,6 +34,8 @@ class Page:
     """Whether a site's own screen has it not."""
     is_of_login: bool = False
     """Whether it is there only where people log in."""
+    is_of_remote_access: bool = False
+    """Whether it is there only where the folder opens remote access."""
     has_frame: bool = True
     """Whether navigation, alarms and the clock are around it."""
 
