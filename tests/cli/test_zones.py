@@ -114,6 +114,27 @@ def test_the_example_is_proven_and_a_changed_firewall_is_not(rendered: Path, tmp
     assert by_conduit["northgate/rtu-1"]["target"] == "device northgate/rtu-1"
 
 
+def test_a_bus_server_that_is_told_something_else_is_found(rendered: Path, tmp_path: Path) -> None:
+    captured = tmp_path / "nats-server.json"
+    captured.write_bytes((rendered / "bus" / "dmz.json").read_bytes())
+    same = zones("prove", EXAMPLE, "--broker", captured, "--format", "json")
+    assert same.exit_code == 0, same.output
+    heard = json.loads(same.output)["heard"]
+    assert any((row["speaker"], row["hearer"]) == ("scada", "edge-northgate") for row in heard)
+    assert not any(row["speaker"] == "it-office" for row in heard), "IT says nothing"
+
+    document = json.loads(captured.read_text())
+    for account in document["accounts"].values():
+        for user in account.get("users", []):
+            if user["user"] == "CN=it-office":
+                user["permissions"]["publish"] = ["command.northgate"]
+    captured.write_text(json.dumps(document))
+    changed = zones("prove", EXAMPLE, "--broker", captured)
+    assert changed.exit_code == 1
+    assert "enterprise-publishes: " in changed.output
+    assert "command.northgate" in changed.output
+
+
 def test_a_native_vlan_that_a_zone_uses_is_found(rendered: Path, tmp_path: Path) -> None:
     document = json.loads((rendered / "vlan-intent.json").read_text())
     document["native_vlan"] = document["zones"][0]["vlans"][0]
@@ -162,6 +183,7 @@ def test_drift_of_a_captured_firewall_is_told_in_words(rendered: Path, tmp_path:
         (("diff", EXAMPLE, "--host", GATEWAY, "--ruleset", EXAMPLE / "utility.toml"), ConfigError, "is not understood"),
         (("prove", EXAMPLE, "--ruleset", "dmz"), ConfigError, "write HOST=FILE"),
         (("prove", EXAMPLE, "--vlans", EXAMPLE / "utility.toml"), ConfigError, "this is no VLAN intent"),
+        (("prove", EXAMPLE, "--broker", EXAMPLE / "utility.toml"), ConfigError, "no configuration of a bus server"),
         (("prove", EXAMPLE, "--format", "xml"), ConfigError, "write text or json"),
         (("render", EXAMPLE, "--out", "/proc/nowhere"), TielineError, "cannot be written"),
         (("confirm", "--data", "/nowhere"), RefusedError, "no change waits"),

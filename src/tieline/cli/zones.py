@@ -64,7 +64,7 @@ def show_plan(folder: Path, output: str) -> None:
             ),
         )
     )
-    field = [flow for flow in flows if not flow.is_conduit]
+    field = [flow for flow in flows if "/" in flow.id]
     if field:
         console.print(
             _table(
@@ -188,8 +188,9 @@ def keep(data: Path) -> None:
     typer.echo(f"the firewall of {waiting.host} stays; {place / 'applied.nft'} is its script, for the start of the machine")
 
 
-def show_proof(folder: Path, captured: Sequence[str], vlans: Path | None, output: str) -> int:
+def show_proof(folder: Path, captured: Sequence[str], servers: Sequence[Path], vlans: Path | None, output: str) -> int:
     """Prints what is permitted and what differs from it; 0 without findings, 1 otherwise."""
+    from tieline.security.zones.broker_proof import prove_broker, reach
     from tieline.security.zones.vlan_intent import prove_vlans, read_intent, vlan_intent
 
     _check_format(output)
@@ -197,47 +198,58 @@ def show_proof(folder: Path, captured: Sequence[str], vlans: Path | None, output
     rulesets = {name: read_script(script) for name, script in _scripts(plan).items()}
     rulesets |= _captured(plan, captured)
     intent = vlan_intent(plan) if vlans is None else read_intent(_text_of(vlans))
-    findings = [*prove_packets(plan, rulesets), *prove_vlans(plan, intent)]
+    configurations = _with_captured(bus_configurations(folder, Path("tieline-data")), servers)
+    findings = [*prove_packets(plan, rulesets), *prove_vlans(plan, intent), *prove_broker(plan, configurations)]
+    heard = [asdict(row) for row in reach(plan, configurations)]
     flows = flows_of(plan)
+    classes = AddressClasses(plan)
+    rows = [_reach(plan, classes, flow, rulesets) for flow in flows]
     missing = unenforced(plan, flows)
     if output == "json":
         document = {
             "findings": [finding.as_json() for finding in findings],
-            "reach": [_reach(plan, flow, rulesets) for flow in flows],
+            "reach": rows,
+            "heard": heard,
             "not_enforced": missing,
         }
         typer.echo(json.dumps(document, indent=2))
     else:
-        _print_proof(plan, flows, rulesets, findings, missing)
+        _print_reach(rows, heard)
+        for line in [*(f"not enforced: {line}" for line in missing), *_findings_in_words(findings)]:
+            typer.echo(line)
+        noun = "finding" if len(findings) == 1 else "findings"
+        rest = "" if findings else "; nothing else gets through the firewalls of hosts, between VLANs, or through the bus"
+        typer.echo(
+            f"{len(rulesets)} firewalls, {len(configurations)} bus servers, {len(flows)} ways, {len(findings)} {noun}{rest}"
+        )
     return 1 if findings else 0
 
 
-def _print_proof(
-    plan: Plan, flows: Sequence[Flow], rulesets: Mapping[str, Ruleset], findings: Sequence[Finding], missing: Sequence[str]
-) -> None:
+def _print_reach(rows: Sequence[Mapping[str, Any]], heard: Sequence[Mapping[str, Any]]) -> None:
     console = Console(highlight=False, markup=False)
     console.print("What can be reached:")
     console.print(
         _table(
             ("by", "from", "to", "service", "enforced at"),
-            (
-                (row["conduit"], row["source"], row["target"], row["service"], _words(row["enforced_at"]))
-                for row in (_reach(plan, flow, rulesets) for flow in flows)
-            ),
+            ((row["conduit"], row["source"], row["target"], row["service"], _words(row["enforced_at"])) for row in rows),
         )
     )
-    for line in missing:
-        console.print(f"not enforced: {line}", soft_wrap=True)
-    for line in _findings_in_words(findings):
-        typer.echo(line)
-    noun = "finding" if len(findings) == 1 else "findings"
-    rest = "" if findings else "; nothing else gets through the firewalls of hosts, nor between VLANs"
-    typer.echo(f"{len(rulesets)} firewalls, {len(flows)} ways, {len(findings)} {noun}{rest}")
+    console.print("Who hears whom on the bus, from zone to zone:")
+    crossing: dict[tuple[str, str, str], int] = {}
+    for row in heard:
+        if row["conduits"]:
+            key = row["hearer"], row["speaker"], _words(row["conduits"])
+            crossing[key] = crossing.get(key, 0) + len(row["subjects"])
+    console.print(
+        _table(
+            ("hearer", "speaker", "through", "subjects"),
+            ((hearer, speaker, through, str(count)) for (hearer, speaker, through), count in sorted(crossing.items())),
+        )
+    )
 
 
-def _reach(plan: Plan, flow: Flow, rulesets: Mapping[str, Ruleset]) -> dict[str, Any]:
+def _reach(plan: Plan, classes: AddressClasses, flow: Flow, rulesets: Mapping[str, Ruleset]) -> dict[str, Any]:
     ends = [host for zone in dict.fromkeys((flow.source_zone, flow.target_zone)) for host in plan.zone(zone).hosts]
-    classes = AddressClasses(plan)
     return {
         "source": classes.summary(flow.source, flow.source_zone),
         "target": classes.summary(flow.target, flow.target_zone),
@@ -246,6 +258,23 @@ def _reach(plan: Plan, flow: Flow, rulesets: Mapping[str, Ruleset]) -> dict[str,
         "reason": flow.reason,
         "enforced_at": [host.name for host in ends if host.name in rulesets and flow.concerns(host)],
     }
+
+
+def _with_captured(rendered: Mapping[str, dict[str, Any]], files: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """The configurations, with what runs in the place of what is rendered for the same role."""
+    captured = {}
+    for file in files:
+        try:
+            captured[str(file)] = json.loads(_text_of(file))
+            _role_of(captured[str(file)])
+        except (ValueError, TypeError, LookupError) as error:
+            raise ConfigError(f"{file} is no configuration of a bus server in JSON: {error}") from error
+    replaced = {_role_of(configuration) for configuration in captured.values()}
+    return {name: configuration for name, configuration in rendered.items() if _role_of(configuration) not in replaced} | captured
+
+
+def _role_of(configuration: Mapping[str, Any]) -> str:
+    return Path(configuration["tls"]["cert_file"]).stem
 
 
 def _findings_in_words(findings: Iterable[Finding]) -> Iterable[str]:

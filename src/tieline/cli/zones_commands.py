@@ -90,6 +90,14 @@ def prove(
         list[str] | None,
         typer.Option("--ruleset", metavar="HOST=FILE", help="What runs on a host, instead of what is rendered; may be repeated."),
     ] = None,
+    broker: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--broker",
+            metavar="FILE",
+            help="What a bus server is told (nats-server.json), instead of what is rendered; may be repeated.",
+        ),
+    ] = None,
     vlans: Annotated[
         Path | None, typer.Option("--vlans", metavar="FILE", help="An intent for VLANs, instead of what is rendered.")
     ] = None,
@@ -98,4 +106,4 @@ def prove(
     """Prove that firewalls, VLANs and the bus let through what the folder permits and nothing else; exit code 1 with findings."""
     from tieline.cli.zones import show_proof
 
-    raise typer.Exit(show_proof(folder, ruleset or [], vlans, output))
+    raise typer.Exit(show_proof(folder, ruleset or [], broker or [], vlans, output))

@@ -111,6 +111,7 @@ def small_plan() -> Plan:
             conduit("office", "dmz", "https", direction="to_source", target_members=dmz_server, reason="reports"),
             conduit("center", "dmz", "ssh", target_members=jump, reason="maintenance through the jump host"),
             conduit("center", "dmz", "dns"),
+            conduit("dmz", "dmz", "https", id="screens", target_members=dmz_server, reason="screens of the own zone"),
         ),
     )
 
