@@ -80,13 +80,13 @@ def rendered(plan: Plan, *, servers: int = 1) -> dict[str, dict[str, Any]]:
     address = "dmz.example:7422"
     made = {"dmz": for_dmz(plan, credentials_of(subjects.DMZ_ROLE), "10.40.0.2", 7422, enterprise_port=7423)}
     center = credentials_of(subjects.CENTER_ROLE)
-    configuration = for_center(plan, center, Path("/var/center"), address)
     if servers == 1:
-        made["center"] = configuration
+        made["center"] = for_center(plan, center, Path("/var/center"), address)
     else:
         for number in range(1, servers + 1):
             others = [7000 + other for other in range(1, servers + 1) if other != number]
             name = f"center-{number}"
+            configuration = for_center(plan, center, Path("/var/center"), address)
             made[name] = in_cluster(configuration, name, center, port=7000 + number, others=others, secret="secret")
     for site in plan.sites:
         role = subjects.edge_role(site)

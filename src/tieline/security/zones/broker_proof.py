@@ -25,7 +25,7 @@ from tieline.security.zones.broker_model import (
 )
 from tieline.security.zones.broker_structure import Expected, expected_at, structure
 from tieline.security.zones.findings import Finding
-from tieline.security.zones.flows import FLOWS, STREAM_SERVICE, End, Flow, Place, Route, routes_of
+from tieline.security.zones.flows import FLOWS, STREAM_SERVICE, End, Place, Route, routes_of
 from tieline.security.zones.permissions import PLANT_ACCOUNT
 from tieline.security.zones.plan import Plan
 from tieline.security.zones.subject_sets import Index, Term, difference, without_covered
@@ -194,12 +194,18 @@ class _Proof:
 
     def _theorems(self) -> Iterator[Finding]:
         owned = self._owned()
-        commands = Index((subject.replace("{site}", "*"), flow) for flow in FLOWS if flow.is_command for subject in flow.subjects)
+        commands = Index(
+            (subject.replace("{site}", "*"), number)
+            for number, flow in enumerate(FLOWS)
+            if flow.is_command
+            for subject in flow.subjects
+        )
         for user in self._network.users:
             place = self._expected[user.server].place if user.server in self._expected else None
             if user.role in self._readers:
                 for term in user.publish.terms():
-                    yield self._against("enterprise-publishes", user, _worst(term, commands))
+                    worst = next((shared for shared, _ in _commands_in(term, commands)), term)
+                    yield self._against("enterprise-publishes", user, worst.witness() or worst.pattern)
                     break
             site = self._site_of(user.role)
             if site and (place is Place.DMZ or place is Place.SITE):
@@ -210,10 +216,9 @@ class _Proof:
                             yield self._against("site-speaks-for-another", user, shared.witness() or pattern)
                             break
             for term in user.publish.terms():
-                for pattern, flow in commands.overlapping(term.pattern):
-                    shared = term.meet(Term(pattern))
-                    if shared is not None and not self._may_command(user, flow.speakers):
-                        yield self._against("command-from-others", user, shared.witness() or pattern)
+                for shared, number in _commands_in(term, commands):
+                    if not self._may_command(user, FLOWS[number].speakers):
+                        yield self._against("command-from-others", user, shared.witness() or shared.pattern)
                         break
 
     def _against(self, theorem: str, user: User, subject: str) -> Finding:
@@ -385,10 +390,7 @@ def _surplus(terms: Iterable[Term], others: Sequence[Term]) -> str | None:
     return None
 
 
-def _worst(term: Term, commands: Index[Flow]) -> str:
-    """A command among what the term holds, or anything else in it."""
-    for pattern, _ in commands.overlapping(term.pattern):
-        shared = term.meet(Term(pattern))
-        if shared is not None:
-            return shared.witness() or pattern
-    return term.witness() or term.pattern
+def _commands_in(term: Term, commands: Index[int]) -> list[tuple[Term, int]]:
+    """What of a term is a command, with the number of its flow, in the order of the flows."""
+    found = [(term.meet(Term(pattern)), number) for pattern, number in commands.overlapping(term.pattern)]
+    return sorted(((shared, number) for shared, number in found if shared is not None), key=lambda each: each[1])
