@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
-from tieline.network.physical.battery import CellData, OutsideDataError, Period, autonomy, required_capacity, sections_of
+from tests.network.large import write_large
+from tieline.config import read_folder
+from tieline.network.physical.battery import CellData, Factors, OutsideDataError, Period, autonomy, required_capacity, sections_of
 from tieline.network.physical.dc import Load, supply_load, temperature_range
 from tieline.network.physical.fiber import (
     FiberPath,
@@ -17,6 +20,7 @@ from tieline.network.physical.fiber import (
     receiver_overload,
     stated_reach,
 )
+from tieline.network.physical.network import budgets_of
 from tieline.network.physical.poe import POE, PoePort, poe_cable, poe_class_of_port, poe_supply
 from tieline.network.result import Given, Verdict
 
@@ -135,7 +139,12 @@ def test_a_battery_is_sized_as_the_worksheet_does() -> None:
 def test_margins_and_random_loads_enlarge_a_battery() -> None:
     plain = required_capacity("b", DUTY, WORKSHEET).value
     larger = required_capacity(
-        "b", DUTY, WORKSHEET, design_margin=Given(1.1), ageing=Given(1.25), random=[Period(10, 5)], installed_ah=Given(100)
+        "b",
+        DUTY,
+        WORKSHEET,
+        factors=Factors(design_margin=Given(1.1), ageing=Given(1.25)),
+        random=[Period(10, 5)],
+        installed_ah=Given(100),
     )
     assert larger.value == pytest.approx((plain + 10 * 0.24 * 1.08) * 1.1 * 1.25)
     assert larger.verdict is Verdict.FAILS
@@ -144,7 +153,9 @@ def test_margins_and_random_loads_enlarge_a_battery() -> None:
 
 def test_lead_acid_is_corrected_for_temperature_once() -> None:
     cell = CellData(name="c", chemistry="lead_acid", capacity_factors=((1, 0.9), (60, 1.9), (480, 9.0)))
-    result = required_capacity("b", [Period(50, 1), Period(10, 59)], cell, temperature=Given(1.11), ageing=Given(1.25))
+    result = required_capacity(
+        "b", [Period(50, 1), Period(10, 59)], cell, factors=Factors(temperature=Given(1.11), ageing=Given(1.25))
+    )
     first = 50 * 0.9
     second = 50 * 1.9 - 40 * (0.9 + 58 / 59)
     assert result.value == pytest.approx(max(first, second) * 1.11 * 1.25)
@@ -162,8 +173,10 @@ def test_a_duty_beyond_the_cells_data_is_not_guessed() -> None:
 
 def test_a_battery_lasts_as_long_as_its_sizing_says() -> None:
     cell = CellData(name="c", chemistry="lead_acid", capacity_factors=((1, 0.9), (60, 1.9), (480, 9.0)))
-    result = autonomy("b", Given(10), cell, Given(50), required_minutes=Given(240), ageing=Given(1.25))
-    assert required_capacity("b", [Period(10, result.value)], cell, ageing=Given(1.25)).value == pytest.approx(50)
+    result = autonomy("b", Given(10), cell, Given(50), required_minutes=Given(240), factors=Factors(ageing=Given(1.25)))
+    assert required_capacity("b", [Period(10, result.value)], cell, factors=Factors(ageing=Given(1.25))).value == pytest.approx(
+        50
+    )
     assert result.verdict is Verdict.FAILS
     idle = autonomy("b", Given(0.1), cell, Given(50), required_minutes=Given(240))
     assert (idle.value, idle.verdict) == (480, Verdict.OK)
@@ -183,3 +196,18 @@ def test_what_stands_outdoors_has_to_bear_it() -> None:
     cold, hot = temperature_range("camera", rated_c=(-20, 60), ambient_c=(Given(-25), Given(45)), rise_k=Given(15))
     assert (cold.verdict, cold.margin) == (Verdict.FAILS, -5)
     assert (hot.verdict, hot.margin) == (Verdict.OK, 0)
+
+
+def test_every_budget_of_a_described_network_says_what_it_is_of(tmp_path: Path) -> None:
+    network = read_folder(write_large(tmp_path, switches=4, vlans=4, switches_a_site=2)).network
+    assert network is not None
+    results = budgets_of(network)
+    whats = {result.what for result in results}
+    assert {"least received optical power", "load of the supply", "battery autonomy", "highest temperature"} <= whats
+    assert all(result.inputs and result.formula and result.source and result.subject for result in results)
+    optical = [result for result in results if result.what == "least received optical power"]
+    assert len(optical) == 2 * sum(link.medium == "fiber" for link in network.links)
+    loads = {result.subject: result for result in results if result.what == "load of the supply"}
+    for supply in network.supplies:
+        draws = sum(node.model.power_w for node in network.nodes if supply.name in node.supplies)
+        assert loads[supply.name].value == pytest.approx(draws)

@@ -40,14 +40,14 @@ class Input:
     origin: str = ""
 
     def __str__(self) -> str:
-        value = self.value if isinstance(self.value, str) else shown(self.value)
+        value = self.value if isinstance(self.value, str) else shown(self.value) if self.unit else f"{self.value:g}"
         text = f"{self.name} = {value} {self.unit}".rstrip()
         return f"{text} ({self.origin})" if self.origin else text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One computed figure. `value`, `limit` and `margin` share `unit`; a negative margin is what is missing."""
+    """One computed figure. `value` and `limit` share `unit`; a negative margin is what is missing."""
 
     what: str
     """For example `optical power budget`."""
@@ -66,6 +66,11 @@ class Result:
     verdict: Verdict
     note: str = ""
 
+    @property
+    def margin_unit(self) -> str:
+        """That of a difference: dB between two powers in dBm."""
+        return "dB" if self.unit == "dBm" else self.unit
+
     def lines(self) -> Iterator[str]:
         """As it stands in a report: the figure, then formula, inputs and source, indented."""
         value = "not known" if math.isnan(self.value) else f"{shown(self.value)} {self.unit}".rstrip()
@@ -73,7 +78,7 @@ class Result:
         if self.limit is not None:
             head += f", limit {shown(self.limit)} {self.unit}".rstrip()
         if self.margin is not None:
-            head += f", margin {shown(self.margin)} {self.unit}".rstrip()
+            head += f", margin {shown(self.margin)} {self.margin_unit}".rstrip()
         yield f"{head}: {self.verdict.value}"
         if self.note:
             yield f"  {self.note}"

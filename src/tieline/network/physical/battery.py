@@ -83,6 +83,26 @@ class Section:
         return sum(line.size_ah for line in self.lines)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Factors:
+    """What a size is multiplied with. `temperature` is the factor on the whole; for cells with factors by time it stands there."""
+
+    temperature: Given = _ONE
+    design_margin: Given = _ONE
+    ageing: Given = _ONE
+
+    @property
+    def product(self) -> float:
+        """All of them."""
+        return self.temperature.value * self.design_margin.value * self.ageing.value
+
+    def inputs(self) -> Iterator[Input]:
+        """As the formulas name them."""
+        yield Input(name="temperature factor", value=self.temperature.value, origin=self.temperature.origin)
+        yield Input(name="design margin", value=self.design_margin.value, origin=self.design_margin.origin)
+        yield Input(name="ageing factor", value=self.ageing.value, origin=self.ageing.origin)
+
+
 class OutsideDataError(ValueError):
     """A time is longer than the cell's factors reach."""
 
@@ -105,7 +125,7 @@ def _sections(duty: Sequence[Period], cell: CellData) -> Iterator[Section]:
             before = duty[index].amperes
             minutes = sum(period.minutes for period in duty[index:count])
             factor = _capacity_factor(cell, minutes, is_rise=change > 0)
-            derating = _at(cell.temperature_factors, minutes) if cell.temperature_factors else 1.0
+            derating = interpolated(cell.temperature_factors, minutes) if cell.temperature_factors else 1.0
             lines.append(Line(index + 1, change, minutes, factor, derating))
         yield Section(tuple(lines))
 
@@ -116,15 +136,16 @@ def _capacity_factor(cell: CellData, minutes: float, *, is_rise: bool) -> float:
         raise OutsideDataError(f"the factors of {cell.name} end at {points[-1][0]:g} min, {minutes:g} min are needed")
     if minutes < points[0][0] and not is_rise:
         return 0.0  # below the shortest time that is stated nothing is taken back: on the safe side
-    return _at(points, minutes)
+    return interpolated(points, minutes)
 
 
-def _at(points: Points, minutes: float) -> float:
-    if minutes <= points[0][0]:
+def interpolated(points: Points, at: float) -> float:
+    """The value at a place, linear between points, that of the nearest end beyond them."""
+    if at <= points[0][0]:
         return points[0][1]
-    for (t0, y0), (t1, y1) in pairwise(points):
-        if minutes <= t1:
-            return y0 + (y1 - y0) * (minutes - t0) / (t1 - t0)
+    for (x0, y0), (x1, y1) in pairwise(points):
+        if at <= x1:
+            return y0 + (y1 - y0) * (at - x0) / (x1 - x0)
     return points[-1][1]
 
 
@@ -134,24 +155,20 @@ def required_capacity(
     cell: CellData,
     *,
     random: Sequence[Period] = (),
-    temperature: Given = _ONE,
-    design_margin: Given = _ONE,
-    ageing: Given = _ONE,
+    factors: Factors | None = None,
     installed_ah: Given | None = None,
 ) -> Result:
     """The rated capacity in Ah that a duty cycle needs, against the one that is installed.
 
-    `random` is the load that may come at any time; its size is added to the governing section. `temperature` is the factor on the whole
-    (IEEE 485); for IEEE 1115 it stands in the cell's data, time by time.
+    `random` is the load that may come at any time; its size is added to the governing section.
     """
+    factors = factors or Factors()
     inputs = [
         Input(
             name="duty cycle", value=", ".join(f"{p.amperes:g} A {p.minutes:g} min" for p in duty), origin="loads of the supply"
         ),
         Input(name="cell", value=cell.name, origin="catalogue"),
-        Input(name="temperature factor", value=temperature.value, origin=temperature.origin),
-        Input(name="design margin", value=design_margin.value, origin=design_margin.origin),
-        Input(name="ageing factor", value=ageing.value, origin=ageing.origin),
+        *factors.inputs(),
     ]
     value, note = math.nan, ""
     limit = installed_ah.value if installed_ah else None
@@ -161,7 +178,7 @@ def required_capacity(
         sections = sections_of(duty, cell)
         governing = max(sections, key=lambda section: section.size_ah)
         extra = max((section.size_ah for section in _sections(random, cell)), default=0.0)
-        value = (governing.size_ah + extra) * temperature.value * design_margin.value * ageing.value
+        value = (governing.size_ah + extra) * factors.product
         inputs.append(
             Input(
                 name=f"section {len(governing.lines)}, which governs",
@@ -199,12 +216,11 @@ def autonomy(
     installed_ah: Given,
     *,
     required_minutes: Given | None = None,
-    temperature: Given = _ONE,
-    design_margin: Given = _ONE,
-    ageing: Given = _ONE,
+    factors: Factors | None = None,
 ) -> Result:
     """Minutes for which a battery carries a constant load; the factors of the sizing hold the other way round."""
-    shared = temperature.value * design_margin.value * ageing.value
+    factors = factors or Factors()
+    shared = factors.product
 
     def needed(minutes: float) -> float:
         return sum(line.size_ah for line in sections_of([Period(load_a.value, minutes)], cell)[0].lines) * shared
@@ -225,9 +241,7 @@ def autonomy(
         Input(name="load", value=load_a.value, unit="A", origin=load_a.origin),
         Input(name="installed", value=installed_ah.value, unit="Ah", origin=installed_ah.origin),
         Input(name="cell", value=cell.name, origin="catalogue"),
-        Input(name="temperature factor", value=temperature.value, origin=temperature.origin),
-        Input(name="design margin", value=design_margin.value, origin=design_margin.origin),
-        Input(name="ageing factor", value=ageing.value, origin=ageing.origin),
+        *factors.inputs(),
     ]
     if required_minutes:
         inputs.append(Input(name="required", value=required_minutes.value, unit="min", origin=required_minutes.origin))

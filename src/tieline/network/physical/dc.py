@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tieline.network.result import Given, Input, Result, Verdict, at_most
@@ -49,9 +49,14 @@ def current_at(voltage_v: float, watts: float) -> float:
 
 
 def temperature_range(
-    subject: str, *, rated_c: tuple[float, float], ambient_c: tuple[Given, Given], rise_k: Given = _NO_RISE
+    subject: str,
+    *,
+    rated_c: tuple[float, float],
+    ambient_c: tuple[Given, Given],
+    rise_k: Given = _NO_RISE,
+    origin: str = "stated",
 ) -> Sequence[Result]:
-    """The coldest and the hottest that equipment meets, in degrees C, against the range that it is made for.
+    """The coldest and the hottest that equipment meets, in degrees C, against the range that `origin` says it is made for.
 
     `rise_k` is by how much the inside of its cabinet is warmer (sun, losses); it counts for the hottest only.
     """
@@ -64,7 +69,7 @@ def temperature_range(
         inputs = [Input(name="ambient", value=given.value, unit="C", origin=given.origin)]
         if what.startswith("highest"):
             inputs.append(Input(name="rise in the cabinet", value=rise_k.value, unit="K", origin=rise_k.origin))
-        inputs.append(Input(name="rated", value=limit, unit="C", origin="catalogue"))
+        inputs.append(Input(name="rated", value=limit, unit="C", origin=origin))
         found.append(
             Result(
                 what=what,
@@ -80,11 +85,3 @@ def temperature_range(
             )
         )
     return found
-
-
-AMBIENT_CLASSES_C: Mapping[str, tuple[float, float]] = {
-    "indoor": (-5.0, 45.0),
-    "sheltered": (-25.0, 55.0),
-    "outdoor": (-40.0, 70.0),
-}
-"""Classes C1, C2 and C3 of IEC 60870-2-2."""

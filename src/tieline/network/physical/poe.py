@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tieline.config.network import POE_W
 from tieline.network.physical.dc import COPPER_PER_K
 from tieline.network.result import Given, Input, Result, Verdict, at_least, at_most
 
@@ -23,17 +24,8 @@ class PoeLimits:
     pse_v: float
 
 
-POE: Mapping[int, PoeLimits] = {
-    0: PoeLimits(15.4, 12.95, 44.0),
-    1: PoeLimits(4.0, 3.84, 44.0),
-    2: PoeLimits(7.0, 6.49, 44.0),
-    3: PoeLimits(15.4, 12.95, 44.0),
-    4: PoeLimits(30.0, 25.5, 50.0),
-    5: PoeLimits(45.0, 40.0, 50.0),
-    6: PoeLimits(60.0, 51.0, 50.0),
-    7: PoeLimits(75.0, 62.0, 52.0),
-    8: PoeLimits(90.0, 71.3, 52.0),
-}
+_LOWEST_V = (44.0, 44.0, 44.0, 44.0, 50.0, 50.0, 50.0, 52.0, 52.0)
+POE: Mapping[int, PoeLimits] = {number: PoeLimits(*powers, _LOWEST_V[number]) for number, powers in POE_W.items()}
 """By class; 0 is served as 3."""
 
 
