@@ -50,6 +50,7 @@ def test_the_plan_shows_zones_conduits_and_reasons() -> None:
 def test_the_plan_says_what_no_firewall_enforces_and_why(tmp_path: Path) -> None:
     folder = tmp_path / "ridgeway"
     shutil.copytree(EXAMPLE, folder)
+    shutil.rmtree(folder / "network")  # names hosts
     text = (folder / "utility.toml").read_text()
     text = re.sub(r"\[\[hosts\]\]\n(?:[^\n]+\n)+", "", text)
     text = re.sub(r"\[\[conduits\]\]\n(?:[^\n]+\n)*target_members[^\n]*\n(?:[^\n]+\n)*", "", text)
@@ -109,6 +110,8 @@ def test_the_example_is_proven_and_a_changed_firewall_is_not(rendered: Path, tmp
     finding = document["findings"][0]
     assert finding["fault"] == "leak"
     assert "7000-7422" in finding["path"][-1]
+    assert document["zones"]["office"]["may"] == ["dmz"]
+    assert document["zones"]["office"]["cannot"] == ["northgate", "millbrook", "sunfield", "center"]
     by_conduit = {row["conduit"]: row for row in document["reach"]}
     assert by_conduit["center-dmz-bus"]["enforced_at"] == ["ridge-road-1", "meeting-point"]
     assert by_conduit["northgate/rtu-1"]["target"] == "device northgate/rtu-1"

@@ -204,17 +204,19 @@ def show_proof(folder: Path, captured: Sequence[str], servers: Sequence[Path], v
     flows = flows_of(plan)
     classes = AddressClasses(plan)
     rows = [_reach(plan, classes, flow, rulesets) for flow in flows]
+    zones = _zone_pairs(plan, flows)
     missing = unenforced(plan, flows)
     if output == "json":
         document = {
             "findings": [finding.as_json() for finding in findings],
             "reach": rows,
+            "zones": zones,
             "heard": heard,
             "not_enforced": missing,
         }
         typer.echo(json.dumps(document, indent=2))
     else:
-        _print_reach(rows, heard)
+        _print_reach(rows, zones, heard)
         for line in [*(f"not enforced: {line}" for line in missing), *_findings_in_words(findings)]:
             typer.echo(line)
         noun = "finding" if len(findings) == 1 else "findings"
@@ -225,13 +227,37 @@ def show_proof(folder: Path, captured: Sequence[str], servers: Sequence[Path], v
     return 1 if findings else 0
 
 
-def _print_reach(rows: Sequence[Mapping[str, Any]], heard: Sequence[Mapping[str, Any]]) -> None:
+def _zone_pairs(plan: Plan, flows: Sequence[Flow]) -> dict[str, dict[str, list[str]]]:
+    """For each zone, to which others its members may open something, and to which nothing."""
+    opens: dict[str, set[str]] = {zone.name: set() for zone in plan.zones}
+    for flow in flows:
+        opens[flow.source_zone].add(flow.target_zone)
+    others = {zone: [other for other in opens if other != zone] for zone in opens}
+    return {
+        zone: {
+            "may": [other for other in others[zone] if other in opens[zone]],
+            "cannot": [other for other in others[zone] if other not in opens[zone]],
+        }
+        for zone in opens
+    }
+
+
+def _print_reach(
+    rows: Sequence[Mapping[str, Any]], zones: Mapping[str, Mapping[str, list[str]]], heard: Sequence[Mapping[str, Any]]
+) -> None:
     console = Console(highlight=False, markup=False)
     console.print("What can be reached:")
     console.print(
         _table(
             ("by", "from", "to", "service", "enforced at"),
             ((row["conduit"], row["source"], row["target"], row["service"], _words(row["enforced_at"])) for row in rows),
+        )
+    )
+    console.print("From zone to zone:")
+    console.print(
+        _table(
+            ("zone", "may open to", "cannot open to"),
+            ((zone, _words(ways["may"]), _words(ways["cannot"]) or "no other") for zone, ways in zones.items()),
         )
     )
     console.print("Who hears whom on the bus, from zone to zone:")

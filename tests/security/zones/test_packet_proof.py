@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -11,8 +13,10 @@ from tests.security.zones.packet_plans import conduit, rulesets_of, scripts_of, 
 from tieline.security.zones import Plan
 from tieline.security.zones.findings import Finding
 from tieline.security.zones.nftables import MOST_COMMENT_OCTETS, comment_of, counter_name, id_in, label
-from tieline.security.zones.packet_flows import flows_of
+from tieline.security.zones.packet_flows import flows_by_zone, flows_of, permitted_at
 from tieline.security.zones.packet_proof import prove_packets, unenforced
+from tieline.security.zones.packets import Packet, State, address_number, interface_number
+from tieline.security.zones.ruleset import Bound, Direction, decide
 from tieline.security.zones.ruleset_script import read_script
 
 PLAN = small_plan()
@@ -370,3 +374,86 @@ def test_what_is_not_enforced_is_said_with_the_reason() -> None:
     implied = [host.zone for host in plan.hosts if host.is_implied]
     assert all(any(f"zone {zone} has no [[hosts]]" in word for word in words) for zone in implied)
     assert unenforced(PLAN, flows_of(PLAN)) == []
+
+
+def mutated(script: str, chance: random.Random) -> str:
+    """The script with one careless change in a rule."""
+    lines = script.splitlines()
+    rules = [index for index, line in enumerate(lines) if " accept comment" in line]
+    index = chance.choice(rules)
+    line = lines[index]
+    lines[index] = chance.choice(
+        [
+            lambda: "",
+            lambda: re.sub(
+                r"(dport|sport) (\d+)", lambda found: f"{found[1]} {int(found[2]) + chance.choice([-1, 1, 1000])}", line
+            ),
+            lambda: re.sub(r"/(24|64)\b", lambda found: f"/{int(found[1]) + chance.choice([-1, 1])}", line, count=1),
+            lambda: line.replace("saddr", "x").replace("daddr", "saddr").replace("x", "daddr"),
+            lambda: re.sub(r" ct state [\w,]+ ct direction \w+", "", line),
+            lambda: re.sub(r" ct direction \w+", "", line),
+            lambda: re.sub(r" (tcp|udp) [ds]port (\{[^}]*\}|\S+)", "", line),
+            lambda: line.replace(" accept ", " drop "),
+            lambda: re.sub(r"ip6? saddr (\{[^}]*\}|\S+) ", "", line),
+        ]
+    )()
+    if chance.random() < 0.3:
+        lines[index], lines[rules[0]] = lines[rules[0]], lines[index]
+    return "\n".join(lines) + "\n"
+
+
+def packets_about(host: str, chance: random.Random, count: int) -> Iterator[Packet]:
+    """Packets with addresses, ports and states that the plan speaks of, or next to them."""
+    text = SCRIPTS[host]
+    addresses = [
+        number + chance.choice([0, 0, 0, 1, -1, 255, 256])
+        for found in re.findall(r"addr ((?:\d+\.){3}\d+|fd[0-9a-f:]+)", text)
+        for number in [address_number(found)]
+    ]
+    own = [address_number(str(address)) for address in PLAN.host(host).addresses]
+    ports = [int(found) + chance.choice([0, 0, 1, -1]) for found in re.findall(r"port (\d+)", text)]
+    for _ in range(count):
+        source, target = chance.choice(addresses), chance.choice(own)
+        if (source >= 2**32) != (target >= 2**32):
+            continue
+        ends = (source, target) if chance.random() < 0.5 else (target, source)
+        there, back = (chance.choice([*ports, 49_152]) for _ in range(2))
+        yield Packet(
+            input=interface_number("eth0"),
+            output=0,
+            source=ends[0],
+            target=ends[1],
+            transport=chance.choice([6, 6, 17, 1, 58]),
+            source_port=there,
+            target_port=chance.choice([back, back, 8, 0, 128, 129]),
+            state=chance.choice(list(State)),
+            hops=64,
+        )
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_where_nothing_is_found_no_packet_differs_from_the_plan(seed: int) -> None:
+    chance = random.Random(seed)
+    host = chance.choice(list(SCRIPTS))
+    ruleset = read_script(mutated(SCRIPTS[host], chance))
+    wrong = {finding.where for finding in prove_packets(PLAN, {**CLEAN, host: ruleset}) if finding.fault in {"leak", "cut"}}
+    flows = flows_by_zone(flows_of(PLAN))[PLAN.host(host).zone]
+    permitted = permitted_at(PLAN.host(host), flows)
+    directions: tuple[Direction, ...] = ("input", "output")
+    for direction in directions:
+        if f"host {host}, {direction}" in wrong:
+            continue
+        boxes = [one.box for one in permitted if one.direction == direction]
+        for arriving in packets_about(host, chance, 150):
+            packet = arriving if direction == "input" else replace(arriving, input=0, output=arriving.input)
+            is_permitted = any(packet.is_in(one) for one in boxes)
+            assert decide(ruleset, direction, packet, Bound.MOST).passes == is_permitted, packet
+
+
+def test_careless_changes_are_found() -> None:
+    found = 0
+    for seed in range(30):
+        chance = random.Random(seed)
+        host = chance.choice(list(SCRIPTS))
+        found += bool(prove_packets(PLAN, {**CLEAN, host: read_script(mutated(SCRIPTS[host], chance))}))
+    assert found > 20

@@ -133,6 +133,15 @@ def test_what_is_not_understood_may_match_and_may_not() -> None:
             assert not passes(ruleset, PACKET, Bound.LEAST), line
 
 
+def test_a_statement_that_is_not_understood_may_end_the_way_of_a_packet_or_not() -> None:
+    chain = {"family": "ip", "table": "filter", "name": "c", "type": "filter", "hook": "input", "prio": 0, "policy": "accept"}
+    rule = {"family": "ip", "table": "filter", "chain": "c", "expr": [{"counter": {"packets": 0, "bytes": 0}}, {"xt": None}]}
+    text = json.dumps({"nftables": [{"table": {"family": "ip", "name": "filter"}}, {"chain": chain}, {"rule": rule}]})
+    for ruleset in (read_capture(text), read_script(script("xt target REJECT", policy="accept"))):
+        assert passes(ruleset, PACKET, Bound.MOST)
+        assert not passes(ruleset, PACKET, Bound.LEAST)
+
+
 @needs_nft
 def test_sets_and_verdict_maps_of_the_kernel_are_understood_as_far_as_they_do_not_change() -> None:
     ruleset = captured(

@@ -10,7 +10,7 @@ that: what may get through (`Bound.MOST`), for leaks, and what surely does (`Bou
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Literal
 
@@ -73,6 +73,11 @@ class Rule:
     """What it does to a packet that is not understood: rewrites addresses, takes it off connection tracking."""
     text: str
     """The rule as the file or the kernel has it."""
+
+
+def either_way(rule: Rule) -> list[Rule]:
+    """A rule that may end a packet's way in the chain, nobody knows how: one that accepts, and one that drops."""
+    return [replace(rule, verdict="accept"), replace(rule, verdict="drop")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from tieline.model import ConfigError
 from tieline.security.zones.packets import ANYTHING, Box, Intervals, normalized
-from tieline.security.zones.ruleset import Chain, Rule, Ruleset, Table, Verdict
+from tieline.security.zones.ruleset import Chain, Rule, Ruleset, Table, Verdict, either_way
 from tieline.security.zones.ruleset_matches import NotUnderstoodError, narrow, value_intervals
 
 _VERDICTS: dict[str, Verdict] = {
@@ -42,6 +42,7 @@ _CHANGES = {
     "set": "fills a set while it runs",
     "map": "fills a map while it runs",
 }
+_HARMLESS = {"comment", "last"}
 
 Item = Mapping[str, Any]
 
@@ -112,6 +113,7 @@ class _Reader:
         """The rule, or one for each element of a verdict map."""
         box: Box | None = ANYTHING
         unsure: list[str] = []
+        alien: list[str] = []
         changes: list[str] = []
         known: dict[str, Any] = {}
         comment = str(value.get("comment", ""))
@@ -135,13 +137,13 @@ class _Reader:
                 mapped = self._mapped(box, content, unsure, text, comment)
             elif kind in _CHANGES:
                 changes.append(_CHANGES[kind])
-            else:
-                unsure.append(f"`{kind}` is not understood")
+            elif kind not in _HARMLESS:
+                alien.append(f"`{kind}` is not understood")
         if mapped:
             return mapped
-        return [
-            Rule(box=box, comment=comment, unsure="; ".join(unsure), changes="; ".join(changes), text=text, **known),
-        ]
+        why = "; ".join([*unsure, *alien])
+        rule = Rule(box=box, comment=comment, unsure=why, changes="; ".join(changes), text=text, **known)
+        return either_way(rule) if alien and rule.verdict == "continue" else [rule]
 
     def _narrowed(self, box: Box | None, content: Item, unsure: list[str]) -> Box | None:
         try:
@@ -171,10 +173,8 @@ class _Reader:
                     )
                 )
         except (NotUnderstoodError, KeyError, ValueError, TypeError):
-            unsure.append("a verdict map is not understood")
-            both: tuple[Verdict, ...] = ("accept", "drop")
-            why = "; ".join(unsure)
-            return [Rule(box=box, verdict=verdict, comment=comment, unsure=why, text=text) for verdict in both]
+            why = "; ".join([*unsure, "a verdict map is not understood"])
+            return either_way(Rule(box=box, comment=comment, unsure=why, text=text))
         return mapped
 
     def _values(self, key: str, right: Any) -> list[Intervals]:

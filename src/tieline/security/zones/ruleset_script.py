@@ -11,7 +11,7 @@ from typing import Any
 
 from tieline.model import ConfigError
 from tieline.security.zones.packets import ANYTHING, Box, Intervals
-from tieline.security.zones.ruleset import Chain, Rule, Ruleset, Table, Verdict
+from tieline.security.zones.ruleset import Chain, Rule, Ruleset, Table, Verdict, either_way
 from tieline.security.zones.ruleset_matches import NotUnderstoodError, narrow, value_intervals
 
 _TOKEN = re.compile(r'"[^"\n]*"|#[^\n]*|[{};\n,]|(?:==|!=|<=|>=|<|>)(?=\s)|[^\s{};,"]+')
@@ -96,7 +96,7 @@ class _Script:
             elif token == "policy":  # noqa: S105
                 chain = replace(chain, policy="drop" if words[1] == "drop" else "accept")
             else:
-                rules.append(_RuleReader(words).read())
+                rules += _RuleReader(words).read()
         return replace(chain, rules=tuple(rules))
 
     def _statement(self) -> list[str]:
@@ -162,9 +162,10 @@ class _RuleReader:
         self._words = words
         self._at = 0
         self._unsure: list[str] = []
+        self._alien: list[str] = []
         self._box: Box | None = ANYTHING
 
-    def read(self) -> Rule:
+    def read(self) -> list[Rule]:
         known: dict[str, Any] = {"text": self._text()}
         while self._at < len(self._words):
             word = self._take()
@@ -190,8 +191,9 @@ class _RuleReader:
             elif word == "comment":
                 known["comment"] = self._take().strip('"')
             else:
-                self._unsure.append(f"`{word}` is not understood")
-        return Rule(box=self._box, unsure="; ".join(self._unsure), **known)
+                self._alien.append(f"`{word}` is not understood")
+        rule = Rule(box=self._box, unsure="; ".join([*self._unsure, *self._alien]), **known)
+        return either_way(rule) if self._alien and rule.verdict == "continue" else [rule]
 
     def _text(self) -> str:
         words = self._words
