@@ -28,7 +28,7 @@ from tieline.security.zones.findings import Finding
 from tieline.security.zones.flows import FLOWS, STREAM_SERVICE, End, Place, Route, routes_of
 from tieline.security.zones.permissions import PLANT_ACCOUNT
 from tieline.security.zones.plan import Plan
-from tieline.security.zones.subject_sets import Index, Term, difference, without_covered
+from tieline.security.zones.subject_sets import Index, Term, difference, without_contained, without_covered
 
 LEAK, CUT = "leak", "cut"
 
@@ -49,11 +49,21 @@ class Reach:
     """The server where it speaks."""
     hearer: str
     heard_at: str
-    subjects: tuple[str, ...]
+    terms: tuple[Term, ...]
+    """The subjects."""
     conduits: tuple[str, ...]
     """The ids of those crossed, in order; none within a zone."""
     path: tuple[str, ...]
     """What lets it pass, hop by hop."""
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """The subjects in words."""
+        return tuple(map(str, self.terms))
+
+    def has(self, subject: str) -> bool:
+        """Whether the one hears the other on this subject."""
+        return any(term.has(subject) for term in self.terms)
 
 
 def prove_broker(plan: Plan, configurations: Mapping[str, Configuration]) -> list[Finding]:
@@ -96,18 +106,18 @@ class _Proof:
 
     def rows(self) -> Iterator[Reach]:
         for user in self._speakers():
-            merged: dict[tuple[str, str, tuple[str, ...]], tuple[dict[str, None], Arrival]] = {}
+            merged: dict[tuple[str, str, tuple[str, ...]], tuple[dict[Term, None], Arrival]] = {}
             for arrival in self._network.arrivals(user.node, user.publish.terms()):
                 for hearer, heard in self._network.hearers(arrival):
                     key = hearer.role, hearer.server, self._conduits(user, arrival.edges, hearer)
-                    merged.setdefault(key, ({}, arrival))[0][heard.pattern] = None
-            for (role, server, conduits), (patterns, arrival) in merged.items():
+                    merged.setdefault(key, ({}, arrival))[0][heard] = None
+            for (role, server, conduits), (terms, arrival) in merged.items():
                 yield Reach(
                     speaker=user.role,
                     at=user.server,
                     hearer=role,
                     heard_at=server,
-                    subjects=without_covered(patterns),
+                    terms=without_contained(terms),
                     conduits=conduits,
                     path=tuple(edge.words for edge in arrival.edges),
                 )

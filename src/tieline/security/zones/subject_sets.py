@@ -80,6 +80,9 @@ class Term:
     pattern: str
     excluded: frozenset[str] = frozenset()
 
+    def __str__(self) -> str:
+        return f"{self.pattern} without {' '.join(sorted(self.excluded))}" if self.excluded else self.pattern
+
     def meet(self, other: Term) -> Term | None:
         """What is in both; None where nothing is."""
         shared = common(self.pattern, other.pattern)
@@ -128,6 +131,15 @@ def difference(term: Term, other: Iterable[Term]) -> str | None:
         if not pending:
             return None
     return next((subject for part in pending if (subject := part.witness()) is not None), None)
+
+
+def without_contained(terms: Iterable[Term]) -> tuple[Term, ...]:
+    """The terms without those whose pattern one without exclusions contains, in their order."""
+    given = list(dict.fromkeys(terms))
+    whole = [each for each in given if not each.excluded]
+    return tuple(
+        each for each in given if not any(other is not each and contains(other.pattern, each.pattern) for other in whole)
+    )
 
 
 def _search(pattern: Words, excluded: list[Words], depth: int) -> list[str] | None:
