@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench import (
     alarms,
+    audit,
     backfill,
     calculations,
     compression,
@@ -39,7 +40,7 @@ def main() -> None:
     letters = (
         "a Modbus, b pipeline, c latency, d historian, e web, f DNP3, g GOOSE and SV, h SCL, i IEC 61850 reports, "
         "j processing, k compression, l calculations, m expressions, n back-fill, o alarms, p control, q switching state, r HMI, "
-        "s single-line diagrams, t zones"
+        "s single-line diagrams, t zones, u audit"
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{letters}; all if none is named")
     parser.add_argument("--rows", type=int, default=15_000_000, help="rows for the historian and its peers")
@@ -65,6 +66,7 @@ def main() -> None:
         "r": hmi.run,
         "s": diagram.run,
         "t": zones.run,
+        "u": audit.run,
     }
     unknown = set(asked.parts) - set(parts)
     if unknown:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tieline.cli.audit import audit
 from tieline.cli.options import CaFile, CenterUrl, Reason, TokenFile
 from tieline.cli.pki import pki
 from tieline.cli.remote_app import remote
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(audit)
 app.add_typer(pki)
 app.add_typer(remote)
 app.add_typer(zones)

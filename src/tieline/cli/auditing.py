@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import random
+import ssl
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import structlog
@@ -15,12 +19,17 @@ from nats.aio.client import Client
 
 from tieline.bus.witnessing import HandIn, of_center, of_site, see_center, see_sites
 from tieline.config import Utility
+from tieline.config.audit import AuditSection, read_collector
 from tieline.config.own_points import CENTER
 from tieline.historian import AsyncClient
-from tieline.io import Clock
-from tieline.model import AuditRecord, Event, RefusedError, Severity, TielineError, UnavailableError, subjects
+from tieline.historian.client import query
+from tieline.io import Backoff, Clock
+from tieline.model import AuditRecord, ConfigError, Event, RefusedError, Severity, TielineError, UnavailableError, subjects
 from tieline.scada.found import Found
+from tieline.security.audit import AuditReader
 from tieline.security.audit.arrivals import SiteAudit
+from tieline.security.audit.formats import as_cef, as_rfc5424
+from tieline.security.audit.forwarding import Forwarder, Source
 from tieline.security.audit.keeping import CHECKPOINT_S
 from tieline.security.audit.notes import Checkpoint, Note, SigningKey
 from tieline.security.audit.tiles import PRIVATE
@@ -33,10 +42,14 @@ CENTER_LOGS = ("center", "web", "remote", "authority")
 """Audits that are kept at the center, by what stands in their records as site."""
 _RECORDS = (
     "SELECT sequence, epoch_us(time) AS time_us, actor, action, target, detail, outcome FROM audit WHERE site = $1 AND sequence > $2 "
-    "ORDER BY sequence, hash LIMIT 100000"
+    "ORDER BY sequence, hash"
 )
 _DOUBLED = "SELECT sequence FROM audit WHERE site = $1 AND sequence <= $2 GROUP BY sequence HAVING count(*) > 1 ORDER BY sequence"
 PATIENCE = 3
+FORWARD_S = 2.0
+MOST_COMPARED = 100_000
+MOST_LATE_S = 600.0
+"""So long a record may be later at the center than those after it."""
 DOES_NOT_VERIFY = "audit_does_not_verify"
 
 log = structlog.get_logger()
@@ -106,6 +119,8 @@ async def keep_center_audits(
             ),
             name="hand the center's audits in",
         )
+        if utility.audit.syslog:
+            tasks.create_task(forward_audits(utility, data, historian, credentials, clock), name="forward the audits")
 
 
 class SeesSites:
@@ -149,25 +164,116 @@ class SeesSites:
         return msgspec.structs.replace(answer, first=audit.tree.size)
 
     async def _compare(self, site: str, audit: SiteAudit, submission: Submission) -> None:
-        rows = (await self._historian.query(_RECORDS, [site, audit.sequence])).to_pylist()
+        rows = (await self._historian.query(f"{_RECORDS} LIMIT {MOST_COMPARED:d}", [site, audit.sequence])).to_pylist()
         doubled = (await self._historian.query(_DOUBLED, [site, audit.sequence])).to_pylist()
         checkpoint = Checkpoint.parse(Note.parse(submission.checkpoint).text)
 
         def work() -> list[str]:
-            records = [
-                AuditRecord(site=site, **{**row, "detail": msgspec.json.decode(row["detail"], type=dict[str, object])})
-                for row in rows
-            ]
+            records = _records_of(site, rows)
             audit.begin_at(records, submission.first, submission.roots)
             _, problems = audit.compare(records, checkpoint, submission.first, submission.leaves)
             return [*audit.doubled(row["sequence"] for row in doubled), *problems]
 
         try:
             problems = await asyncio.to_thread(work)
-        except (OSError, ValueError, msgspec.MsgspecError) as error:
+        except (OSError, ValueError) as error:
             raise UnavailableError(str(error)) from error
         for problem in problems:
             self._tell(site, f"audit of site {site} does not verify: {problem}")
+
+
+async def forward_audits(utility: Utility, data: Path, historian: Path, credentials: Credentials, clock: Clock) -> None:
+    """At the center: delivers the records of all audits to the collector of the folder, until cancelled.
+
+    Raises `ConfigError` where the folder's certificates cannot be used.
+    """
+    section = utility.audit
+    sources: dict[str, Source] = {name: AuditSource(folder) for name, folder in center_audits(data).items()}
+    sources |= {f"site {site.name}": StoredSource(site.name, historian, clock.monotonic) for site in utility.sites}
+    forwarder = Forwarder(
+        sources,
+        data.absolute() / "center" / "syslog.json",
+        read_collector(section.syslog),
+        collector_context(utility.folder, section, credentials),
+        as_rfc5424 if section.format == "json" else partial(as_rfc5424, message=as_cef),
+        server_name=section.server_name or "",
+    )
+    backoff, is_lost = Backoff(random.random, cap_s=60.0), False
+    while True:
+        try:
+            count = await asyncio.to_thread(forwarder.deliver)
+        except TielineError as error:
+            if not is_lost:
+                log.error("audit not forwarded; its records are kept until they are", reason=str(error))
+            is_lost = True
+            await asyncio.sleep(backoff.next_wait())
+            continue
+        if is_lost:
+            log.info("audit is forwarded again")
+        is_lost = False
+        backoff.reset()
+        if not count:
+            await asyncio.sleep(FORWARD_S)
+
+
+def collector_context(folder: Path, section: AuditSection, credentials: Credentials) -> ssl.SSLContext:
+    """TLS towards the collector, with the files that the folder names or our own. Raises `ConfigError`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    authority = credentials.authority if section.authority_file is None else folder / section.authority_file
+    try:
+        context.load_verify_locations(authority)
+        if section.crl_file is not None:
+            context.load_verify_locations(folder / section.crl_file)
+            context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+        if section.certificate_file is not None and section.key_file is not None:
+            context.load_cert_chain(folder / section.certificate_file, folder / section.key_file)
+        else:
+            credentials.load_into(context)
+    except OSError as error:
+        raise ConfigError(f"the files of [audit] cannot be used for TLS: {error}") from error
+    return context
+
+
+class AuditSource:
+    """Records of an audit on this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self._reader = AuditReader(folder)
+
+    def __call__(self, after: int, most: int) -> Sequence[AuditRecord]:
+        """`tieline.security.audit.forwarding.Source`."""
+        try:
+            return self._reader.since(after, most)
+        except OSError as error:
+            raise UnavailableError(f"an audit cannot be read: {error}") from error
+
+
+class StoredSource:
+    """Records of a site as the historian has them. Later ones wait for those before them, which may still be on their way."""
+
+    def __init__(self, site: str, historian: Path, monotonic: Callable[[], float]) -> None:
+        self._site = site
+        self._historian = historian
+        self._monotonic = monotonic
+        self._gap: tuple[int, float] | None = None
+        """After which record one is missing, and since when that is known."""
+
+    def __call__(self, after: int, most: int) -> Sequence[AuditRecord]:
+        """`tieline.security.audit.forwarding.Source`."""
+        rows = query(self._historian, f"{_RECORDS} LIMIT {most:d}", [self._site, after]).read_all().to_pylist()
+        found: list[AuditRecord] = []
+        for record in _records_of(self._site, rows):
+            last = found[-1].sequence if found else after
+            if record.sequence > last + 1 and last and not self._is_lost(last):
+                break
+            found.append(record)
+        return found
+
+    def _is_lost(self, last: int) -> bool:
+        if self._gap is None or self._gap[0] != last:
+            self._gap = last, self._monotonic()
+        return self._monotonic() - self._gap[1] > MOST_LATE_S
 
 
 async def _hand_in(
@@ -191,6 +297,14 @@ async def _hand_in(
                 if failures[name] == PATIENCE:  # the bus is not whole yet when a role starts
                     log.warning("audit is not seen in another zone", audit=name, reason=str(error))
         await asyncio.sleep(CHECKPOINT_S)
+
+
+def _records_of(site: str, rows: Iterable[dict[str, Any]]) -> list[AuditRecord]:
+    """Raises `UnavailableError` where the historian has something else than a record."""
+    try:
+        return [AuditRecord(site=site, **{**row, "detail": json.loads(row["detail"])}) for row in rows]
+    except (ValueError, TypeError) as error:
+        raise UnavailableError(f"a stored record of the audit of {site} makes no sense: {error}") from error
 
 
 def _vouch_for(name: str, folder: Path, signer: Signer) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tieline.config.alarms import AlarmPlan, read_alarms
 from tieline.config.alarms_utility import UtilityAlarms, own_alarms
+from tieline.config.audit import AuditSection
 from tieline.config.automation import Automation, read_automation
 from tieline.config.calculations import Calculation, CalculationSection, read_calculations
 from tieline.config.checks import check_uses, find_duplicates
@@ -172,6 +173,7 @@ class Utility:
     people: tuple[PersonSection, ...]
     hosts: tuple[HostSection, ...] = ()
     login: LoginSection = field(default_factory=LoginSection)
+    audit: AuditSection = field(default_factory=AuditSection)
     sites: tuple[Site, ...] = field(default=())
     grid: Grid | None = None
     """The electrical model; None where the folder has none."""
@@ -262,6 +264,7 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
         conduits=tuple(top.conduits),
         people=tuple(top.people),
         login=top.login,
+        audit=top.audit,
         sites=sites,
         grid=electrical.grid,
         network=network,

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field
 
 from tieline.config.alarms_utility import UtilityAlarms
+from tieline.config.audit import AuditSection
 from tieline.config.control import ControlSection
 from tieline.config.fields import Host, Port, Strict
 from tieline.config.login import LoginSection
@@ -71,4 +72,5 @@ class UtilityFile(Strict):
     conduits: list[ConduitSection] = Field(default_factory=list)
     people: list[PersonSection] = Field(default_factory=list)
     login: LoginSection = LoginSection()
+    audit: AuditSection = AuditSection()
     remote: RemoteSection = RemoteSection()
