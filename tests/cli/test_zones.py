@@ -12,7 +12,9 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from tieline.cli.app import app
+from tieline.config import read_folder
 from tieline.model import ConfigError, RefusedError, TielineError
+from tieline.security.zones import plan_of
 from tieline.security.zones.nftables import MOST_COMMENT_OCTETS
 
 EXAMPLE = Path(__file__).parents[2] / "src/tieline/examples/ridgeway"
@@ -63,14 +65,9 @@ def test_the_plan_says_what_no_firewall_enforces_and_why(tmp_path: Path) -> None
 def test_what_is_rendered_is_the_same_bytes_each_time(rendered: Path, tmp_path: Path) -> None:
     assert zones("render", EXAMPLE, "--out", tmp_path).exit_code == 0
     files = sorted(path.relative_to(rendered) for path in rendered.rglob("*") if path.is_file())
-    assert [str(path) for path in files if path.parts[0] != "bus"] == [
-        *(
-            f"hosts/{name}.nft"
-            for name in ("analytics-1", "meeting-point", "millbrook-gw", "northgate-gw", "ridge-road-1", "sunfield-gw")
-        ),
-        "vlan-intent.json",
-        "vlan-intent.md",
-    ]
+    hosts = {host.name for host in plan_of(read_folder(EXAMPLE)).hosts if host.addresses}
+    assert {path.stem for path in files if path.parts[0] == "hosts"} == hosts
+    assert {"vlan-intent.json", "vlan-intent.md"} <= {str(path) for path in files}
     assert {"bus/dmz.json", "bus/center.json", "bus/edge-northgate.json"} <= {str(path) for path in files}
     for path in files:
         assert (tmp_path / path).read_bytes() == (rendered / path).read_bytes()
@@ -111,7 +108,7 @@ def test_the_example_is_proven_and_a_changed_firewall_is_not(rendered: Path, tmp
     assert finding["fault"] == "leak"
     assert "7000-7422" in finding["path"][-1]
     assert document["zones"]["office"]["may"] == ["dmz"]
-    assert document["zones"]["office"]["cannot"] == ["northgate", "millbrook", "sunfield", "center"]
+    assert {"northgate", "millbrook", "sunfield", "center"} <= set(document["zones"]["office"]["cannot"])
     by_conduit = {row["conduit"]: row for row in document["reach"]}
     assert by_conduit["center-dmz-bus"]["enforced_at"] == ["ridge-road-1", "meeting-point"]
     assert by_conduit["northgate/rtu-1"]["target"] == "device northgate/rtu-1"

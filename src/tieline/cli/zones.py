@@ -200,7 +200,18 @@ def show_proof(folder: Path, captured: Sequence[str], servers: Sequence[Path], v
     intent = vlan_intent(plan) if vlans is None else read_intent(_text_of(vlans))
     configurations = _with_captured(bus_configurations(folder, Path("tieline-data")), servers)
     findings = [*prove_packets(plan, rulesets), *prove_vlans(plan, intent), *prove_broker(plan, configurations)]
-    heard = [asdict(row) for row in reach(plan, configurations)]
+    heard = [
+        {
+            "speaker": row.speaker,
+            "at": row.at,
+            "hearer": row.hearer,
+            "heard_at": row.heard_at,
+            "subjects": list(row.subjects),
+            "conduits": list(row.conduits),
+            "path": list(row.path),
+        }
+        for row in reach(plan, configurations)
+    ]
     flows = flows_of(plan)
     classes = AddressClasses(plan)
     rows = [_reach(plan, classes, flow, rulesets) for flow in flows]
