@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -82,6 +82,22 @@ async def connected(port: int | Sequence[int], credentials: Credentials) -> Asyn
     finally:
         state["is_lost"] = True
         await _close(client)
+
+
+@asynccontextmanager
+async def subscribed(
+    client: Client, heard: Mapping[str, Callable[[Msg], Awaitable[None]]], *, pending_msgs_limit: int
+) -> AsyncIterator[None]:
+    """Hears these subjects, and no more once it is left."""
+    subscriptions = [
+        await client.subscribe(subject, cb=hear, pending_msgs_limit=pending_msgs_limit) for subject, hear in heard.items()
+    ]
+    try:
+        yield
+    finally:
+        if client.is_connected:
+            for subscription in subscriptions:
+                await subscription.unsubscribe()
 
 
 async def _open(ports: Sequence[int], credentials: Credentials, callbacks: dict[str, Any]) -> Client:

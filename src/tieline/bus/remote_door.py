@@ -21,6 +21,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error
 
+from tieline.bus.connection import subscribed
 from tieline.io import Clock
 from tieline.model import Now, RefusedError, RemoteError, TielineError, UnavailableError, subjects
 from tieline.security.identity import Credentials
@@ -101,16 +102,17 @@ class RemoteDoor:
 
     async def run(self) -> None:
         """Serves until cancelled; where the port cannot be had, that is told and tried again, and the rest of the DMZ goes on."""
-        await self._client.subscribe(subjects.remote_line_down(), cb=self._on_frame, pending_msgs_limit=MOST_WAITING)
-        while True:
-            try:
-                listener = self._listen()
-            except UnavailableError as error:
-                log.error("remote access cannot be dialed", reason=str(error), retry_in_s=RETRY_S)
-                await asyncio.sleep(RETRY_S)
-            else:
-                with listener:
-                    await self._serve(listener)
+        subject = subjects.remote_line_down()
+        async with subscribed(self._client, {subject: self._on_frame}, pending_msgs_limit=MOST_WAITING):
+            while True:
+                try:
+                    listener = self._listen()
+                except UnavailableError as error:
+                    log.error("remote access cannot be dialed", reason=str(error), retry_in_s=RETRY_S)
+                    await asyncio.sleep(RETRY_S)
+                else:
+                    with listener:
+                        await self._serve(listener)
 
     def _listen(self) -> socket.socket:
         try:
@@ -347,8 +349,8 @@ class _Line:
             async with asyncio.timeout(FAREWELL_S):
                 self._writer.write(frames.pack(Kind.CLOSE, words.encode()[: frames.MOST_WORDS]))
                 await self._writer.drain()
-                self._writer.close()
-                await self._writer.wait_closed()
+                while await self._reader.read(CHUNK):  # closed with bytes unread, the connection would lose what was said last
+                    pass
 
     async def _send(self, frame: Frame) -> None:
         await self._client.publish(self._subject, frames.encode(frame))

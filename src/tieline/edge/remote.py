@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error
 
+from tieline.bus.connection import subscribed
 from tieline.config import Site
 from tieline.config.remote import RemoteService, services_of
 from tieline.io import Clock
@@ -58,11 +59,14 @@ class RemoteAccess:
         offset_s: Callable[[], float | None],
         on_event: Callable[[Event], None],
         clock: Clock,
+        places: Mapping[tuple[str, str], RemoteService] | None = None,
     ) -> None:
-        """`folder` keeps the number of the newest order; `offset_s` says how far the center's clock is ahead, None if not known."""
+        """`folder` keeps the number of the newest order; `offset_s` says how far the center's clock is ahead, None if not known.
+
+        `places` are where services are really to be found, by device and name; where the site's devices are, if left out.
+        """
         self._site = site
-        self._places = {(each.device, each.name): each for device in site.devices for each in services_of(device)}
-        """Where services are really to be found: as in the folder, or in a simulated field."""
+        self._places = places or {(each.device, each.name): each for device in site.devices for each in services_of(device)}
         self._client = client
         self._audit = audit
         self._numbers = folder / NUMBER_FILE
@@ -84,10 +88,10 @@ class RemoteAccess:
             async def on_order(message: Msg) -> None:
                 tasks.create_task(self._answer(message, tasks), name="open a session")
 
-            await self._client.subscribe(subjects.remote_order(self._site.name), cb=on_order, pending_msgs_limit=MOST_WAITING)
-            up = subjects.remote_up(self._site.name)
-            await self._client.subscribe(up, cb=self._on_frame, pending_msgs_limit=MOST_WAITING)
-            await asyncio.get_running_loop().create_future()
+            name = self._site.name
+            heard = {subjects.remote_order(name): on_order, subjects.remote_up(name): self._on_frame}
+            async with subscribed(self._client, heard, pending_msgs_limit=MOST_WAITING):
+                await asyncio.get_running_loop().create_future()
 
     async def _on_frame(self, message: Msg) -> None:
         session = self._sessions.get(message.subject.split(".")[3])

@@ -18,6 +18,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error
 
+from tieline.bus.connection import subscribed
 from tieline.bus.replies import ask_site
 from tieline.config import Utility
 from tieline.io import Clock
@@ -77,13 +78,15 @@ class Sessions:
         await self._recover()
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            client = self._client
-            await client.subscribe(subjects.REMOTE_OPEN, cb=self._on_open, pending_msgs_limit=MOST_WAITING)
-            for site in self._sites:  # one each: the DMZ passes on no wildcard that reaches beyond what a site may publish
-                await client.subscribe(subjects.remote_down(site), cb=self._on_down, pending_msgs_limit=MOST_WAITING)
-            await client.subscribe(subjects.remote_line_up(), cb=self._on_up, pending_msgs_limit=MOST_WAITING)
+            heard = {
+                subjects.REMOTE_OPEN: self._on_open,
+                subjects.remote_line_up(): self._on_up,
+                # One each: the DMZ passes on no wildcard that reaches beyond what a site may publish.
+                **{subjects.remote_down(site): self._on_down for site in self._sites},
+            }
             tasks.create_task(self._publish(), name="send")
-            tasks.create_task(self._tick(), name="permit sessions")
+            async with subscribed(self._client, heard, pending_msgs_limit=MOST_WAITING):
+                await self._tick()
 
     def counted(self, session: Session) -> tuple[int, int]:
         """The bytes that have passed, up and down."""
