@@ -103,6 +103,10 @@ class Endpoint:
     device: str
     zone: str
     """Empty where it belongs to none."""
+    tag: int | None = None
+    """Where a device is in several zones through one port: that of the frames that are meant."""
+    is_own: bool = False
+    """Whether it is the address of a switch or router itself."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,13 +67,18 @@ _State = tuple[str, int, Stack, Tail]
 _EVERY = ""
 
 
-def spread(fabric: Fabric, starts: Iterable[tuple[str, Stack, Tail]]) -> Iterator[Arrival]:
-    """What leaves at ports without a bridge behind them, the nearest first; each port and stack once."""
+def spread(
+    fabric: Fabric, starts: Iterable[tuple[str, Stack, Tail]], lost: list[tuple[str, Stack]] | None = None
+) -> Iterator[Arrival]:
+    """What leaves at ports without a bridge behind them, the nearest first; each port and stack once.
+
+    In `lost` it notes the ports that drop a frame that comes to them, with its tags.
+    """
     seen: dict[_State, str] = {}
     delivered: set[tuple[str, Stack, Tail]] = set()
     queue: deque[Arrival] = deque()
     for name, known, tail in starts:
-        queue.extend(_taken(fabric, fabric.by_name[name], known, tail, None))
+        _enter(fabric, name, known, tail, None, queue, lost)
     while queue:
         arrival = queue.popleft()
         port = fabric.by_name[arrival.port]
@@ -85,19 +90,34 @@ def spread(fabric: Fabric, starts: Iterable[tuple[str, Stack, Tail]]) -> Iterato
         seen[state] = came if first is None else _EVERY
         for out in fabric.members.get((bridge, arrival.vlan), ()):
             if out.name != came if first is None else out.name == first:
-                sent = _sent(out, arrival)
-                if sent is None:
+                left = sent(out, arrival)
+                if left is None:
                     continue
-                stack, tail = sent
+                stack, tail = left
                 peer = fabric.peer(out.name)
                 if peer is not None:
-                    queue.extend(_taken(fabric, fabric.by_name[peer], stack, tail, arrival))
+                    _enter(fabric, peer, stack, tail, arrival, queue, lost)
                 elif (out.name, stack, tail) not in delivered:
                     delivered.add((out.name, stack, tail))
                     yield Arrival(out.name, arrival.vlan, stack, tail, (), arrival, is_delivery=True)
 
 
-def _sent(port: FabricPort, arrival: Arrival) -> tuple[Stack, Tail] | None:
+def _enter(
+    fabric: Fabric,
+    name: str,
+    known: Stack,
+    tail: Tail,
+    before: Arrival | None,
+    queue: deque[Arrival],
+    lost: list[tuple[str, Stack]] | None,
+) -> None:
+    length = len(queue)
+    queue.extend(taken(fabric, fabric.by_name[name], known, tail, before))
+    if lost is not None and len(queue) == length:
+        lost.append((name, known))
+
+
+def sent(port: FabricPort, arrival: Arrival) -> tuple[Stack, Tail] | None:
     """The tags that a frame has where it leaves; None where it does not."""
     if arrival.vlan == OPAQUE:
         return arrival.known, arrival.tail
@@ -112,7 +132,7 @@ def _is_covered(seen: dict[_State, str], state: _State, came: str) -> bool:
     return tail is END and seen.get((bridge, vlan, known, FREE)) in (came, _EVERY)
 
 
-def _taken(fabric: Fabric, port: FabricPort, known: Stack, tail: Tail, before: Arrival | None) -> Iterator[Arrival]:
+def taken(fabric: Fabric, port: FabricPort, known: Stack, tail: Tail, before: Arrival | None = None) -> Iterator[Arrival]:
     """What a port makes of a frame; of one with a free tail at the top, of each that it may be."""
     if port.kind is PortKind.OPAQUE:
         yield Arrival(port.name, OPAQUE, known, tail, (), before)
