@@ -71,13 +71,17 @@ def center_witness(data: Path) -> Path:
     return data.absolute() / "center" / "witness"
 
 
-async def hand_in_site(client: Client, credentials: Credentials, folder: Path, site: str, clock: Clock) -> None:
+async def hand_in_site(
+    client: Client, credentials: Credentials, folder: Path, site: str, clock: Clock, *, period_s: float = CHECKPOINT_S
+) -> None:
     """At a site: has the center see the site's audit in this folder, until cancelled."""
 
     def tell(text: str) -> None:
         log.error("audit is refused by its witness", audit=site, reason=text)
 
-    await _hand_in({site: folder}, lambda folder: HandIn(folder, of_site(client, site), clock.monotonic), credentials, tell)
+    await _hand_in(
+        {site: folder}, lambda folder: HandIn(folder, of_site(client, site), clock.monotonic), credentials, tell, period_s
+    )
 
 
 async def see_in_dmz(client: Client, credentials: Credentials, data: Path, clock: Clock) -> None:
@@ -96,7 +100,14 @@ async def see_in_dmz(client: Client, credentials: Credentials, data: Path, clock
 
 
 async def keep_center_audits(
-    utility: Utility, client: Client, credentials: Credentials, data: Path, historian: Path, clock: Clock
+    utility: Utility,
+    client: Client,
+    credentials: Credentials,
+    data: Path,
+    historian: Path,
+    clock: Clock,
+    *,
+    period_s: float = CHECKPOINT_S,
 ) -> None:
     """At the center: sees the sites' audits and compares what has arrived of them, and has the DMZ see its own, until cancelled."""
     found = Found(client, lambda site: subjects.batches(site) if site == CENTER else subjects.center_batches(site))
@@ -116,6 +127,7 @@ async def keep_center_audits(
                 lambda folder: HandIn(folder, of_center(client), clock.monotonic),
                 credentials,
                 lambda text: tell(CENTER, text),
+                period_s,
             ),
             name="hand the center's audits in",
         )
@@ -277,7 +289,11 @@ class StoredSource:
 
 
 async def _hand_in(
-    folders: Mapping[str, Path], make: Callable[[Path], HandIn], credentials: Credentials, tell: Callable[[str], None]
+    folders: Mapping[str, Path],
+    make: Callable[[Path], HandIn],
+    credentials: Credentials,
+    tell: Callable[[str], None],
+    period_s: float,
 ) -> None:
     """Vouches for the keys of the logs, and hands in what is new, again and again until cancelled."""
     handing = {name: make(folder) for name, folder in folders.items()}
@@ -296,7 +312,7 @@ async def _hand_in(
                 failures[name] += 1
                 if failures[name] == PATIENCE:  # the bus is not whole yet when a role starts
                     log.warning("audit is not seen in another zone", audit=name, reason=str(error))
-        await asyncio.sleep(CHECKPOINT_S)
+        await asyncio.sleep(period_s)
 
 
 def _records_of(site: str, rows: Iterable[dict[str, Any]]) -> list[AuditRecord]:
