@@ -209,14 +209,6 @@ class Utility:
                 return site
         raise ConfigError(f"there is no site {name!r} in {self.folder}; it has {', '.join(site.name for site in self.sites)}")
 
-    def zone_of(self, site: str) -> ZoneSection:
-        """The zone that the site belongs to."""
-        return next(zone for zone in self.zones if site in zone.sites)
-
-    def may_send(self, source: str, target: str) -> bool:
-        """Whether a conduit leads from one zone to another."""
-        return any(conduit.source == source and conduit.target == target for conduit in self.conduits)
-
 
 def read_folder(folder: Path) -> Utility:
     """The utility that the folder describes. Raises `FolderError` with every mistake, `ConfigError` where it is no folder."""

@@ -244,11 +244,13 @@ def _add_leaves(network: Network, name: str, configuration: Configuration) -> No
 
 def _add_imports(network: Network, name: str, configuration: Configuration) -> None:
     accounts = accounts_of(configuration)
+    exports = {(account, kind): _exports(told, kind) for account, told in accounts.items() for kind in ("stream", "service")}
     for account, told in accounts.items():
         for entry in told.get("imports") or ():
             for kind in ("stream", "service"):
                 other, subject = ports_of(entry, kind)
-                if not subject or not _is_exported(accounts.get(other, {}), kind, subject, account):
+                given = exports.get((other, kind))
+                if not subject or given is None or not _is_exported(given, subject, account):
                     continue
                 words = f"the import of {kind} {subject} of account {other} into account {account} at {name}"
                 here, there = (name, account), (name, other)
@@ -256,14 +258,14 @@ def _add_imports(network: Network, name: str, configuration: Configuration) -> N
                 network.edges[source].append(Edge(source, target, Bounds((subject,)), words))
 
 
-def _is_exported(account: Configuration, kind: str, subject: str, to: str) -> bool:
-    for entry in account.get("exports") or ():
-        _, exported = ports_of(entry, kind)
-        if exported and contains(exported, subject):
-            named = _texts(entry.get("accounts"))
-            if not named or to in named:
-                return True
-    return False
+def _exports(account: Configuration, kind: str) -> Index[tuple[str, ...]]:
+    """What an account lets others import, and whom; nobody in particular where all may."""
+    entries = ((ports_of(entry, kind)[1], _texts(entry.get("accounts"))) for entry in account.get("exports") or ())
+    return Index((subject, accounts) for subject, accounts in entries if subject)
+
+
+def _is_exported(exports: Index[tuple[str, ...]], subject: str, to: str) -> bool:
+    return any(contains(exported, subject) and (not named or to in named) for exported, named in exports.overlapping(subject))
 
 
 def _add_clusters(network: Network) -> None:
