@@ -107,22 +107,14 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
             os.kill(pid, signal.SIGKILL)
 
 
-def test_an_unconfirmed_firewall_is_gone_again(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_confirmed_firewall_stays_a_second_one_has_to_wait_and_drift_is_found(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SSH_CONNECTION", "198.51.100.7 50022 10.42.0.2 22")
-    done = machine.apply(5)
+    done = machine.apply(3600)
     assert done.returncode == 0, done.stderr
     assert "tieline zones confirm" in done.stdout
     assert "warning: no conduit lets this SSH session (198.51.100.7, elsewhere) to ridge-road-1" in done.stderr
-    until(machine.is_former)
-    until(lambda: not machine.watchdogs())
-    assert machine.recorded() == [("zones_applied", "to be confirmed"), ("zones_rolled_back", "")]
-    late = machine.confirm()
-    assert late.returncode == 2
-    assert "no change waits" in late.stderr
-
-
-def test_a_confirmed_firewall_stays_a_second_one_has_to_wait_and_drift_is_found(machine: Machine) -> None:
-    assert machine.apply(3600).returncode == 0
     second = machine.apply(3600)
     assert second.returncode == 2
     assert "a change waits to be confirmed" in second.stderr
@@ -147,28 +139,24 @@ def test_a_confirmed_firewall_stays_a_second_one_has_to_wait_and_drift_is_found(
     assert "other tables on ridge-road-1: ip docker" in drifted.stdout
 
 
-def test_the_former_rules_come_back_though_the_command_and_its_session_are_killed(machine: Machine) -> None:
-    # A shell of its own session stands for the SSH login: everything in its process group is killed.
+def test_an_unconfirmed_firewall_is_gone_again_though_the_command_and_its_session_are_killed(machine: Machine) -> None:
+    # A process group of its own stands for the SSH login: everything in it is killed.
     words = ["apply", str(EXAMPLE), "--host", HOST, "--confirm-within", "5", "--data", str(machine.data)]
     login = subprocess.Popen(machine.command(*words), start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     until(lambda: not machine.is_former())
     os.killpg(login.pid, signal.SIGKILL)
     login.communicate(timeout=10)
-    assert machine.watchdogs(), "the watchdog lives on"
     until(machine.is_former)
     until(lambda: not machine.watchdogs())
-    assert machine.recorded()[-1][0] == "zones_rolled_back"
+    assert machine.recorded() == [("zones_applied", "to be confirmed"), ("zones_rolled_back", "")]
+    late = machine.confirm()
+    assert late.returncode == 2
+    assert "no change waits" in late.stderr
 
 
-def test_a_watchdog_that_is_ended_brings_the_former_rules_back_at_once(machine: Machine) -> None:
-    assert machine.apply(3600).returncode == 0
-    (watchdog,) = machine.watchdogs()
-    os.kill(watchdog, signal.SIGTERM)
-    until(machine.is_former)
-    assert machine.recorded()[-1][0] == "zones_rolled_back"
-
-
-def test_a_change_whose_watchdog_died_is_taken_back_by_the_next_one(machine: Machine) -> None:
+def test_a_change_whose_watchdog_died_is_taken_back_by_the_next_one_and_an_ended_one_brings_the_former_back(
+    machine: Machine,
+) -> None:
     assert machine.apply(3600).returncode == 0
     (watchdog,) = machine.watchdogs()
     os.kill(watchdog, signal.SIGKILL)
@@ -178,7 +166,10 @@ def test_a_change_whose_watchdog_died_is_taken_back_by_the_next_one(machine: Mac
     assert "apply it again" in refused.stderr
     assert machine.apply(3600).returncode == 0
     assert [action for action, _ in machine.recorded()] == ["zones_applied", "zones_rolled_back", "zones_applied"]
-    assert '"former"' in (machine.data / "zones" / "former.nft").read_text()
+    (watchdog,) = machine.watchdogs()
+    os.kill(watchdog, signal.SIGTERM)
+    until(machine.is_former)
+    assert machine.recorded()[-1][0] == "zones_rolled_back"
 
 
 def test_a_firewall_that_the_kernel_refuses_changes_nothing(machine: Machine) -> None:
