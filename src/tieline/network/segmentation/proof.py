@@ -165,25 +165,28 @@ class _Proof:
     # layer 2
 
     def _frame_leaks(self, zone: str, starts: dict[str, Endpoint]) -> Iterator[SegmentationFinding]:
-        found: set[str] = set()
+        found: dict[str, tuple[Arrival, Endpoint]] = {}
         for arrival in spread(self._fabric, [(port, (), FREE) for port in starts]):
             for endpoint in self._who_has(arrival):
-                if endpoint.zone in ("", zone, *found):
+                if endpoint.zone in ("", zone):
                     continue
-                found.add(endpoint.zone)
-                sender = starts[arrival.start]
-                target = f"{endpoint.device} itself" if endpoint.is_own else endpoint.device
-                frame = arrival.frame
-                yield SegmentationFinding(
-                    fault="frame-leak",
-                    source=zone,
-                    target=endpoint.zone,
-                    problem=f"zone {zone} reaches zone {endpoint.zone} past every router: {sender.device} ({arrival.start}) "
-                    f"reaches {target} ({endpoint.port}) with a frame {tags_text(frame)}",
-                    path=tuple(way(self._fabric, arrival, sender=sender.device, target=target)),
-                    port=arrival.start,
-                    tags=frame,
-                )
+                known = found.get(endpoint.zone)
+                if known is None or (known[1].is_own and not endpoint.is_own):
+                    found[endpoint.zone] = arrival, endpoint
+        for target_zone, (arrival, endpoint) in found.items():
+            sender = starts[arrival.start]
+            target = f"{endpoint.device} itself" if endpoint.is_own else endpoint.device
+            frame = arrival.frame
+            yield SegmentationFinding(
+                fault="frame-leak",
+                source=zone,
+                target=target_zone,
+                problem=f"zone {zone} reaches zone {target_zone} past every router: {sender.device} ({arrival.start}) "
+                f"reaches {target} ({endpoint.port}) with a frame {tags_text(frame)}",
+                path=tuple(way(self._fabric, arrival, sender=sender.device, target=target)),
+                port=arrival.start,
+                tags=frame,
+            )
 
     def _who_has(self, arrival: Arrival) -> Iterator[Endpoint]:
         """Whom a frame is for that leaves at a port: of a device in several zones, the one of its tag."""

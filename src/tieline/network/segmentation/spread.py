@@ -140,12 +140,12 @@ def taken(fabric: Fabric, port: FabricPort, known: Stack, tail: Tail, before: Ar
     if known:
         yield from _tagged(port, known[0], known[1:], tail, (), before)
         return
+    vlan = port.vlan_of_untagged()
+    if vlan is not None:  # first, so that of two frames the one of fewer tags is found
+        yield Arrival(port.name, vlan, (), END, (), before)
     if tail is FREE:
         for tag in (*_tried(fabric, port), 0):
             yield from _tagged(port, tag, (), FREE, (tag,), before)
-    vlan = port.vlan_of_untagged()
-    if vlan is not None:
-        yield Arrival(port.name, vlan, (), END, (), before)
 
 
 def _tried(fabric: Fabric, port: FabricPort) -> Iterable[int]:
