@@ -66,8 +66,8 @@ void startPage(async (live, _, context) => {
   const failure = make("p", { class: "failure", role: "alert" });
   const factor = make("div", { class: "factor" });
   const door = make("span");
-  const running = makeTable(texts.sessionHeads, texts.running, new Set(["left", "up", "down"]));
-  const grants = makeTable(texts.grantHeads, texts.grants);
+  const running = makeTable(texts.sessionHeads, texts.running, new Set(["left", "up", "down", "actions"]));
+  const grants = makeTable(texts.grantHeads, texts.grants, new Set(["actions"]));
   const ended = makeTable(texts.historyHeads, texts.history, new Set(["lasted", "up", "down"]));
   const isEnding = { value: false };
   const cutAll = makeAsked(texts.cutAll, texts.cutReason, texts.cutAll, failure, (reason) => change("remote/cut", { reason }));
@@ -133,7 +133,7 @@ void startPage(async (live, _, context) => {
           ]
         : []),
       ...(one.may_use ? [make("code", { title: texts.connect }, texts.command(one.id))] : []),
-      ...(one.may_cut ? [makeCut(one, one.id, one.person === identity.person ? texts.withdraw : texts.cut)] : []),
+      ...(one.may_cut && !one.may_approve ? [makeCut(one, one.id, one.person === identity.person ? texts.withdraw : texts.cut)] : []),
     ),
   ];
   /** @param {Session} one */
@@ -234,11 +234,11 @@ function kilobytes(bytes) {
  * A table whose rows are made anew only where they have changed.
  * @param {Record<string, string>} heads
  * @param {string} label
- * @param {Set<string>} [numbers] the columns of numbers
+ * @param {Set<string>} right the columns that are aligned to the right
  */
-function makeTable(heads, label, numbers = new Set()) {
+function makeTable(heads, label, right) {
   const body = make("tbody");
-  const columns = Object.entries(heads).map(([name, words]) => make("th", { scope: "col", ...(numbers.has(name) ? { class: "right" } : {}) }, words));
+  const columns = Object.entries(heads).map(([name, words]) => make("th", { scope: "col", ...(right.has(name) ? { class: "right" } : {}) }, words));
   const element = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, make("table", {}, make("thead", {}, make("tr", {}, ...columns)), body));
   /** @type {Map<string, {key: string, row: HTMLTableRowElement}>} */
   let kept = new Map();
