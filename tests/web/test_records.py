@@ -12,9 +12,12 @@ from tests.security.accounts.world import PASSWORD
 from tieline.historian import FILE_NAME, AsyncClient, Historian, HistorianServer
 from tieline.model import AuditRecord, Batch, Samples
 from tieline.security.audit import AuditLog
+from tieline.security.audit.witness import Witness, submission_of
 from tieline.web import create_app
+from tieline.web.audit_states import AuditPlace
 from tieline.web.log_files import read_tail
 from tieline.web.logs import Records
+from tieline.web.times import iso
 
 from .login_world import Browser, browsing, center_in
 from .world import NOON, make_world
@@ -53,7 +56,17 @@ async def desk(folder: Path, person: str, *, is_historian_up: bool = True) -> As
         records: list[AuditRecord] = audit.since(0)
     center = center_in(folder, second_factor="never")
     center.prepare(person)
-    stored = Records(audits={"center": folder / "center", "web": folder / "web", "none": folder / "none"}, logs=folder / "logs")
+    submission = submission_of(folder / "center", None)
+    assert submission is not None
+    answer = Witness(folder / "dmz", "dmz", lambda: NOON / 1e6).see("center", submission, lambda _: None)
+    (folder / "center" / "private" / "witnessed").write_bytes(answer.cosigned)
+    place = AuditPlace(name="center", by="DMZ", folder=folder / "center", witnessed=folder / "center" / "private" / "witnessed")
+    none = AuditPlace(name="none", by="DMZ", folder=folder / "none", witnessed=folder / "none" / "witnessed")
+    stored = Records(
+        audits={"center": folder / "center", "web": folder / "web", "none": folder / "none"},
+        states=[place, none],
+        logs=folder / "logs",
+    )
     with ExitStack() as stack:
         stack.enter_context(closing(center.accounts))
         historian = stack.enter_context(Historian.open(folder / FILE_NAME, lake=folder / "lake", points=world.utility.points))
@@ -96,6 +109,19 @@ async def test_records_are_found_by_person_action_target_outcome_and_audit(tmp_p
         assert await count(outcome="refused", site="northgate") == 8
         assert await count(site="center") == 40
         assert await count(**{"from": "2026-01-01", "to": "2026-01-02"}) == 0
+
+
+async def test_how_far_audits_were_seen_in_another_zone_and_what_does_not_verify_is_said(tmp_path: Path) -> None:
+    async with desk(tmp_path, "grace") as browser:
+        body = (await browser.get("/api/audit")).json()
+        (seen,) = body["audits"]
+        assert (seen["name"], seen["by"], seen["entries"], seen["seen"], seen["problems"]) == ("center", "DMZ", 40, 40, [])
+        assert seen["seen_time"] == iso(NOON)
+        write_audit(tmp_path / "center", "center", 3)
+        assert [(each["entries"], each["seen"]) for each in (await browser.get("/api/audit")).json()["audits"]] == [(43, 40)]
+        (tmp_path / "center" / "private" / "witnessed").write_bytes(b"something else")
+        body = (await browser.get("/api/audit")).json()
+        assert body["missing"] == ["the audit of center does not verify: cannot be read: it is no signed note"]
 
 
 async def test_a_historian_that_is_away_is_said_and_the_rest_is_shown(tmp_path: Path) -> None:

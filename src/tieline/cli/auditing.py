@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
 from nats.aio.client import Client
 
-from tieline.bus.witnessing import HandIn, of_center, of_site, see_center, see_sites
+from tieline.bus.witnessing import WITNESSED, HandIn, of_center, of_site, see_center, see_sites
 from tieline.config import Utility
 from tieline.config.audit import AuditSection, read_collector
 from tieline.config.own_points import CENTER
@@ -34,9 +34,12 @@ from tieline.security.audit.keeping import CHECKPOINT_S
 from tieline.security.audit.notes import Checkpoint, Note, SigningKey
 from tieline.security.audit.tiles import PRIVATE
 from tieline.security.audit.vouching import Key, origin_of, write_key
-from tieline.security.audit.witness import Answer, Submission, Witness
+from tieline.security.audit.witness import Answer, Submission, Witness, witness_file
 from tieline.security.identity import Credentials
 from tieline.security.identity.signing import Signer, Verifier
+
+if TYPE_CHECKING:
+    from tieline.web.audit_states import AuditPlace
 
 CENTER_LOGS = ("center", "web", "remote", "authority")
 """Audits that are kept at the center, by what stands in their records as site."""
@@ -59,6 +62,20 @@ def center_audits(data: Path) -> Mapping[str, Path]:
     """Where the audits of the center lie, by what stands in their records as site."""
     folders = {"center": "center", "web": "web", "remote": "center/remote", "authority": "authority"}
     return {name: data.absolute() / folder / "audit" for name, folder in folders.items()}
+
+
+def audit_places(utility: Utility, data: Path) -> list[AuditPlace]:
+    """The audits of which the center knows something."""
+    from tieline.web.audit_states import AuditPlace
+
+    own = [
+        AuditPlace(name=name, by="DMZ", folder=folder, witnessed=folder / PRIVATE / WITNESSED)
+        for name, folder in center_audits(data).items()
+    ]
+    kept = center_witness(data)
+    return own + [
+        AuditPlace(name=site.name, by="center", witnessed=witness_file(kept, site.name), arrivals=kept) for site in utility.sites
+    ]
 
 
 def dmz_witness(data: Path) -> Path:

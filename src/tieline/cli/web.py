@@ -220,7 +220,7 @@ async def run_web(utility: Utility, data: Path, bus_ports: Sequence[int], option
     from tieline.bus import connected
     from tieline.bus.remote import RemoteClient
     from tieline.bus.scada import ScadaClient
-    from tieline.cli.remote_center import remote_folder
+    from tieline.cli.auditing import audit_places, center_audits
     from tieline.cli.run import historian_folder, open_authority, seed
     from tieline.historian import AsyncClient
     from tieline.model import subjects
@@ -261,11 +261,8 @@ async def run_web(utility: Utility, data: Path, bus_ports: Sequence[int], option
         scada = ScadaClient(client)
         own_process = OwnProcess()
         records = Records(
-            audits={
-                "center": data.absolute() / "center" / "audit",
-                "web": web_folder(data) / "audit",
-                **({} if utility.dmz.remote_port is None else {"remote": remote_folder(data) / "audit"}),
-            },
+            audits=center_audits(data),
+            states=audit_places(utility, data),
             logs=data.absolute() / "logs",
         )
         app = create_app(

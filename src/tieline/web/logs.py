@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +26,7 @@ from tieline.security.authority import Right, in_words, may, roles_of
 from tieline.security.identity.accounts import Identity
 from tieline.web.api import ERRORS
 from tieline.web.asking import Who
+from tieline.web.audit_states import AuditPlace, AuditState, states_of
 from tieline.web.errors import bad_request
 from tieline.web.history import History
 from tieline.web.history_routes import End, Start, read_range
@@ -45,6 +46,8 @@ class Records:
 
     audits: Mapping[str, Path] = field(default_factory=dict)
     """Folders by the name under which their records stand."""
+    states: Sequence[AuditPlace] = ()
+    """Of which audits it is shown how far another zone has seen them."""
     logs: Path | None = None
     """Where the roles' logs are; None where they go elsewhere."""
 
@@ -63,12 +66,25 @@ class AuditBody(BaseModel):
     detail: dict[str, Any]
 
 
+class AuditStateBody(BaseModel):
+    """How far an audit was seen in another zone, and what speaks against it."""
+
+    name: str
+    by: str = Field(description="who sees its checkpoints")
+    entries: int = Field(description="that it has, as far as is known here")
+    seen: int = Field(description="entries of the newest checkpoint that the other zone has signed")
+    seen_time: str | None
+    compared: int | None = Field(description="of a site: entries of which the center has the same")
+    problems: list[str] = Field(description="what does not verify, in words")
+
+
 class AuditPageBody(BaseModel):
     """Records, newest first."""
 
     records: list[AuditBody]
     before: str | None = Field(description="ask with it for what comes after these; null where nothing does")
-    missing: list[str] = Field(description="what could not be asked, in words")
+    missing: list[str] = Field(description="what could not be asked, and what does not verify, in words")
+    audits: list[AuditStateBody] = Field(description="the audits, as far as something is known of them here")
 
 
 class LogSourceBody(BaseModel):
@@ -168,7 +184,10 @@ def log_router(utility: Utility, records: Records, history: History, clock: Call
         ]
         merged = list(heapq.merge(*found, key=_key, reverse=True))
         is_more = len(merged) > limit
-        return AuditPageBody(records=merged[:limit], before=_mark(merged[limit - 1]) if is_more else None, missing=missing)
+        states = [_state_body(state) for state in await asyncio.to_thread(states_of, records.states)]
+        missing += [f"the audit of {state.name} does not verify: {problem}" for state in states for problem in state.problems]
+        mark_after = _mark(merged[limit - 1]) if is_more else None
+        return AuditPageBody(records=merged[:limit], before=mark_after, missing=missing, audits=states)
 
     @router.get("/logs", summary="What the roles of this machine log, newest first")
     async def logs(
@@ -250,6 +269,18 @@ async def _of_folder(
         ),
         key=_key,
         reverse=True,
+    )
+
+
+def _state_body(state: AuditState) -> AuditStateBody:
+    return AuditStateBody(
+        name=state.name,
+        by=state.by,
+        entries=state.entries,
+        seen=state.seen,
+        seen_time=None if state.seen_s is None else iso(state.seen_s * 1_000_000),
+        compared=state.compared,
+        problems=list(state.problems),
     )
 
 

@@ -94,6 +94,7 @@ function makeAudit(live, sites, query, onChange) {
   const found = make("span", { class: "found", role: "status" });
   const failure = make("span", { class: "failure", role: "alert" });
   const empty = make("p", { class: "empty", hidden: "" }, say.empty);
+  const seen = make("p", { class: "seen" });
   /** @type {AuditRecord[]} */
   let records = [];
   /** @type {string | null} */
@@ -127,6 +128,7 @@ function makeAudit(live, sites, query, onChange) {
     "div",
     { id: "audit", class: "list", role: "tabpanel", "aria-labelledby": "tab-audit" },
     make("div", { class: "toolbar" }, ...Object.values(fields), place, ...range.elements, found, failure),
+    seen,
     rows.element,
     empty,
   );
@@ -152,6 +154,7 @@ function makeAudit(live, sites, query, onChange) {
       records = [...records, ...answer.records];
       before = answer.before;
       setText(failure, answer.missing.join("; "));
+      setText(seen, say.seen(answer.audits));
     } catch (error) {
       if (signal.aborted) return;
       before = null;

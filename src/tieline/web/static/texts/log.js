@@ -24,6 +24,11 @@ export const texts = {
      */
     found: (count, isAll) => (isAll ? `${count} records` : `${count} records, older ones as you scroll`),
     empty: "No record fits.",
+    /** @param {{name: string, by: string, entries: number, seen: number, seen_time: string | null}[]} audits */
+    seen: (audits) =>
+      audits.length === 0
+        ? ""
+        : `Seen and signed in another zone: ${audits.map((audit) => `${audit.name} ${audit.seen} of ${audit.entries}`).join(" · ")}`,
   },
   logs: {
     label: "Lines of the logs",
