@@ -5,7 +5,9 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import socket
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -168,7 +170,7 @@ def put_in_force(folder: Path, host: str, confirm_within_s: int, data: Path) -> 
     script = _script_of(plan, _scripts(plan), host)
     _need_root("putting a firewall in force")
     check(script)
-    for line in _own_session(plan, host, script):
+    for line in [*_another_machine(plan.host(host)), *_own_session(plan, host, script)]:
         typer.echo(line, err=True)
     waiting = apply(folder_of(data), script, host=host, actor=_actor(), confirm_within_s=confirm_within_s)
     until = datetime.fromtimestamp(waiting.deadline_us / 1e6, UTC)
@@ -358,6 +360,16 @@ def _text_of(file: Path) -> str:
         return file.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} cannot be read: {error}") from error
+
+
+def _another_machine(host: Host) -> list[str]:
+    """A warning where none of the host's addresses is one of this machine."""
+    for address in host.addresses:
+        family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+        with socket.socket(family, socket.SOCK_DGRAM) as one, suppress(OSError):
+            one.bind((str(address), 0))
+            return []
+    return [f"warning: this machine has none of the addresses of {host.name}: {_words(host.addresses)}"]
 
 
 def _own_session(plan: Plan, host: str, script: str) -> list[str]:

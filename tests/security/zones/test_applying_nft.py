@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.security.zones.namespaces import namespace, run, why_not
+from tests.security.zones.packet_plans import scripts_of
+from tieline.config import read_folder
 from tieline.security.audit import AuditLog
+from tieline.security.zones import plan_of
 
 REASON = why_not()
 pytestmark = pytest.mark.skipif(bool(REASON), reason=REASON)
@@ -107,14 +110,13 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
             os.kill(pid, signal.SIGKILL)
 
 
-def test_a_confirmed_firewall_stays_a_second_one_has_to_wait_and_drift_is_found(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_confirmed_firewall_stays_and_a_second_one_has_to_wait(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSH_CONNECTION", "198.51.100.7 50022 10.42.0.2 22")
     done = machine.apply(3600)
     assert done.returncode == 0, done.stderr
     assert "tieline zones confirm" in done.stdout
     assert "warning: no conduit lets this SSH session (198.51.100.7, elsewhere) to ridge-road-1" in done.stderr
+    assert "warning: this machine has none of the addresses of ridge-road-1: 10.42.0.2" in done.stderr
     second = machine.apply(3600)
     assert second.returncode == 2
     assert "a change waits to be confirmed" in second.stderr
@@ -124,6 +126,10 @@ def test_a_confirmed_firewall_stays_a_second_one_has_to_wait_and_drift_is_found(
     assert not machine.is_former()
     assert [action for action, _ in machine.recorded()] == ["zones_applied", "zones_confirmed"]
     assert "table inet tieline" in (machine.data / "zones" / "applied.nft").read_text()
+
+
+def test_drift_of_what_runs_is_told_in_words(machine: Machine) -> None:
+    run("nft", "-f", "-", text=scripts_of(plan_of(read_folder(EXAMPLE)))[HOST], namespace=machine.name)
     same = machine.differs()
     assert (same.returncode, same.stdout.strip()) == (0, f"{HOST} is as the folder describes it")
 
@@ -170,6 +176,14 @@ def test_a_change_whose_watchdog_died_is_taken_back_by_the_next_one_and_an_ended
     os.kill(watchdog, signal.SIGTERM)
     until(machine.is_former)
     assert machine.recorded()[-1][0] == "zones_rolled_back"
+
+
+def test_scripts_that_others_could_write_are_not_loaded(machine: Machine) -> None:
+    place = machine.data / "zones"
+    place.mkdir(parents=True)
+    place.chmod(0o777)
+    said = run(sys.executable, "-c", BROKEN, str(place), HOST, namespace=machine.name)
+    assert said == f"{place} may be written by others; give it to root, with mode 0750\n"
 
 
 def test_a_firewall_that_the_kernel_refuses_changes_nothing(machine: Machine) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import pytest
 
+from tests.security.zones import folders
 from tests.security.zones.packet_plans import conduit, rulesets_of, scripts_of, seeded_plan, small_plan
 from tieline.security.zones import Plan
 from tieline.security.zones.findings import Finding
@@ -300,9 +301,10 @@ def test_a_fault_is_found_with_a_witness(name: str) -> None:
     assert fitting, "\n".join(f"{finding.fault} {finding} {finding.path}" for finding in findings)
 
 
+@pytest.mark.parametrize("made", [seeded_plan, folders.seeded_plan], ids=["packets", "folder"])
 @pytest.mark.parametrize("seed", range(10))
-def test_nothing_is_found_at_a_clean_utility(seed: int) -> None:
-    plan = seeded_plan(seed)
+def test_nothing_is_found_at_a_clean_utility(seed: int, made: Callable[[int], Plan]) -> None:
+    plan = made(seed)
     assert prove_packets(plan, rulesets_of(plan)) == []
 
 

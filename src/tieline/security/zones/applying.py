@@ -51,6 +51,7 @@ def folder_of(data: Path) -> Path:
 def apply(folder: Path, script: str, *, host: str, actor: str, confirm_within_s: float) -> Pending:
     """Loads the script and leaves a watchdog behind. Raises `RefusedError` where a change waits already, `UnavailableError`."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+    _check_owner(folder)
     with (folder / "watchdog.log").open("ab") as log:
         watchdog = subprocess.Popen(  # noqa: S603 - our own program
             [
@@ -121,11 +122,13 @@ def watch(folder: Path, script: str, host: str, actor: str, confirm_within_s: fl
 
     Whatever ends it from outside brings the former rules back first.
     """
+    _check_owner(folder)
     with _lock(folder):
         if pending(folder) is not None:  # its watchdog died
-            _roll_back(folder, host, "its watchdog is gone")
+            _roll_back(folder, (folder / "former.nft").read_text(), host, "its watchdog is gone")
         former = nft.running_table()
-        _write(folder / "former.nft", nft.in_place_of(former))
+        way_back = nft.in_place_of(former)
+        _write(folder / "former.nft", way_back)
         _write(folder / "new.nft", script)
         clock = SystemClock()
         deadline = clock.monotonic() + confirm_within_s
@@ -145,12 +148,12 @@ def watch(folder: Path, script: str, host: str, actor: str, confirm_within_s: fl
             record(folder, host, actor, "zones_applied", {"error": str(error)}, outcome="failed")
             raise
         finally:
-            is_back = _roll_back(folder, host, why)
+            is_back = _roll_back(folder, way_back, host, why)
         if not is_back:
             _write(folder / "applied.nft", script)
 
 
-def _roll_back(folder: Path, host: str, why: str) -> bool:
+def _roll_back(folder: Path, way_back: str, host: str, why: str) -> bool:
     """Brings the former rules back; False where the change was confirmed before."""
     try:
         (folder / "pending.json").rename(folder / "expired.json")
@@ -161,7 +164,7 @@ def _roll_back(folder: Path, host: str, why: str) -> bool:
     finally:  # the way back is never barred by a full disk
         for left in reversed(range(_TRIES)):
             try:
-                nft.load((folder / "former.nft").read_text())
+                nft.load(way_back)
                 break
             except UnavailableError:
                 if not left:
@@ -183,6 +186,13 @@ def record(folder: Path, host: str, actor: str, action: str, detail: Mapping[str
             time.sleep(0.05)  # the watchdog or a command writes its own record
         else:
             return
+
+
+def _check_owner(folder: Path) -> None:
+    """Scripts that root loads are nobody else's to write."""
+    state = folder.stat()
+    if state.st_uid != os.geteuid() or state.st_mode & 0o022:
+        raise RefusedError(f"{folder} may be written by others; give it to root, with mode 0750")
 
 
 @contextmanager

@@ -395,11 +395,10 @@ def unenforced(plan: Plan, flows: Iterable[Flow]) -> list[str]:
     bare = {zone.name for zone in plan.zones if not any(host.addresses for host in zone.hosts)}
     for flow in flows:
         if not flow.can_be_enforced and (flow.is_conduit or flow.source_zone not in bare):
-            end = flow.source_zone if not flow.source else flow.target_zone
-            why = (
-                f"no address of {end} is known"
-                if not flow.source or not flow.target
-                else "its ends have no family of addresses in common"
-            )
+            if flow.source and flow.target:
+                why = "its ends have no family of addresses in common"
+            else:
+                side, zone = ("opens it", flow.source_zone) if not flow.source else ("is asked", flow.target_zone)
+                why = f"the folder gives no address of who {side} in zone {zone}"
             words.append(f"{_words(flow.id)} is not opened: {why}")
     return words
