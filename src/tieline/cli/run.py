@@ -210,7 +210,8 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str, est: str, hos
     authority = open_authority(data)
     credentials = authority.credentials(subjects.edge_role(name), hosts=LOOPBACK)
     place = data / f"site-{name}"
-    configuration = for_site(plan_of(utility), name, credentials, place / "streams", dmz)
+    plan = plan_of(utility)
+    configuration = for_site(plan, name, credentials, place / "streams", dmz)
     generations = Generations(authority.revocations, credentials)
     local = authority.held(subjects.local_role(name))
     of_local: dict[Credentials, None] = {local: None} if local.certificate.exists() else {}
@@ -236,7 +237,7 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str, est: str, hos
             measures=role_measures(place, credentials, server),
             server=server,
             verifier=Verifier(credentials.authority, subjects.SCADA_ROLE),
-            remote_verifier=Verifier(credentials.authority, subjects.REMOTE_ROLE),
+            remote_verifier=Verifier(credentials.authority, subjects.REMOTE_ROLE) if name in plan.remote_sites else None,
             clock=clock,
             rng=random.SystemRandom(),
         )
