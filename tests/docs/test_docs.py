@@ -21,11 +21,13 @@ from tieline.config import (
     function_base,
     gate,
     local,
+    maintenance,
     modbus,
     outstation,
     processing,
     processing_steps,
     processing_tables,
+    remote,
     rows,
     site,
     spool,
@@ -39,7 +41,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
-FOLDER = (dnp3, dnp3_points, goose, local, modbus, outstation, rows, section, site, spool, transports, utility)
+FOLDER = (dnp3, dnp3_points, goose, local, maintenance, modbus, outstation, remote, rows, section, site, spool, transports, utility)
 OF_PAGES: dict[str, tuple[ModuleType, ...]] = {
     "automation": (automation, automation_rules, function_base, gate),
     "detection": (detection,),
