@@ -319,6 +319,30 @@ def test_tiles_that_the_disk_does_not_take_are_written_later_and_records_are_tak
     assert verify(tmp_path).is_intact
 
 
+def test_records_that_cannot_be_read_are_unavailable_and_others_are_still_appended(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        fill(log, 1_500)
+        log.checkpoint()
+        (tmp_path / "tile/entries/000").unlink()
+        (tmp_path / "tile/entries/000").mkdir()
+        with pytest.raises(UnavailableError, match="cannot be read"):
+            log.since(0)
+        assert log.append(actor="ada", action="command").sequence == 1_501
+        assert log.since(1_490)[-1].sequence == 1_501
+
+
+def test_old_records_are_found_quickly_where_many_were_given_up(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        log.append_many([Draft(actor="ada", action="command")] * 15_000)
+        log.checkpoint()
+        log.mark_sent(15_000)
+        assert log.forget(keep_bytes=10_000) == 58
+    with opened(tmp_path) as again:
+        assert again.since(0, 1)[0].sequence == 58 * 256 + 1
+        assert len(list(AuditReader(tmp_path).records())) == 15_000 - 58 * 256
+    assert verify(tmp_path).damages == ()
+
+
 def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "audit").write_text("a file")
     with pytest.raises(UnavailableError, match=os.strerror(errno.EEXIST).lower()):

@@ -249,6 +249,22 @@ def test_a_center_that_has_lost_what_was_before_goes_on_from_what_it_has(center:
     assert not forged.compare(center.stored, checkpoint, 700, submission.leaves)[0], "the site is not believed"
 
 
+def test_a_center_that_would_have_too_much_to_compare_goes_on_from_the_newest_checkpoint(center: Center) -> None:
+    center.write(700)
+    center.log.checkpoint()
+    center.audit.begin_after(Checkpoint.parse(center.log.checkpoint().text))
+    center.stored.clear()
+    assert center.audit.first == 700
+    records = center.write(10)
+    center.log.checkpoint()
+    submission = submission_of(center.folder / "site", Answer(0, center.audit.first))
+    assert submission is not None
+    center.audit.begin_at(records, submission.first, submission.roots)
+    checkpoint = Checkpoint.parse(Note.parse(submission.checkpoint).text)
+    assert center.audit.compare(records, checkpoint, submission.first, submission.leaves) == (True, [])
+    assert (center.audit.tree.size, center.audit.sequence) == (710, 710)
+
+
 def test_what_the_folder_is_and_what_was_changed_since_the_last_start_is_recorded(tmp_path: Path) -> None:
     folder = tmp_path / "ridgeway"
     (folder / "sites").mkdir(parents=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import structlog
@@ -49,6 +49,7 @@ _RECORDS = (
 )
 _DOUBLED = "SELECT sequence FROM audit WHERE site = $1 AND sequence <= $2 GROUP BY sequence HAVING count(*) > 1 ORDER BY sequence"
 PATIENCE = 3
+RETRY_S = 10.0
 FORWARD_S = 2.0
 MOST_COMPARED = 100_000
 MOST_LATE_S = 600.0
@@ -56,6 +57,8 @@ MOST_LATE_S = 600.0
 DOES_NOT_VERIFY = "audit_does_not_verify"
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 def center_audits(data: Path) -> Mapping[str, Path]:
@@ -103,7 +106,7 @@ async def hand_in_site(
 
 async def see_in_dmz(client: Client, credentials: Credentials, data: Path, clock: Clock) -> None:
     """In the DMZ: sees the center's audits, until cancelled."""
-    witness = Witness(dmz_witness(data), "dmz", lambda: clock.now_us() / 1e6)
+    witness = await _made(lambda: Witness(dmz_witness(data), "dmz", lambda: clock.now_us() / 1e6))
     verifier = Verifier(credentials.authority, subjects.CENTER_ROLE)
 
     async def see(site: str, submission: Submission) -> Answer:
@@ -135,7 +138,7 @@ async def keep_center_audits(
 
     sites = [site.name for site in utility.sites]
     async with AsyncClient(historian) as asked, asyncio.TaskGroup() as tasks:
-        seeing = SeesSites(sites, asked, credentials, center_witness(data), clock, tell)
+        seeing = await _made(lambda: SeesSites(sites, asked, credentials, center_witness(data), clock, tell))
         tasks.create_task(found.run(), name="tell of audits")
         tasks.create_task(see_sites(client, sites, seeing.see), name="see the audits of sites")
         tasks.create_task(
@@ -190,12 +193,16 @@ class SeesSites:
                 await self._compare(site, audit, submission)
             except UnavailableError as error:
                 log.warning("records of an audit not compared", audit=site, reason=str(error))
-        return msgspec.structs.replace(answer, first=audit.tree.size)
+        return msgspec.structs.replace(answer, first=audit.first)
 
     async def _compare(self, site: str, audit: SiteAudit, submission: Submission) -> None:
+        checkpoint = Checkpoint.parse(Note.parse(submission.checkpoint).text)
+        if checkpoint.size - audit.tree.size > MOST_COMPARED:
+            log.warning("records of an audit are compared from here on", audit=site, after=checkpoint.size)
+            audit.begin_after(checkpoint)
+            return
         rows = (await self._historian.query(f"{_RECORDS} LIMIT {MOST_COMPARED:d}", [site, audit.sequence])).to_pylist()
         doubled = (await self._historian.query(_DOUBLED, [site, audit.sequence])).to_pylist()
-        checkpoint = Checkpoint.parse(Note.parse(submission.checkpoint).text)
 
         def work() -> list[str]:
             records = _records_of(site, rows)
@@ -212,21 +219,22 @@ class SeesSites:
 
 
 async def forward_audits(utility: Utility, data: Path, historian: Path, credentials: Credentials, clock: Clock) -> None:
-    """At the center: delivers the records of all audits to the collector of the folder, until cancelled.
-
-    Raises `ConfigError` where the folder's certificates cannot be used.
-    """
+    """At the center: delivers the records of all audits to the collector of the folder, until cancelled."""
     section = utility.audit
     sources: dict[str, Source] = {name: AuditSource(folder) for name, folder in center_audits(data).items()}
     sources |= {f"site {site.name}": StoredSource(site.name, historian, clock.monotonic) for site in utility.sites}
-    forwarder = Forwarder(
-        sources,
-        data.absolute() / "center" / "syslog.json",
-        read_collector(section.syslog),
-        collector_context(utility.folder, section, credentials),
-        as_rfc5424 if section.format == "json" else partial(as_rfc5424, message=as_cef),
-        server_name=section.server_name or "",
-    )
+
+    def make() -> Forwarder:
+        return Forwarder(
+            sources,
+            data.absolute() / "center" / "syslog.json",
+            read_collector(section.syslog),
+            collector_context(utility.folder, section, credentials),
+            as_rfc5424 if section.format == "json" else partial(as_rfc5424, message=as_cef),
+            server_name=section.server_name or "",
+        )
+
+    forwarder = await _made(make)
     backoff, is_lost = Backoff(random.random, cap_s=60.0), False
     while True:
         try:
@@ -303,6 +311,19 @@ class StoredSource:
         if self._gap is None or self._gap[0] != last:
             self._gap = last, self._monotonic()
         return self._monotonic() - self._gap[1] > MOST_LATE_S
+
+
+async def _made(make: Callable[[], T]) -> T:
+    """What `make` gives, which is tried until it does: a role does not end because its audit cannot be looked after."""
+    is_told = False
+    while True:
+        try:
+            return await asyncio.to_thread(make)
+        except TielineError as error:
+            if not is_told:
+                log.error("audits are not looked after yet", reason=str(error))
+            is_told = True
+            await asyncio.sleep(RETRY_S)
 
 
 async def _hand_in(

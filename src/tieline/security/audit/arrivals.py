@@ -39,6 +39,13 @@ class SiteAudit:
     sequence: int = 0
     """Of the newest of them."""
     told: set[str] = field(default_factory=set)
+    wanted: int = 0
+    """From which entry on the site has to say what its tree was."""
+
+    @property
+    def first(self) -> int:
+        """From which entry on the site's hashes are wanted."""
+        return self.tree.size or self.wanted
 
     @classmethod
     def open(cls, site: str, folder: Path) -> SiteAudit:
@@ -52,8 +59,13 @@ class SiteAudit:
 
     def begin_at(self, records: Sequence[AuditRecord], first: int, roots: Sequence[bytes]) -> None:
         """Where the center has nothing of before, it begins with the oldest record that it has: the site says what its tree was then."""
-        if self.tree.size == 0 and records and first == records[0].sequence - 1:
+        if self.tree.size == 0 and ((records and first == records[0].sequence - 1) or (first and first == self.wanted)):
             self.tree, self.sequence = Frontier(first, roots), first
+
+    def begin_after(self, checkpoint: Checkpoint) -> None:
+        """Where the center has not compared for long: what comes next is compared; the site says what its tree was before."""
+        self.tree, self.sequence = Frontier(), checkpoint.size
+        self.wanted = checkpoint.size
 
     def compare(
         self, records: Sequence[AuditRecord], checkpoint: Checkpoint, first: int, leaves: Sequence[bytes]

@@ -60,7 +60,7 @@ class AuditReader:
     def since(self, sequence: int, most: int) -> list[AuditRecord]:
         """The records after this one, oldest first, at most so many. Raises `OSError`."""
         found: list[AuditRecord] = []
-        for index in range(self._bundle_of(sequence), -(-self.size() // WIDTH)):
+        for index in range(max(self._bundle_of(sequence), self._first()), -(-self.size() // WIDTH)):
             for entry in self.bundle(index):
                 record = _record(entry)
                 if record is not None and record.sequence > sequence:
@@ -71,7 +71,7 @@ class AuditReader:
 
     def records(self) -> Iterator[AuditRecord]:
         """All that is there, oldest first. Raises `OSError`."""
-        for index in range(-(-self.size() // WIDTH)):
+        for index in range(self._first(), -(-self.size() // WIDTH)):
             yield from filter(None, map(_record, self.bundle(index)))
 
     def backwards(self) -> Iterator[list[bytes]]:
@@ -84,7 +84,7 @@ class AuditReader:
 
     def _bundle_of(self, sequence: int) -> int:
         """The bundle in which the record after this one stands: sequences grow, and may leave some out."""
-        low, high = 0, min(sequence, max(self.size() - 1, 0)) // WIDTH
+        low, high = self._first(), min(sequence, max(self.size() - 1, 0)) // WIDTH
         while low < high:
             middle = (low + high + 1) // 2
             first = next(filter(None, map(_record, self.bundle(middle)[:1])), None)
@@ -93,6 +93,14 @@ class AuditReader:
             else:
                 high = middle - 1
         return low
+
+    def _first(self) -> int:
+        """The first bundle that was not given up, as the log says; unverified."""
+        try:
+            word, _, number = Note.parse(self._read("forgotten") or b"").text.split("\n")[1].partition(" ")
+            return int(number) // WIDTH if word == "forgotten" and number.isdigit() else 0
+        except (ValueError, IndexError):
+            return 0
 
     def _newest_part(self, index: int) -> list[bytes] | None:
         folder = (self._folder / Tile(-1, index, 1).path).parent
