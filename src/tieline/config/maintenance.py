@@ -30,4 +30,8 @@ class Maintained(Strict):
             if service.name in used:
                 raise ValueError(f"the service {service.name} is there twice, or named like the protocol; give each its own name")
             used.add(service.name)
+            if not service.host and getattr(getattr(self, "connection", None), "transport", "tcp") not in {"tcp", "tls"}:
+                raise ValueError(
+                    f"the service {service.name} is nowhere: the device has no address that we dial; write host = ..."
+                )
         return self
