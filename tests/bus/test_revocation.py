@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from nats.errors import Error
 
 from bench.topology import plan_for
-from tieline.bus import Server
+from tieline.bus import Server, connected
 from tieline.bus.configuration import for_center
 from tieline.bus.names import with_generations
 from tieline.bus.pki import Answer, Ask, answer_asks, ask_center, hear_revoked, tell_revoked
@@ -72,6 +72,30 @@ async def test_a_revoked_client_is_dropped_and_comes_back_with_a_new_certificate
         for client in (again, *clients.values()):
             await client.close()
         assert "SERIALNUMBER=1,CN=web" in (tmp_path / "bus" / "nats-server.json").read_text()
+
+
+async def test_a_role_that_runs_is_in_again_by_itself_once_it_has_a_new_certificate(tmp_path: Path) -> None:
+    authority = Authority.open(tmp_path / "authority")
+    center, web = authority.credentials(subjects.CENTER_ROLE, hosts=HOSTS), authority.credentials(subjects.WEB_ROLE)
+    generations = Generations(authority.revocations, center)
+    configuration = for_center(plan_for(tmp_path, ["north"]), center, tmp_path / "streams", None)
+    async with (
+        Server.running("center", tmp_path / "bus", configuration, generation=generations) as server,
+        connected(server.port, web) as client,
+        asyncio.timeout(30),
+    ):
+        authority.issuer.revoke(subjects.WEB_ROLE, "superseded", actor="test")
+        await server.renew_names(restarts=False)
+        while client.is_connected:
+            await asyncio.sleep(0.02)
+        for _ in range(20):  # it tries again with what it has
+            await asyncio.sleep(0.05)
+            assert not client.is_connected
+        authority.issue(web, keeps_key=False, why="let in again")
+        web.reload()
+        while not client.is_connected:
+            await asyncio.sleep(0.02)
+        await client.flush()
 
 
 async def test_our_own_role_keeps_its_server_until_it_has_a_new_certificate(tmp_path: Path) -> None:

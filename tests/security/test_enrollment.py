@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tieline.model import ConfigError, RefusedError
+from tieline.io import SystemClock
+from tieline.model import AuditRecord, ConfigError, RefusedError
+from tieline.security.audit import AuditLog
 from tieline.security.identity import Authority, est
 from tieline.security.identity.certificates import fingerprint, general_name, role_name
-from tieline.security.identity.enrollment import MOST_ATTEMPTS, Registrar, Token
+from tieline.security.identity.enrollment import MOST_ATTEMPTS, MOST_TOLD, Registrar, Token
 
 HOSTS = ("127.0.0.1", "localhost")
 ROLE = "edge-north"
@@ -171,6 +174,23 @@ def test_a_certificate_that_has_ended_or_was_revoked_gets_no_further_one(desk: D
         desk.registrar.reenroll(desk.request(), der(first))
     again = desk.enroll(desk.token())
     assert again.subject == role_name(ROLE, 1)
+
+
+def test_a_flood_of_refused_requests_does_not_fill_the_audit(desk: Desk) -> None:
+    def ask() -> None:
+        with pytest.raises(RefusedError):
+            desk.registrar.enroll(b"", ROLE, "guess")
+
+    def recorded() -> list[AuditRecord]:
+        with closing(AuditLog.open(desk.authority.folder / "audit", "authority", SystemClock())) as audit:
+            return [record for record in audit.since(0) if record.outcome == "refused"]
+
+    for _ in range(MOST_TOLD + 7):
+        ask()
+    assert len(recorded()) == MOST_TOLD
+    desk.clock.now += timedelta(minutes=1)
+    ask()
+    assert recorded()[-1].detail["left_out"] == 7
 
 
 def test_openssl_makes_requests_that_are_taken_and_reads_what_is_answered(desk: Desk, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from tieline.model import ConfigError, RefusedError
-from tieline.security.identity import Authority
+from tieline.security.identity import Authority, files
+from tieline.security.identity.certificates import make_intermediate, make_role, new_key, vouched
 from tieline.security.identity.signing import Signer, Verifier
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -54,3 +55,54 @@ def test_a_key_that_cannot_be_read_is_a_matter_of_configuration(tmp_path: Path) 
     credentials.key.write_bytes(b"nothing")
     with pytest.raises(ConfigError, match="not a readable private key"):
         Signer(credentials)
+
+
+def bundle(*certificates: x509.Certificate) -> bytes:
+    return pkcs7.serialize_certificates(list(certificates), Encoding.DER)
+
+
+def test_a_role_vouches_for_nobody(tmp_path: Path) -> None:
+    authority = Authority.open(tmp_path, now=lambda: NOW)
+    south = authority.credentials("edge-south")
+    forger, key = south.leaf(), files.read_key(south.key)
+    forged = make_role("scada", 0, key.public_key(), forger, key, NOW, timedelta(days=1))
+    verifier = Verifier(south.authority, "scada")
+    signature = Signer(south).sign("x", b"1")
+    for shown in (
+        (forged, forger),
+        (forged, forger, *authority.issuer.chain()),
+        (forged,),
+        (forger,),
+        (forged, *authority.roots()),
+    ):
+        with pytest.raises(RefusedError):
+            verifier.verify("x", b"1", signature, bundle(*shown), NOW)
+
+
+def test_an_intermediate_that_has_ended_or_stands_below_another_one_vouches_for_nothing(tmp_path: Path) -> None:
+    authority = Authority.open(tmp_path, now=lambda: NOW)
+    credentials = authority.credentials("scada")
+    signer, root = Signer(credentials), authority.roots()
+    leaf, issuing = credentials.leaf(), authority.issuer.chain()[0]
+    vouched(leaf, [issuing], root, NOW)
+    with pytest.raises(RefusedError, match="the authority CN=Tieline intermediate 1 is valid until"):
+        vouched(leaf, [issuing], root, NOW + timedelta(days=1_200))
+    with pytest.raises(RefusedError, match="not one of the utility's authority"):
+        vouched(leaf, [], root, NOW)
+    above = files.read_issuing_key(authority.issuer.key_file)
+    key = new_key()
+    second = make_intermediate("second", key.public_key(), issuing, above, NOW)
+    below = make_role("scada", 0, key.public_key(), second, key, NOW, timedelta(days=1))
+    with pytest.raises(RefusedError, match="not one of the utility's authority"):  # path length 0
+        vouched(below, [second, issuing], root, NOW)
+    with pytest.raises(RefusedError, match="is too large"):
+        Verifier(credentials.authority, "scada").verify("x", b"1", b"", signer.certificate * 20, NOW)
+
+
+def test_several_roots_may_be_trusted_side_by_side(tmp_path: Path) -> None:
+    first, second = (Authority.open(tmp_path / name, now=lambda: NOW) for name in ("first", "second"))
+    both = tmp_path / "both.crt"
+    both.write_bytes(first.root_file.read_bytes() + second.root_file.read_bytes())
+    for authority in (first, second):
+        signer = Signer(authority.credentials("scada"))
+        Verifier(both, "scada").verify("x", b"1", signer.sign("x", b"1"), signer.certificate, NOW)

@@ -39,6 +39,8 @@ from tieline.security.identity.registry import Issued, TokenRow
 
 TOKEN_LIFE = timedelta(hours=24)
 MOST_ATTEMPTS = 5
+MOST_TOLD = 60
+"""Refused requests that are recorded one by one in a minute; the next record after those says how many more there were."""
 MOST_BYTES = 16_384
 """No request for a certificate is larger."""
 
@@ -92,6 +94,8 @@ class Registrar:
         self._authority = authority
         self._issuer = authority.issuer
         self._now = now
+        self._told_since = now()
+        self._told = self._left_out = 0
 
     def new_token(self, role: str, hosts: Sequence[str], *, actor: str, life: timedelta = TOKEN_LIFE) -> Token:
         """A token for a role that is dialed under these names. Raises `ConfigError` or `UnavailableError`."""
@@ -195,7 +199,17 @@ class Registrar:
         return token
 
     def _refuse(self, role: str, why: str) -> None:
-        self._issuer.record("enrollment", role, {"reason": why}, actor="unverified", outcome="refused")
+        """Records it, if not too many were in this minute: nobody who has proved nothing fills the disk."""
+        now = self._now()
+        if now >= self._told_since + timedelta(minutes=1):
+            self._told_since, self._told = now, 0
+        if self._told >= MOST_TOLD:
+            self._left_out += 1
+            return
+        self._told += 1
+        detail = {"reason": why, "left_out": self._left_out}
+        self._left_out = 0
+        self._issuer.record("enrollment", role[:64], detail, actor="unverified", outcome="refused")
 
 
 def read_request(request: bytes) -> Asked:
