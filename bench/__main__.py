@@ -24,6 +24,7 @@ from bench import (
     modbus,
     pipeline,
     processing,
+    remote_access,
     scl,
     switching_state,
     web,
@@ -40,7 +41,7 @@ def main() -> None:
     letters = (
         "a Modbus, b pipeline, c latency, d historian, e web, f DNP3, g GOOSE and SV, h SCL, i IEC 61850 reports, "
         "j processing, k compression, l calculations, m expressions, n back-fill, o alarms, p control, q switching state, r HMI, "
-        "s single-line diagrams, t zones, u audit"
+        "s single-line diagrams, t zones, u audit, v remote access"
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{letters}; all if none is named")
     parser.add_argument("--rows", type=int, default=15_000_000, help="rows for the historian and its peers")
@@ -67,6 +68,7 @@ def main() -> None:
         "s": diagram.run,
         "t": zones.run,
         "u": audit.run,
+        "v": remote_access.run,
     }
     unknown = set(asked.parts) - set(parts)
     if unknown:
