@@ -36,6 +36,9 @@ from tieline.config import (
 )
 from tieline.config.iec61850 import goose, section
 from tieline.config.iec61850.rows import Iec61850Listed
+from tieline.config.network import catalog as network_catalog
+from tieline.config.network import rows as network_rows
+from tieline.config.network import sections as network_sections
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -45,6 +48,7 @@ FOLDER = (dnp3, dnp3_points, goose, local, maintenance, modbus, outstation, remo
 OF_PAGES: dict[str, tuple[ModuleType, ...]] = {
     "automation": (automation, automation_rules, function_base, gate),
     "detection": (detection,),
+    "network": (network_catalog, network_rows, network_sections),
     "single-line": (diagram,),
     "processing": (processing, processing_steps, processing_tables),
     "utility-folder": FOLDER,

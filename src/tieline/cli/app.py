@@ -9,6 +9,7 @@ import typer
 
 from tieline.cli.audit import audit
 from tieline.cli.options import CaFile, CenterUrl, Reason, TokenFile
+from tieline.cli.network_commands import network
 from tieline.cli.pki import pki
 from tieline.cli.remote_app import remote
 from tieline.cli.zones_commands import zones
@@ -22,6 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(audit)
+app.add_typer(network)
 app.add_typer(pki)
 app.add_typer(remote)
 app.add_typer(zones)

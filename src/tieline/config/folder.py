@@ -232,7 +232,13 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
     named = [path.name for path in _site_folders(folder)]
     devices = {site.name: site.devices for site in sites}
     check_zones(source, named, devices)
-    around = Surroundings(sites=named, zones=zones_of(source.document), hosts=hosts_of(source.document), devices=devices)
+    around = Surroundings(
+        sites=named,
+        zones=zones_of(source.document),
+        hosts=hosts_of(source.document),
+        devices=devices,
+        titles={site.name: site.title for site in sites},
+    )
     network = read_network(folder, around, findings)
     check_people(source, named)
     findings.extend(find_secrets(folder))

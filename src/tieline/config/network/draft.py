@@ -30,6 +30,8 @@ class Surroundings:
     hosts: Sequence[HostOutline]
     devices: Mapping[str, Sequence[Device]]
     """By site; of those without a mistake."""
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """Of sites, for people."""
 
 
 @dataclass(kw_only=True)

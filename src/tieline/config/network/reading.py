@@ -75,7 +75,7 @@ def _resolve(draft: Draft) -> Network:
     file = draft.file
     check_duplicates(draft)
     places = (
-        *(Place(name=name, title=name, is_site=True) for name in draft.around.sites),
+        *(Place(name=name, title=draft.around.titles.get(name, name), is_site=True) for name in draft.around.sites),
         *(Place(name=place.name, title=place.title or place.name, is_site=False) for place in file.places),
     )
     vlans = resolve_vlans(draft)

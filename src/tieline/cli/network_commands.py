@@ -1,0 +1,52 @@
+"""`tieline network ...`: the options of its commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+network = typer.Typer(
+    name="network",
+    help="The communications network: show and draw it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The utility's folder, the one that holds utility.toml.")]
+
+
+@network.command()
+def show(
+    folder: Folder,
+    lists: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--list",
+            metavar="NAME",
+            help="nodes, ports, links, vlans, services, rings or supplies; may be repeated; all but ports if left out.",
+        ),
+    ] = None,
+    site: Annotated[str | None, typer.Option("--site", metavar="NAME", help="Only what stands there, or ends there.")] = None,
+    output: Annotated[str, typer.Option("--format", help="table, csv or json; csv of one list.")] = "table",
+) -> None:
+    """List what the network consists of: nodes, links with their speed, VLANs, services, supplies."""
+    from tieline.cli.network import show_lists
+
+    show_lists(folder, lists or [], site, output)
+
+
+@network.command()
+def draw(
+    folder: Folder,
+    site: Annotated[str | None, typer.Option("--site", metavar="NAME", help="This site; all sites if left out.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Where the drawing goes; otherwise it is printed.")
+    ] = None,
+    theme: Annotated[str, typer.Option(metavar="NAME", help="day, for paper, or night.")] = "day",
+) -> None:
+    """Draw the topology as SVG: a site with its racks, switches and links, or all sites and what joins them."""
+    from tieline.cli.network import write_drawing
+
+    write_drawing(folder, site, output, theme)
