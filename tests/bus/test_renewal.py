@@ -56,7 +56,6 @@ async def joined(client: Client) -> None:
         while True:
             with suppress(UnavailableError):
                 if await streams.join_sites(client, ["north"]):
-                    await streams.api(client, "$JS.north.API.INFO", {}, site="north")
                     return
             await asyncio.sleep(0.2)
 

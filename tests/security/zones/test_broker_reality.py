@@ -144,6 +144,11 @@ def every_subject() -> list[str]:
     return sorted(found)
 
 
+def is_own_service(role: str, subject: str) -> bool:
+    """Whether it is the second name of the stream service beside the role: the server takes it for the first, and judges that."""
+    return subject.startswith(f"$JS.{PLACES[role].removeprefix('edge-')}.API.")
+
+
 async def until(check: Callable[[], bool], *, within_s: float = 20.0) -> None:
     async with asyncio.timeout(within_s):
         while not check():
@@ -170,8 +175,11 @@ async def test_every_role_is_refused_every_subject_that_is_not_its_own(tmp_path:
             reasons = bus.refusals[role]
             for verb in ("publish", "subscribe"):
                 own = permitted(bus, role, verb)
-                foreign = [each for each in every_subject() if not any(contains(pattern, each) for pattern in own)]
-                allowed = [each for each in every_subject() if each not in foreign]
+                tried_now = every_subject()
+                if verb == "publish":
+                    tried_now = [each for each in tried_now if not is_own_service(role, each)]
+                foreign = [each for each in tried_now if not any(contains(pattern, each) for pattern in own)]
+                allowed = [each for each in tried_now if each not in foreign]
                 assert foreign, role
                 reasons.clear()
                 for subject in foreign:

@@ -200,8 +200,12 @@ FLOWS: tuple[Flow, ...] = (
     ),
     _flow(
         "joining",
-        "the center makes its place in the site's streams, and takes from it",
-        [f"$JS.{_SITE}.API.>"],
+        "the center makes its place in the site's streams, and takes from it; it can do nothing else to them",
+        [
+            f"$JS.{_SITE}.API.CONSUMER.{call}.{stream}.{subjects.CENTER_CONSUMER}"
+            for stream in subjects.SITE_STREAMS
+            for call in ("DURABLE.CREATE", "RESET")
+        ],
         [CENTER, CENTER_STREAMS],
         [SITE_STREAMS],
         is_data=False,
@@ -209,7 +213,7 @@ FLOWS: tuple[Flow, ...] = (
     _flow(
         "storage acknowledgements",
         "the center has on disk what it was sent",
-        ["$JS.ACK.>", "$JS.FC.>"],
+        [f"$JS.{kind}.{stream}.{subjects.CENTER_CONSUMER}.>" for stream in subjects.SITE_STREAMS for kind in ("ACK", "FC")],
         [CENTER_STREAMS],
         [SITE_STREAMS],
         is_data=False,
