@@ -107,9 +107,9 @@ class _Reading:
         self._ports.setdefault(port.name, port)
 
     def _add_bridge(self, node: Node) -> None:
-        behavior = _behavior(node)
+        behavior = behavior_of(node)
         for port in node.ports:
-            made = _port(node, port, behavior)
+            made = fabric_port(node, port, behavior)
             if made is not None:
                 self._name[port.path] = made.name
                 self._add(made)
@@ -150,7 +150,8 @@ def _of_device(node: Node, port: Port, at: str, places: Places) -> Iterator[Endp
     yield Endpoint(port=at, device=node.name, zone=named)
 
 
-def _behavior(node: Node) -> Behavior:
+def behavior_of(node: Node) -> Behavior:
+    """What the catalogue says of its model."""
     said = node.model.tagging
     return Behavior(
         access_tagged=said.access_tagged,
@@ -162,7 +163,9 @@ def _behavior(node: Node) -> Behavior:
     )
 
 
-def _port(node: Node, port: Port, behavior: Behavior) -> FabricPort | None:
+def fabric_port(node: Node, port: Port, behavior: Behavior | None = None) -> FabricPort | None:
+    """A port of a switch or router; None where it passes nothing."""
+    behavior = behavior or behavior_of(node)
     name = f"{node.name}/{port.lag}" if port.lag else port.path
     match port.mode:
         case "access":

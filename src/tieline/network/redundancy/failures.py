@@ -1,0 +1,82 @@
+"""What can fail at once: a link, a node, a duct with all links in it, a supply with all that hangs on it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from tieline.config.network import Network
+
+FailureKind = Literal["link", "node", "duct", "supply"]
+Element = tuple[Literal["link", "node"], str]
+"""What a way goes through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One thing that fails, and everything that is gone then."""
+
+    kind: FailureKind
+    name: str
+    gone: frozenset[Element]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+def failures_of(network: Network) -> Iterator[Failure]:
+    """Every single failure: links, nodes, ducts, supplies, each in the order of the folder. The failure of a port is that of its link."""
+    fed = _Feeding(network)
+    for link in network.links:
+        yield Failure("link", link.name, frozenset({("link", link.name)}))
+    for node in network.nodes:
+        yield Failure("node", node.name, frozenset(("node", name) for name in fed.without_node(node.name)))
+    for duct in network.ducts:
+        gone = frozenset[Element](("link", link.name) for link in network.links if duct.name in link.ducts)
+        yield Failure("duct", duct.name, gone)
+    for supply in network.supplies:
+        yield Failure("supply", supply.name, frozenset(("node", name) for name in fed.without_supply(supply.name)))
+
+
+class _Feeding:
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._fed_over_poe: dict[str, list[str]] = {}
+        self._on_supply: dict[str, list[str]] = {}
+        for node in network.nodes:
+            if node.powered_by and not node.supplies:
+                self._fed_over_poe.setdefault(node.powered_by.partition("/")[0], []).append(node.name)
+            for supply in node.supplies:
+                self._on_supply.setdefault(supply, []).append(node.name)
+        self._feeds: dict[str, list[str]] = {}
+        for each in network.supplies:
+            for supply in each.fed_by:
+                self._feeds.setdefault(supply, []).append(each.name)
+
+    def without_node(self, name: str) -> set[str]:
+        """The node, and what it feeds over PoE."""
+        gone, left = set[str](), [name]
+        while left:
+            one = left.pop()
+            if one not in gone:
+                gone.add(one)
+                left += self._fed_over_poe.get(one, ())
+        return gone
+
+    def without_supply(self, name: str) -> set[str]:
+        """What nothing else feeds."""
+        dead, left = {name}, [name]
+        while left:
+            for fed in self._feeds.get(left.pop(), ()):
+                # A battery goes on by itself when what charges it fails.
+                supply = self._network.supply_by_name[fed]
+                if fed not in dead and supply.kind != "battery" and dead.issuperset(supply.fed_by):
+                    dead.add(fed)
+                    left.append(fed)
+        gone = set[str]()
+        for supply_name in dead:
+            for node in self._on_supply.get(supply_name, ()):
+                if dead.issuperset(self._network.by_name[node].supplies):
+                    gone |= self.without_node(node)
+        return gone

@@ -1,0 +1,211 @@
+"""What each single failure stops, and what stands against the redundancy that the description asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from tieline.config.network import Network, Ring, Service
+from tieline.network.redundancy.failures import Failure, FailureKind
+from tieline.network.redundancy.rules import ring_problems
+from tieline.network.redundancy.spanning_tree import Tree, recovery_ms, timer_bound_ms, tree_of
+from tieline.network.redundancy.ways import Ways
+
+Pair = tuple[str, str]
+Fault = Literal["no-way", "single-point", "slow", "ring"]
+
+_SURVIVES: Mapping[str, tuple[FailureKind, ...]] = {
+    "none": (),
+    "any_link": ("link",),
+    "any_node": ("node",),
+    "any_duct": ("duct",),
+    "any": ("link", "node", "duct", "supply"),
+}
+_MOST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What stops when one thing fails."""
+
+    failure: Failure
+    services: Mapping[str, tuple[Pair, ...]]
+    """By name: from whom to whom. Everything else goes on."""
+
+    def __str__(self) -> str:
+        services = "; ".join(f"{name} ({_pairs(pairs)})" for name, pairs in self.services.items())
+        return f"{_what_fails(self.failure)}: these services stop: {services}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedundancyFinding:
+    """Something that is not as the description asks."""
+
+    fault: Fault
+    subject: str
+    """A service, a ring, or empty."""
+    problem: str
+    failure: str = ""
+
+    def __str__(self) -> str:
+        return self.problem
+
+    def as_json(self) -> dict[str, Any]:
+        """Its fields."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class RingState:
+    """A ring of RSTP with everything in order."""
+
+    ring: Ring
+    tree: Tree
+    recovery_ms: float
+    timer_bound_ms: float
+
+    def __str__(self) -> str:
+        blocked = ", ".join(self.tree.blocked) or "nothing"
+        sure = "" if self.tree.is_certain else " (priorities are equal: MAC addresses may decide otherwise)"
+        return (
+            f"{self.ring.name}: root {self.tree.root}, blocked {blocked}{sure}; forwards again within {self.recovery_ms:g} ms of the loss "
+            f"of a link, within {self.timer_bound_ms / 1000:g} s where no link goes down"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redundancy:
+    """What was found."""
+
+    findings: tuple[RedundancyFinding, ...]
+    losses: tuple[Loss, ...]
+    """Failures that stop something, those that stop most first."""
+    harmless: int
+    """So many failures stop nothing."""
+    rings: tuple[RingState, ...]
+
+    def lines(self) -> Iterator[str]:
+        """The report."""
+        yield from map(str, self.findings)
+        yield from map(str, self.losses)
+        yield f"{self.harmless} other single failures stop nothing"
+        yield from map(str, self.rings)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+
+def prove_redundancy(network: Network) -> Redundancy:
+    """Looks at every single failure, for every service."""
+    ways = Ways(network)
+    findings: list[RedundancyFinding] = []
+    lost: dict[Failure, dict[str, list[Pair]]] = {}
+    for service in network.services:
+        for pair in _pairs_of(service):
+            points = ways.single_points(*pair, service.vlan)
+            if points is None:
+                problem = f"service {service.name} has no way from {pair[0]} to {pair[1]}, even with nothing failed"
+                findings.append(RedundancyFinding(fault="no-way", subject=service.name, problem=problem))
+                continue
+            for failure in points:
+                lost.setdefault(failure, {}).setdefault(service.name, []).append(pair)
+    order = {failure: number for number, failure in enumerate(ways.failures)}
+    losses = tuple(
+        Loss(failure, {name: tuple(pairs) for name, pairs in services.items()})
+        for failure, services in sorted(lost.items(), key=lambda item: (-sum(map(len, item[1].values())), order[item[0]]))
+    )
+    findings += _unmet(network, losses)
+    findings += _slow(network, ways)
+    for ring, problem in ring_problems(network, ways.cables, ways.failures):
+        text = f"ring {ring}: {problem}" if ring else problem
+        findings.append(RedundancyFinding(fault="ring", subject=ring, problem=text))
+    rings = tuple(
+        RingState(ring, tree_of(network, ring, ways.cables), recovery_ms(network, ring, ways.cables), timer_bound_ms(ring))
+        for ring in network.rings
+        if ring.protocol == "rstp"
+    )
+    return Redundancy(findings=tuple(findings), losses=losses, harmless=len(ways.failures) - len(losses), rings=rings)
+
+
+def _pairs_of(service: Service) -> Iterator[Pair]:
+    return ((source, target) for source in service.sources for target in service.targets if source != target)
+
+
+def _unmet(network: Network, losses: tuple[Loss, ...]) -> Iterator[RedundancyFinding]:
+    wanted = {service.name: service for service in network.services}
+    for loss in losses:
+        for name, pairs in loss.services.items():
+            service = wanted[name]
+            if loss.failure.kind in _SURVIVES[service.redundancy]:
+                asked = service.redundancy.replace("_", " ") + (" failure" if service.redundancy == "any" else "")
+                yield RedundancyFinding(
+                    fault="single-point",
+                    subject=name,
+                    problem=f"service {name} is to survive the loss of {asked}; {_what_fails(loss.failure)}: "
+                    f"it stops ({_pairs(pairs)})",
+                    failure=str(loss.failure),
+                )
+
+
+def _slow(network: Network, ways: Ways) -> Iterator[RedundancyFinding]:
+    """Services that stand a shorter interruption than a ring on their way takes to recover."""
+    seamless = [set(ring.members) for ring in network.rings if ring.protocol in ("prp", "hsr")]
+    recovery = {ring.name: _recovery(network, ring, ways) for ring in network.rings}
+    for service in network.services:
+        if service.max_outage_ms is None:
+            continue
+        slow: dict[str, Pair] = {}
+        for pair in _pairs_of(service):
+            if any({*pair} <= members for members in seamless):
+                continue
+            source, target = (network.by_name[name] for name in pair)
+            way = ways.way(source, target, service.vlan) or frozenset()
+            nodes = {name for kind, name in way if kind == "node"} | {*pair}
+            for ring in network.rings:
+                if len(nodes & {*ring.members}) > 1 and recovery[ring.name] > service.max_outage_ms:
+                    slow.setdefault(ring.name, pair)
+        for name, pair in slow.items():
+            yield RedundancyFinding(
+                fault="slow",
+                subject=service.name,
+                problem=f"service {service.name} stands an interruption of {service.max_outage_ms:g} ms; ring {name}, on the way from "
+                f"{pair[0]} to {pair[1]}, takes up to {recovery[name]:g} ms to recover",
+            )
+
+
+_MRP_MS = 200.0
+"""IEC 62439-2:2016, with the parameter set that every manager has; others are 500, 30 and 10 ms."""
+
+
+def _recovery(network: Network, ring: Ring, ways: Ways) -> float:
+    if ring.recovery_ms is not None:
+        return ring.recovery_ms
+    if ring.protocol == "rstp":
+        return recovery_ms(network, ring, ways.cables)
+    return _MRP_MS if ring.protocol == "mrp" else 0.0
+
+
+def _what_fails(failure: Failure) -> str:
+    links = sorted(name for kind, name in failure.gone if kind == "link")
+    nodes = sorted(name for kind, name in failure.gone if kind == "node" and name != failure.name)
+    match failure.kind:
+        case "link":
+            return f"link {failure.name} cut"
+        case "duct":
+            return f"duct {failure.name} carries {_some(links)}: cut"
+        case "node":
+            return f"{failure.name} failed" + (f", and {_some(nodes)}, which it feeds" if nodes else "")
+        case "supply":
+            return f"supply {failure.name} feeds {_some(nodes)} alone: failed"
+
+
+def _some(names: list[str]) -> str:
+    if len(names) > _MOST:
+        return f"{', '.join(names[:_MOST])} and {len(names) - _MOST} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _pairs(pairs: tuple[Pair, ...]) -> str:
+    words = [f"{source} to {target}" for source, target in pairs[:_MOST]]
+    return ", ".join(words) + (f" and {len(pairs) - _MOST} more" if len(pairs) > _MOST else "")

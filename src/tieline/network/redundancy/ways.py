@@ -1,0 +1,273 @@
+"""The ways that frames and packets can take, and which single failures leave none of them.
+
+How it works. A place is a node in a VLAN; links lead from place to place where both of their ports pass the VLAN, routers from each of
+their VLANs to the others. Only what lies on one way can be a single point of failure, and only what lies on every other way too. So one
+way is looked for, then one that shares as little with it as possible; the failures that touch both are tried one by one, and each way that
+is found in place of the failed one rules out the failures that it does not touch. What is left at the end cuts every way. Ducts and
+supplies, which take several links or nodes away at once, need nothing special.
+
+Redundant links are taken as usable, those that a spanning tree blocks included. Routers are taken to find any way that there is.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+from tieline.config.network import Link, Network, Node, Port
+from tieline.network.redundancy.failures import Element, Failure, failures_of
+from tieline.network.segmentation.described import ROUTED, fabric_port
+from tieline.network.segmentation.fabric import FabricPort
+
+_Place = tuple[str, object, str]
+"""Node, VLAN or what stands for one, side."""
+_HUB = "routing"
+_FAR = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Cable:
+    """Links in a row, with what only passes on between them, from a port to a port."""
+
+    a: Port
+    b: Port
+    elements: tuple[Element, ...]
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    to: int
+    elements: tuple[Element, ...]
+    label: int | None = None
+    """Of what a device sends: the tag."""
+
+
+def cables_of(network: Network) -> Iterator[Cable]:
+    """Every connection between two nodes that do more than pass on bits."""
+    linked: dict[str, list[Link]] = {node.name: list(network.links_of[node.name]) for node in network.nodes}
+    passing = {node.name for node in network.nodes if node.model.layer == 1 and len(linked[node.name]) == 2}
+    for link in network.links:
+        for start in (link.a, link.b):
+            if start.node in passing:
+                continue
+            elements: list[Element] = [("link", link.name)]
+            links = [link]
+            end = link.other(start.node) if link.a.node != link.b.node else link.b
+            while end.node in passing:
+                elements.append(("node", end.node))
+                onward = next((one for one in linked[end.node] if one is not links[-1]), None)
+                if onward is None or onward in links:
+                    break
+                links.append(onward)
+                elements.append(("link", onward.name))
+                end = onward.other(end.node)
+            if end.node not in passing and (start.path < end.path):
+                yield Cable(start, end, tuple(elements), tuple(links))
+
+
+class Ways:
+    """The ways of a network."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._number: dict[_Place, int] = {}
+        self._node_of: list[str] = []
+        self._vlan_of: list[object] = []
+        self._edges: list[list[_Edge]] = []
+        self._of_node: dict[str, list[int]] = {}
+        self._hubs: set[int] = set()
+        self._sides = _sides(network)
+        hsr = {member for ring in network.rings if ring.protocol == "hsr" for member in ring.members}
+        self._passing = {name for name in hsr if not network.by_name[name].is_bridge}
+        self.cables = tuple(cables_of(network))
+        self._ports: dict[str, FabricPort | None] = {}
+        for cable in self.cables:
+            self._join(cable.a, cable.b, cable.elements)
+            self._join(cable.b, cable.a, cable.elements)
+        for node in network.nodes:
+            if node.is_router:
+                self._route(node)
+        self.failures = tuple(failures_of(network))
+        self._touching: dict[Element, list[Failure]] = {}
+        for failure in self.failures:
+            for element in failure.gone:
+                self._touching.setdefault(element, []).append(failure)
+
+    # building
+
+    def _place(self, node: str, vlan: object, side: str = "") -> int:
+        key = node, vlan, side
+        number = self._number.get(key)
+        if number is None:
+            number = self._number[key] = len(self._node_of)
+            self._node_of.append(node)
+            self._vlan_of.append(vlan)
+            self._edges.append([])
+            self._of_node.setdefault(node, []).append(number)
+        return number
+
+    def _port(self, port: Port) -> FabricPort | None:
+        if port.path not in self._ports:
+            node = self._network.by_name[port.node]
+            self._ports[port.path] = fabric_port(node, port) if node.is_bridge else None
+        return self._ports[port.path]
+
+    def _join(self, a: Port, b: Port, elements: tuple[Element, ...]) -> None:
+        """Everything that gets from one port to the other."""
+        from_, to = self._network.by_name[a.node], self._network.by_name[b.node]
+        target_side = self._sides.get((b.node, a.node), "")
+        for vlan, tag in self._sent(from_, a):
+            into = self._taken(to, b, tag)
+            if into is None:
+                continue
+            # A PRP RedBox passes frames from a LAN to what is behind it, never to the other LAN.
+            is_lan = (a.node, b.node) in self._sides
+            sides = ("",) if is_lan or a.node not in self._has_sides else ("", "A", "B")
+            for side in sides:
+                edge = _Edge(self._place(b.node, into, target_side), elements, tag)
+                self._edges[self._place(a.node, vlan, side)].append(edge)
+
+    @property
+    def _has_sides(self) -> set[str]:
+        return {node for node, _ in self._sides}
+
+    def _sent(self, node: Node, port: Port) -> Iterator[tuple[object, int | None]]:
+        """Places in a node, and the tag that what is sent from there has."""
+        if node.name in self._passing:
+            yield from ((f"as {tag}", tag) for tag in (None, *self._network.vlan_by_id))
+            return
+        if not node.is_bridge:
+            yield "host", None
+            yield from (("host", vlan) for vlan in port.tagged)
+            return
+        made = self._port(port)
+        if made is not None:
+            for vlan in made.members:
+                yield _inside(port, vlan), None if made.leaves_untagged(vlan) else vlan
+
+    def _taken(self, node: Node, port: Port, tag: int | None) -> object | None:
+        if node.name in self._passing:  # a node of an HSR ring passes on whatever comes
+            return f"as {tag}"
+        if not node.is_bridge:
+            return "host"
+        made = self._port(port)
+        if made is None:
+            return None
+        vlan = made.vlan_of_untagged() if tag is None else made.vlan_of_tagged(tag)
+        return None if vlan is None or vlan not in made.members else _inside(port, vlan)
+
+    def _route(self, node: Node) -> None:
+        hub = self._place(node.name, _HUB)
+        self._hubs.add(hub)
+        for each in node.addresses:
+            place = each.vlan if each.vlan is not None else f"routed {each.port}"
+            for side in ("", "A", "B") if node.name in self._has_sides else ("",):
+                self._edges[self._place(node.name, place, side)].append(_Edge(hub, ()))
+            self._edges[hub].append(_Edge(self._place(node.name, place), ()))
+
+    # looking for ways
+
+    def _starts(self, node: Node, vlan: int | None) -> list[_Edge]:
+        if node.is_bridge:
+            places = self._of_node.get(node.name, ())
+            return [_Edge(number, ()) for number in places if vlan is None or self._vlan_of[number] == vlan]
+        out = [edge for number in self._of_node.get(node.name, ()) for edge in self._edges[number]]
+        if vlan is None:
+            return out
+        tagged = {port.name: port.tagged for port in node.ports}
+        wanted = vlan if any(vlan in tags for tags in tagged.values()) else None
+        return [edge for edge in out if edge.label == wanted]
+
+    def way(
+        self, source: Node, target: Node, vlan: int | None, gone: Iterable[Element] = (), dear: frozenset[Element] = frozenset()
+    ) -> frozenset[Element] | None:
+        """The elements between two nodes on one way, of the fewest that are `dear`; None where there is no way."""
+        missing = frozenset(gone)
+        goals = set(self._of_node.get(target.name, ()))
+        best: dict[int, int] = {}
+        before: dict[int, tuple[int, _Edge]] = {}
+        queue: list[tuple[int, int, int]] = []
+
+        def offer(origin: int, edge: _Edge, cost: int) -> None:
+            name = self._node_of[edge.to]
+            if ("node", name) in missing or not missing.isdisjoint(edge.elements):
+                return
+            if dear:
+                cost += sum(element in dear for element in edge.elements) + (("node", name) in dear)
+            if cost < best.get(edge.to, _FAR):
+                best[edge.to] = cost
+                before[edge.to] = origin, edge
+                heappush(queue, (cost, len(before), edge.to))
+
+        if ("node", source.name) in missing:
+            return None
+        for edge in self._starts(source, vlan):
+            offer(-1, edge, 0)
+        while queue:
+            cost, _, place = heappop(queue)
+            if place in goals:
+                return self._elements(place, before, {source.name, target.name})
+            name = self._node_of[place]
+            is_end = name not in self._passing and not self._network.by_name[name].is_bridge
+            if cost > best[place] or is_end or (place in self._hubs and vlan is not None):
+                continue
+            for edge in self._edges[place]:
+                offer(place, edge, cost)
+        return None
+
+    def _elements(self, place: int, before: dict[int, tuple[int, _Edge]], ends: set[str]) -> frozenset[Element]:
+        elements: set[Element] = set()
+        while place >= 0:
+            name = self._node_of[place]
+            if name not in ends:
+                elements.add(("node", name))
+            place, edge = before[place]
+            elements.update(edge.elements)
+        return frozenset(elements)
+
+    def single_points(self, source: str, target: str, vlan: int | None) -> tuple[Failure, ...] | None:
+        """The failures that leave no way between two nodes, but for those of the nodes themselves; None where there is none anyway."""
+        one, other = self._network.by_name[source], self._network.by_name[target]
+        first = self.way(one, other, vlan)
+        if first is None:
+            return None
+        ends = frozenset[Element]({("node", source), ("node", target)})
+        own = {("node", source), ("node", target)}
+        left = {
+            (failure.kind, failure.name): failure
+            for element in first | ends
+            for failure in self._touching.get(element, ())
+            if (failure.kind, failure.name) not in own
+        }
+        second = self.way(one, other, vlan, dear=first)
+        assert second is not None, "there was a way before"
+        second |= ends
+        tried = deque(failure for failure in left.values() if not failure.gone.isdisjoint(second))
+        certain: list[Failure] = []
+        while tried:
+            failure = tried.popleft()
+            around = self.way(one, other, vlan, failure.gone)
+            if around is None:
+                certain.append(failure)
+            else:
+                tried = deque(each for each in tried if not each.gone.isdisjoint(around | ends))
+        order = {id(failure): number for number, failure in enumerate(self.failures)}
+        return tuple(sorted(certain, key=lambda failure: order[id(failure)]))
+
+
+def _inside(port: Port, vlan: int) -> object:
+    return f"routed {port.name}" if vlan == ROUTED else vlan
+
+
+def _sides(network: Network) -> dict[tuple[str, str], str]:
+    """Of each bridge at a PRP network's edge and each switch of its LANs: which LAN it is."""
+    found: dict[tuple[str, str], str] = {}
+    for ring in network.rings:
+        if ring.protocol == "prp":
+            for member in ring.members:
+                if network.by_name[member].is_bridge:
+                    found |= {(member, switch): "A" for switch in ring.lan_a} | {(member, switch): "B" for switch in ring.lan_b}
+    return found
