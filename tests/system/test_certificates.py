@@ -17,6 +17,7 @@ from cryptography import x509
 
 from bench.topology import utility_toml
 from tests.system.processes import Processes, eventually, run
+from tieline.cli.pki_work import init, issue
 from tieline.cli.run import free_port
 from tieline.historian import query
 from tieline.model import UnavailableError
@@ -74,19 +75,33 @@ class Stream:
 
     def rows(self, site: str) -> np.ndarray:
         """Every good value that is there, in the order of time."""
-        sql = f"SELECT value FROM samples WHERE site = '{site}' AND device = 'meter' AND quality & 3 = 0 AND value > 0 ORDER BY time"
+        return self._ask(f"SELECT value FROM samples WHERE {_good(site)} ORDER BY time")
+
+    def newest(self, site: str) -> int:
+        """The newest value; 0 while there is none."""
+        return int(self._ask(f"SELECT coalesce(max(value), 0) AS value FROM samples WHERE {_good(site)}").max(initial=0))
+
+    def _ask(self, sql: str) -> np.ndarray:
         try:
             return query(self.data / "center" / "historian", sql).read_all()["value"].to_numpy().astype(int)
         except UnavailableError:
             return np.zeros(0, int)
 
-    def newest(self, site: str) -> int:
-        return int(self.rows(site).max(initial=0))
+
+def _good(site: str) -> str:
+    return f"site = '{site}' AND device = 'meter' AND quality & 3 = 0 AND value > 0"
+
+
+def certificate(data: Path, role: str) -> x509.Certificate:
+    return x509.load_pem_x509_certificate((data / "authority" / "roles" / f"{role}.crt").read_bytes())
 
 
 def serial(data: Path, role: str) -> int:
-    file = data / "authority" / "roles" / f"{role}.crt"
-    return x509.load_pem_x509_certificate(file.read_bytes()).serial_number
+    return certificate(data, role).serial_number
+
+
+def left_s(data: Path, role: str) -> float:
+    return certificate(data, role).not_valid_after_utc.timestamp() - time.time()
 
 
 def is_let_in(port: int, data: Path, role: str) -> bool:
@@ -121,7 +136,7 @@ def tieline(*words: str | Path) -> str:
 def machine(tmp_path: Path, center: Path, name: str) -> Path:
     """Another machine, with a certificate of the center that somebody has carried there."""
     data = tmp_path / name
-    tieline("pki", "issue", name, "--data", center)
+    issue(center, name, [])
     (data / "authority" / "roles").mkdir(parents=True)
     shutil.copy(center / "authority" / "authority.crt", data / "authority")
     for kind in ("crt", "key"):
@@ -135,7 +150,7 @@ def test_certificates_rotate_and_a_revoked_site_is_out_within_a_minute_while_no_
     folder, center = tmp_path / "utility", tmp_path / "center"
     write_folder(folder)
     write_rows(tmp_path / "rows.csv")
-    tieline("pki", "init", "--data", center, "--root", tmp_path / "stick")
+    init(center, tmp_path / "stick", [])
     (center / "authority" / "life").write_text(f"{LIFE_S}\n")
     port, est = free_port(), free_port()
     common = ("--dmz-address", f"127.0.0.1:{port}", "--est-port", str(est))
@@ -168,19 +183,19 @@ def test_certificates_rotate_and_a_revoked_site_is_out_within_a_minute_while_no_
     eventually(lambda: all(serial(where, role) != first[role] for role, where in roles(of_dmz, data)))
     eventually(lambda: all(is_let_in(port, data[site], f"edge-{site}") for site in SITES))
     rotated = time.monotonic()
+    eventually(lambda: left_s(data["north"], "edge-north") > LIFE_S / 2)  # it is not to end while it is tried below
 
     stolen = tmp_path / "stolen"
     shutil.copytree(data["north"], stolen, ignore=shutil.ignore_patterns("site-*"))
-    tieline("pki", "revoke", "edge-north", "--reason", "keyCompromise", "--data", center)
     revoked = time.monotonic()
+    tieline("pki", "revoke", "edge-north", "--reason", "keyCompromise", "--data", center)
     eventually(lambda: not is_let_in(port, stolen, "edge-north") and is_let_in(port, data["south"], "edge-south"))
     out_s = time.monotonic() - revoked
     assert out_s < 60
     stopped, south = stream.newest("north"), stream.newest("south")
-    eventually(lambda: stream.newest("south") > south + 100)
+    eventually(lambda: stream.newest("south") > south + 75)
     assert stream.newest("north") <= stopped + 1, "what was on its way may still have come"
-    kept = x509.load_pem_x509_certificate((stolen / "authority" / "roles" / "edge-north.crt").read_bytes())
-    assert kept.not_valid_after_utc.timestamp() > time.time() + 2, "or it would be out because it has ended"
+    assert left_s(stolen, "edge-north") > 1, "or it would be out because it has ended"
     assert not is_let_in(port, stolen, "edge-north")
 
     enroll("north")
@@ -203,8 +218,8 @@ def test_certificates_rotate_and_a_revoked_site_is_out_within_a_minute_while_no_
         rows = stream.rows(site)
         assert rows.tolist() == list(range(1, read[site] + 1)), f"every value of {site} once, in order"
     print(
-        f"streaming after {streaming - began:.1f} s, every certificate rotated after {rotated - began:.1f} s; "
-        f"revoked site out after {out_s:.1f} s, back with everything {back_s:.1f} s after its enrollment; {read} values"
+        f"streaming after {streaming - began:.1f} s, every certificate rotated after {rotated - began:.1f} s; revoked site out "
+        f"{out_s:.1f} s after the command was begun, back with everything {back_s:.1f} s after its enrollment; {read} values"
     )
 
 
