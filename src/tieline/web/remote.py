@@ -31,6 +31,7 @@ from tieline.web.errors import bad_request
 from tieline.web.times import parse_time
 
 A = TypeVar("A")
+PCAPNG = "application/x-pcapng"
 
 
 def _one_line(text: str) -> str:
@@ -233,13 +234,18 @@ def remote_router(remote: RemoteClient | None) -> APIRouter:
         done = await ask(Cut(who=who, name=body.name, reason=body.reason))
         return CutBody(grants=list(done.grants), sessions=list(done.sessions))
 
-    @router.get("/sessions/{id}/recording", summary="The recording of a session that has ended, as pcapng")
+    @router.get(
+        "/sessions/{id}/recording",
+        summary="The recording of a session that has ended, as pcapng",
+        response_class=FileResponse,
+        responses={200: {"content": {PCAPNG: {}}, "description": "The recording"}},
+    )
     async def recording(id: Id, who: Who) -> FileResponse:  # noqa: A002 - the API's own name
         found = await ask(FindRecording(who=who, session=id))
         path = Path(found.path)
         if not path.is_file():
             raise UnavailableError(f"the recording of {id} is not there any more")
-        return FileResponse(path, media_type="application/x-pcapng", filename=path.name)
+        return FileResponse(path, media_type=PCAPNG, filename=path.name)
 
     return router
 

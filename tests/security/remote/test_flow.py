@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tieline.model import Now, RemoteError
 from tieline.security.remote import frames
 from tieline.security.remote.flow import CHUNK, WINDOW, Bucket, Receiving, Sending
-from tieline.security.remote.frames import Close, Data, End, Kind, Permit, Taken
+from tieline.security.remote.frames import Close, Data, End, Kind, Open, Permit, Taken
 from tieline.security.remote.tenure import LOST_S, PERMIT_S, Tenure
 
 
@@ -142,3 +142,10 @@ def test_an_oversized_frame_is_none() -> None:
     for kind in (Kind.TICKET, Kind.DATA, Kind.END):
         with pytest.raises(RemoteError, match="too long"):
             frames.unpack_head(bytes((kind,)) + (65_535).to_bytes(2, "big"))
+
+
+@pytest.mark.parametrize("line", ["", "*", ">", "a.b", "0123456789abcdef\r\nPUB x 0", "0123456789abcdeF", "0123456789abcdef\n"])
+def test_the_name_of_a_line_is_nothing_but_a_name(line: str) -> None:
+    with pytest.raises(RemoteError, match="asks nothing about a ticket"):
+        frames.decode_open(frames.encode(Open(line, bytes(32), "192.0.2.9")))
+    assert frames.decode_open(frames.encode(Open("0123456789abcdef", bytes(32), "192.0.2.9"))).address == "192.0.2.9"

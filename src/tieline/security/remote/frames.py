@@ -7,6 +7,7 @@ the first one of the person is the ticket, the first one of the DMZ says what be
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Annotated
 
 import msgspec
 
@@ -53,9 +54,10 @@ class Close(msgspec.Struct, frozen=True, array_like=True, tag="c"):
 class Open(msgspec.Struct, frozen=True, array_like=True, tag="o"):
     """The DMZ asks what a ticket is good for; `line` is its name for the connection."""
 
-    line: str
-    ticket: bytes
-    address: str
+    line: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}\Z")]
+    """It becomes part of a subject."""
+    ticket: Annotated[bytes, msgspec.Meta(min_length=TICKET_BYTES, max_length=TICKET_BYTES)]
+    address: Annotated[str, msgspec.Meta(max_length=64)]
 
 
 class Opened(msgspec.Struct, frozen=True, array_like=True, tag="y"):
