@@ -23,6 +23,8 @@ from tieline.network.segmentation.fabric import FabricPort
 
 _Place = tuple[str, object, str]
 """Node, VLAN or what stands for one, side."""
+_At = tuple[int, str]
+"""A place, and the PRP network that the way came out of."""
 _HUB = "routing"
 _FAR = 1 << 30
 
@@ -76,10 +78,12 @@ class Ways:
         self._number: dict[_Place, int] = {}
         self._node_of: list[str] = []
         self._vlan_of: list[object] = []
+        self._side_of: list[str] = []
         self._edges: list[list[_Edge]] = []
         self._of_node: dict[str, list[int]] = {}
         self._hubs: set[int] = set()
         self._sides = _sides(network)
+        self._has_sides = {node for node, _ in self._sides}
         hsr = {member for ring in network.rings if ring.protocol == "hsr" for member in ring.members}
         self._passing = {name for name in hsr if not network.by_name[name].is_bridge}
         self.cables = tuple(cables_of(network))
@@ -105,6 +109,7 @@ class Ways:
             number = self._number[key] = len(self._node_of)
             self._node_of.append(node)
             self._vlan_of.append(vlan)
+            self._side_of.append(side)
             self._edges.append([])
             self._of_node.setdefault(node, []).append(number)
         return number
@@ -129,10 +134,6 @@ class Ways:
             for side in sides:
                 edge = _Edge(self._place(b.node, into, target_side), elements, tag)
                 self._edges[self._place(a.node, vlan, side)].append(edge)
-
-    @property
-    def _has_sides(self) -> set[str]:
-        return {node for node, _ in self._sides}
 
     def _sent(self, node: Node, port: Port) -> Iterator[tuple[object, int | None]]:
         """Places in a node, and the tag that what is sent from there has."""
@@ -187,44 +188,52 @@ class Ways:
         """The elements between two nodes on one way, of the fewest that are `dear`; None where there is no way."""
         missing = frozenset(gone)
         goals = set(self._of_node.get(target.name, ()))
-        best: dict[int, int] = {}
-        before: dict[int, tuple[int, _Edge]] = {}
-        queue: list[tuple[int, int, int]] = []
+        best: dict[_At, int] = {}
+        before: dict[_At, tuple[_At | None, _Edge]] = {}
+        queue: list[tuple[int, int, _At]] = []
 
-        def offer(origin: int, edge: _Edge, cost: int) -> None:
+        def offer(origin: _At | None, edge: _Edge, out_of: str, cost: int) -> None:
             name = self._node_of[edge.to]
             if ("node", name) in missing or not missing.isdisjoint(edge.elements):
                 return
             if dear:
                 cost += sum(element in dear for element in edge.elements) + (("node", name) in dear)
-            if cost < best.get(edge.to, _FAR):
-                best[edge.to] = cost
-                before[edge.to] = origin, edge
-                heappush(queue, (cost, len(before), edge.to))
+            at = edge.to, out_of
+            if cost < best.get(at, _FAR):
+                best[at] = cost
+                before[at] = origin, edge
+                heappush(queue, (cost, len(before), at))
 
         if ("node", source.name) in missing:
             return None
         for edge in self._starts(source, vlan):
-            offer(-1, edge, 0)
+            offer(None, edge, "", 0)
         while queue:
-            cost, _, place = heappop(queue)
+            cost, _, at = heappop(queue)
+            place, out_of = at
             if place in goals:
-                return self._elements(place, before, {source.name, target.name})
+                return self._elements(at, before, {source.name, target.name})
             name = self._node_of[place]
             is_end = name not in self._passing and not self._network.by_name[name].is_bridge
-            if cost > best[place] or is_end or (place in self._hubs and vlan is not None):
+            if cost > best[at] or is_end or (place in self._hubs and vlan is not None):
                 continue
+            ring = self._sides.get((name, name), "")
+            if ring and self._side_of[place]:
+                out_of = ring
             for edge in self._edges[place]:
-                offer(place, edge, cost)
+                # What left a PRP network does not come back to it: neither LAN hears of the other.
+                if ring and ring == out_of and (name, self._node_of[edge.to]) in self._sides:
+                    continue
+                offer(at, edge, out_of, cost)
         return None
 
-    def _elements(self, place: int, before: dict[int, tuple[int, _Edge]], ends: set[str]) -> frozenset[Element]:
+    def _elements(self, at: _At | None, before: dict[_At, tuple[_At | None, _Edge]], ends: set[str]) -> frozenset[Element]:
         elements: set[Element] = set()
-        while place >= 0:
-            name = self._node_of[place]
+        while at is not None:
+            name = self._node_of[at[0]]
             if name not in ends:
                 elements.add(("node", name))
-            place, edge = before[place]
+            at, edge = before[at]
             elements.update(edge.elements)
         return frozenset(elements)
 
@@ -263,11 +272,12 @@ def _inside(port: Port, vlan: int) -> object:
 
 
 def _sides(network: Network) -> dict[tuple[str, str], str]:
-    """Of each bridge at a PRP network's edge and each switch of its LANs: which LAN it is."""
+    """Of each RedBox and each switch of a PRP network's LANs: which LAN it is. Of a RedBox and itself: the ring."""
     found: dict[tuple[str, str], str] = {}
     for ring in network.rings:
         if ring.protocol == "prp":
             for member in ring.members:
                 if network.by_name[member].is_bridge:
+                    found[member, member] = ring.name
                     found |= {(member, switch): "A" for switch in ring.lan_a} | {(member, switch): "B" for switch in ring.lan_b}
     return found

@@ -1,0 +1,409 @@
+"""Single points of failure, against trying every failure, and what rings ask for."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from tests.network.segmentation_designs import CATALOG, access, trunk
+from tieline.config.network import (
+    Defaults,
+    Duct,
+    Link,
+    Network,
+    Node,
+    NodeAddress,
+    Port,
+    Ring,
+    Service,
+    Supply,
+)
+from tieline.network.redundancy import prove_redundancy
+from tieline.network.redundancy.failures import Element, Failure
+from tieline.network.redundancy.spanning_tree import Role, cost_of, recovery_ms, timer_bound_ms, tree_of
+from tieline.network.redundancy.ways import Ways, cables_of
+from tieline.network.segmentation.described import fabric_of
+from tieline.network.segmentation.spread import deliveries
+from tieline.security.zones.plan import Plan
+
+VLAN = 10
+
+
+class Builder:
+    """A network, piece by piece."""
+
+    def __init__(self) -> None:
+        self.ports: dict[str, list[Port]] = {}
+        self.nodes: dict[str, Node] = {}
+        self.ends: list[tuple[str, Port, Port, tuple[str, ...], float]] = []
+        self.rings: list[Ring] = []
+        self.services: list[Service] = []
+        self.supplies: list[Supply] = []
+
+    def node(self, name: str, model: str, *, supplies: tuple[str, ...] = (), addresses: tuple[NodeAddress, ...] = ()) -> str:
+        made = CATALOG.models[model]
+        self.ports[name] = []
+        self.nodes[name] = Node(
+            name=name,
+            site="",
+            rack="",
+            kind=made.kind,
+            model=made,
+            ports=(),
+            vlans=frozenset({VLAN}),
+            supplies=supplies,
+            addresses=addresses,
+        )
+        return name
+
+    def switch(self, name: str, *, supplies: tuple[str, ...] = ()) -> str:
+        return self.node(name, "generic-ie-16t-4sfp", supplies=supplies)
+
+    def device(self, name: str, *at: str, supplies: tuple[str, ...] = ()) -> str:
+        self.node(name, "generic-controller", supplies=supplies)
+        for switch in at:
+            own = replace(access(name, str(len(self.ports[name])), VLAN), mode="host", native=None, allowed=frozenset())
+            self.ports[name].append(own)
+            self.join(own, self.port(switch, access(switch, "", VLAN)))
+        return name
+
+    def port(self, node: str, like: Port) -> Port:
+        made = replace(like, name=str(len(self.ports[node])))
+        self.ports[node].append(made)
+        return made
+
+    def trunks(self, a: str, b: str, *ducts: str, speed: float = 100) -> str:
+        return self.join(self.port(a, trunk(a, "", {VLAN})), self.port(b, trunk(b, "", {VLAN})), *ducts, speed=speed)
+
+    def join(self, a: Port, b: Port, *ducts: str, speed: float = 100) -> str:
+        name = f"l{len(self.ends)}"
+        self.ends.append((name, a, b, ducts, speed))
+        return name
+
+    def service(self, source: str, *targets: str, redundancy: str = "any", max_outage_ms: float | None = None) -> None:
+        self.services.append(
+            Service(
+                name=f"{source}-service",
+                kind="goose",
+                sources=(source,),
+                targets=targets,
+                vlan=VLAN,
+                qos=None,
+                transfer_class=None,
+                max_delay_ms=None,
+                redundancy=redundancy,  # type: ignore[arg-type]
+                max_outage_ms=max_outage_ms,
+            )
+        )
+
+    def network(self) -> Network:
+        return Network(
+            defaults=Defaults(),
+            catalog=CATALOG,
+            places=(),
+            vlans=(),
+            classes=(),
+            nodes=tuple(replace(node, ports=tuple(self.ports[name]), _by_name={}) for name, node in self.nodes.items()),
+            links=tuple(
+                Link(name=name, a=a, b=b, medium="fiber", cable=None, length_m=1.0, speed_mbps=speed, ducts=ducts)
+                for name, a, b, ducts, speed in self.ends
+            ),
+            ducts=tuple(Duct(name=name) for name in dict.fromkeys(duct for end in self.ends for duct in end[3])),
+            supplies=tuple(self.supplies),
+            rings=tuple(self.rings),
+            services=tuple(self.services),
+        )
+
+
+def _supply(name: str, *fed_by: str, kind: str = "dc") -> Supply:
+    return Supply(name=name, site="", kind=kind, voltage_v=48.0, fed_by=fed_by)  # type: ignore[arg-type]
+
+
+def _random(seed: int) -> Network:
+    chance = random.Random(seed)
+    made = Builder()
+    count = chance.randint(2, 9)
+    made.supplies = [_supply("mains"), _supply("p", "mains"), _supply("q", "mains"), _supply("r")]
+    for number in range(count):
+        made.switch(f"s{number}", supplies=tuple(chance.sample(["p", "q", "r"], chance.randint(1, 2))))
+    pairs = [(chance.randrange(number), number) for number in range(1, count) if chance.random() < 0.97]
+    pairs += [(chance.randrange(count), chance.randrange(count)) for _ in range(chance.randint(0, count))]
+    for a, b in pairs:
+        if a != b:
+            made.trunks(f"s{a}", f"s{b}", *chance.sample(["d0", "d1", "d2", "d3"], chance.randint(0, 2)))
+    for number in range(4):
+        switches = [f"s{chance.randrange(count)}" for _ in range(chance.choice([1, 1, 2]))]
+        made.device(f"e{number}", *switches, supplies=("r",) if chance.random() < 0.2 else ())
+    return made.network()
+
+
+def _without(network: Network, gone: frozenset[Element]) -> Network:
+    """With nothing at the places that failed."""
+    return replace(
+        network,
+        links=tuple(
+            link
+            for link in network.links
+            if ("link", link.name) not in gone and not any(("node", name) in gone for name in link.nodes)
+        ),
+    )
+
+
+def _is_heard(network: Network, source: str, target: str) -> bool:
+    """As frames spread, which is known from Open vSwitch."""
+    made = fabric_of(network, Plan(utility="", zones=(), conduits=()))
+    at = {name: {each.port for each in made.endpoints if each.device == name} for name in (source, target)}
+    reached = {port for start in at[source] for port, _ in deliveries(made, start, ())}
+    return bool((reached | at[source]) & at[target])
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_single_points_are_those_that_trying_every_failure_finds(block: int) -> None:
+    cutting = 0
+    for seed in range(50 * block, 50 * block + 50):
+        network = _random(seed)
+        ways = Ways(network)
+        states = {failure: _without(network, failure.gone) for failure in ways.failures}
+        for source, target in (("e0", "e1"), ("e2", "e3")):
+            expected: list[Failure] | None = [
+                failure
+                for failure, state in states.items()
+                if failure.name not in (source, target) and not _is_heard(state, source, target)
+            ]
+            if not _is_heard(network, source, target):
+                expected = None
+            points = ways.single_points(source, target, VLAN)
+            assert (None if points is None else list(points)) == expected, f"seed {seed}: {source} to {target}"
+            cutting += len(points or ())
+    assert cutting > 100
+
+
+def _ring(count: int, *, speed: float = 100) -> Builder:
+    made = Builder()
+    names = [made.switch(f"s{number}") for number in range(count)]
+    for number in range(count):
+        made.trunks(names[number], names[(number + 1) % count], speed=speed)
+    return made
+
+
+def test_a_duct_that_carries_both_links_is_named_with_them_and_what_stops() -> None:
+    made = Builder()
+    made.switch("site")
+    made.switch("center")
+    made.trunks("site", "center", "ridge-road")
+    made.trunks("site", "center", "ridge-road", "river")
+    made.rings.append(Ring(name="both", protocol="rstp", members=("site", "center"), root="center"))
+    made.device("gateway", "site")
+    made.device("server", "center")
+    made.service("gateway", "server", redundancy="any_duct")
+    found = prove_redundancy(made.network())
+    wanted = "service gateway-service is to survive the loss of any duct; duct ridge-road carries l0 and l1: cut: "
+    assert [str(finding) for finding in found.findings] == [f"{wanted}it stops (gateway to server)"]
+    losses = {loss.failure.name: str(loss) for loss in found.losses}
+    assert (
+        losses["ridge-road"] == "duct ridge-road carries l0 and l1: cut: these services stop: gateway-service (gateway to server)"
+    )
+    assert "river" not in losses
+    assert losses.keys() == {"ridge-road", "site", "center", "l2", "l3"}
+
+
+def test_what_a_battery_carries_goes_on_without_the_mains() -> None:
+    made = Builder()
+    made.supplies = [_supply("mains"), _supply("battery", "mains", kind="battery"), _supply("charger", "mains")]
+    made.switch("s0", supplies=("battery",))
+    made.switch("s1", supplies=("charger",))
+    made.trunks("s0", "s1")
+    failures = {failure.name: failure.gone for failure in Ways(made.network()).failures if failure.kind == "supply"}
+    assert failures == {
+        "mains": frozenset({("node", "s1")}),
+        "battery": frozenset({("node", "s0")}),
+        "charger": frozenset({("node", "s1")}),
+    }
+
+
+def test_a_way_through_a_media_converter_ends_with_it() -> None:
+    made = Builder()
+    made.switch("s0")
+    made.switch("s1")
+    made.node("converter", "generic-media-converter")
+    tp, sfp = (made.port("converter", replace(access("converter", "", VLAN), mode="host", native=None)) for _ in range(2))
+    made.join(made.port("s0", trunk("s0", "", {VLAN})), tp)
+    made.join(sfp, made.port("s1", trunk("s1", "", {VLAN})))
+    made.device("a", "s0")
+    made.device("b", "s1")
+    points = Ways(made.network()).single_points("a", "b", VLAN)
+    assert points is not None
+    assert {str(point) for point in points} == {
+        "link l0",
+        "link l1",
+        "link l2",
+        "link l3",
+        "node s0",
+        "node s1",
+        "node converter",
+    }
+
+
+def test_a_ring_of_rstp_blocks_opposite_its_root_and_opens_after_a_failure() -> None:
+    made = _ring(6)
+    ring = Ring(name="ring", protocol="rstp", members=tuple(made.nodes), root="s0", priorities={"s0": 4_096})
+    made.rings.append(ring)
+    network = made.network()
+    cables = list(cables_of(network))
+    whole = tree_of(network, ring, cables)
+    assert whole.root == "s0"
+    assert whole.costs == {"s0": 0, "s1": 200_000, "s5": 200_000, "s2": 400_000, "s4": 400_000, "s3": 600_000}
+    assert len(whole.blocked) == 1
+    assert whole.blocked[0].startswith("s3/")
+    assert list(whole.roles.values()).count(Role.ROOT) == 5
+    broken = tree_of(network, ring, cables, [("link", "l0")])
+    assert broken.blocked == ()
+    assert broken.costs["s1"] == 1_000_000
+    without_root = tree_of(network, ring, cables, [("node", "s0")])
+    assert without_root.root == "s1"
+    assert not without_root.is_certain, "of equal priorities the MAC address decides"
+    assert recovery_ms(network, ring, cables) == 10.0 + 6 * 5.0
+    assert timer_bound_ms(ring) == 36_000.0
+
+
+def test_path_costs_are_those_of_the_standard() -> None:
+    assert [cost_of(speed) for speed in (10, 100, 1_000, 10_000)] == [2_000_000, 200_000, 20_000, 2_000]
+
+
+def test_a_ring_that_recovers_too_slowly_for_a_service_is_found() -> None:
+    made = _ring(6)
+    made.rings.append(Ring(name="ring", protocol="rstp", members=tuple(made.nodes), root="s0", secondary_root="s1"))
+    made.device("a", "s0")
+    made.device("b", "s3")
+    made.service("a", "b", redundancy="none", max_outage_ms=20)
+    assert [finding.problem for finding in prove_redundancy(made.network()).findings] == [
+        "service a-service stands an interruption of 20 ms; ring ring, on the way from a to b, takes up to 40 ms to recover"
+    ]
+
+
+def test_a_circle_that_no_protocol_opens_is_found_with_its_links() -> None:
+    made = _ring(3)
+    problems = [finding.problem for finding in prove_redundancy(made.network()).findings]
+    assert problems == [
+        "l0, l1, l2 are a circle in VLAN 10 that no protocol opens: name the switches in a ring, or take a link out"
+    ]
+    made.rings.append(Ring(name="ring", protocol="rstp", members=tuple(made.nodes), root="s0"))
+    assert prove_redundancy(made.network()).findings == ()
+
+
+def _prp() -> Builder:
+    made = Builder()
+    made.supplies = [_supply("p"), _supply("q")]
+    for name, supply in (("a1", "p"), ("a2", "p"), ("b1", "q"), ("b2", "q")):
+        made.switch(name, supplies=(supply,))
+    made.trunks("a1", "a2", "trench-a")
+    made.trunks("b1", "b2", "trench-b")
+    made.device("relay", "a1", "b1")
+    made.device("unit", "a2", "b2")
+    made.rings.append(Ring(name="prp", protocol="prp", members=("relay", "unit"), lan_a=("a1", "a2"), lan_b=("b1", "b2")))
+    made.service("relay", "unit", max_outage_ms=0)
+    return made
+
+
+def test_two_disjoint_lans_survive_everything() -> None:
+    found = prove_redundancy(_prp().network())
+    assert found.findings == ()
+    assert found.losses == ()
+
+
+def test_whatever_two_lans_share_is_found() -> None:
+    made = _prp()
+    made.trunks("a2", "b1")
+    assert [finding.problem for finding in prove_redundancy(made.network()).findings] == [
+        "ring prp: LAN A and LAN B are joined: a2 - b1; frames of one get into the other"
+    ]
+    made = _prp()
+    made.ends = [(*end[:3], ("trench",) if end[3] else (), end[4]) for end in made.ends]
+    found = prove_redundancy(made.network())
+    assert "ring prp: duct trench takes l0 of LAN A and l1 of LAN B at once" in [finding.problem for finding in found.findings]
+    assert [loss.failure.name for loss in found.losses] == ["trench"]
+    made = _prp()
+    made.supplies = [_supply("mains"), _supply("p", "mains"), _supply("q", "mains")]
+    found = prove_redundancy(made.network())
+    assert "ring prp: supply mains takes a1, a2 of LAN A and b1, b2 of LAN B at once" in [
+        finding.problem for finding in found.findings
+    ]
+    assert [loss.failure.name for loss in found.losses] == ["mains"]
+
+
+def test_a_redbox_does_not_join_the_two_lans() -> None:
+    made = _prp()
+    made.node("box", "generic-redbox")
+    for switch in ("a1", "b1"):
+        made.trunks("box", switch)
+    made.switch("behind")
+    made.trunks("box", "behind")
+    made.device("camera", "behind")
+    made.device("only-a", "a2")
+    made.device("only-b", "b2")
+    made.rings[0] = replace(made.rings[0], members=("relay", "unit", "box"))
+    network = made.network()
+    ways = Ways(network)
+    assert ways.single_points("only-a", "only-b", VLAN) is None
+    points = ways.single_points("camera", "unit", VLAN)
+    assert points is not None
+    assert {point.name for point in points if point.kind == "node"} == {"behind", "box"}
+    assert not [finding for finding in prove_redundancy(network).findings if finding.fault == "ring"]
+
+
+def test_nodes_of_an_hsr_ring_pass_frames_on_and_any_one_may_fail() -> None:
+    made = Builder()
+    names = [made.node(f"n{number}", "generic-controller") for number in range(5)]
+    for number, name in enumerate(names):
+        near, far = (
+            replace(access(each, "", VLAN), mode="host", native=None, allowed=frozenset()) for each in (name, names[number - 4])
+        )
+        made.join(made.port(name, near), made.port(names[number - 4], far))
+    made.rings.append(Ring(name="hsr", protocol="hsr", members=tuple(names)))
+    made.service("n0", "n2", max_outage_ms=0)
+    found = prove_redundancy(made.network())
+    assert found.findings == ()
+    assert found.losses == ()
+    made.ends.pop()
+    losses = {loss.failure.name for loss in prove_redundancy(made.network()).losses}
+    assert losses == {"l0", "l1", "n1"}
+
+
+def test_links_of_an_hsr_ring_are_alike_and_none_goes_across() -> None:
+    made = Builder()
+    names = [made.node(f"n{number}", "generic-controller") for number in range(4)]
+    for one, other, speed in (("n0", "n1", 100), ("n1", "n2", 1_000), ("n2", "n3", 100), ("n3", "n0", 100), ("n0", "n2", 100)):
+        near, far = (replace(access(each, "", VLAN), mode="host", native=None, allowed=frozenset()) for each in (one, other))
+        made.join(made.port(one, near), made.port(other, far), speed=speed)
+    made.rings.append(Ring(name="hsr", protocol="hsr", members=tuple(names)))
+    assert [finding.problem for finding in prove_redundancy(made.network()).findings] == [
+        "ring hsr: n0 and n2 are joined across the ring by l4: frames circulate",
+        "ring hsr: its links differ in speed: l0 100 Mbit/s, l1 1000 Mbit/s",
+    ]
+
+
+def test_a_ring_too_long_for_its_timers_is_found() -> None:
+    made = _ring(22)
+    made.rings.append(Ring(name="ring", protocol="rstp", members=tuple(made.nodes), root="s0"))
+    problems = [finding.problem for finding in prove_redundancy(made.network()).findings]
+    assert len(problems) == 1
+    assert "with 22 bridges in a row" in problems[0]
+    made.rings[0] = replace(made.rings[0], max_age_s=40.0)
+    assert ["do not go together" in finding.problem for finding in prove_redundancy(made.network()).findings] == [True]
+
+
+def test_links_that_are_aggregated_are_no_circle_and_each_may_fail() -> None:
+    made = Builder()
+    made.switch("s0")
+    made.switch("s1")
+    for _ in range(2):
+        ends = [made.port(name, replace(trunk(name, "", {VLAN}), lag="lag1")) for name in ("s0", "s1")]
+        made.join(*ends)
+    made.device("a", "s0")
+    made.device("b", "s1")
+    made.service("a", "b", redundancy="none")
+    found = prove_redundancy(made.network())
+    assert found.findings == ()
+    assert {loss.failure.name for loss in found.losses} == {"s0", "s1", "l2", "l3"}
