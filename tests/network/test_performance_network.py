@@ -182,6 +182,7 @@ def test_after_a_loss_the_longer_way_has_the_greater_bound(station: Network) -> 
     loss, result = worst[whole.subject]
     assert result.value > whole.value
     assert loss.links or loss.nodes
+    assert result.what.endswith(f"after the loss of {loss}")
     gone = performance_of(network, streams, Loss(nodes=frozenset({"s000-sw02"})))
     (result,) = gone.delays()
     assert result.verdict is Verdict.FAILS

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-_SHOWN = 4
+_SHOWN = 2
 """Digits that a figure is shown with at the least."""
 
 
@@ -111,7 +111,7 @@ def _judged(margin: float | None) -> tuple[float | None, Verdict]:
 
 
 def shown(value: float) -> str:
-    """Two decimals, or as many as four digits need; thousands with commas."""
+    """Two decimals, or as many as two digits need; thousands with commas."""
     if value == 0 or not math.isfinite(value):
         return f"{value:.2f}" if math.isfinite(value) else ("not known" if math.isnan(value) else "unbounded")
     decimals = max(2, _SHOWN - 1 - math.floor(math.log10(abs(value))))

@@ -72,7 +72,7 @@ class Folder(Protocol):
 
 
 def known_of(folder: Folder, network: Network) -> Known:
-    """What the devices that are nodes of the network send."""
+    """What the devices that are nodes of the network send, and each site's gateway, the source of its service of kind `bus`."""
     goose: dict[str, list[GooseBlock]] = {}
     sampled: dict[str, list[SampledBlock]] = {}
     sent: dict[tuple[str, str], Sent] = {}
@@ -86,6 +86,7 @@ def known_of(folder: Folder, network: Network) -> Known:
         return found
 
     files: dict[tuple[str, str], Scl] = {}
+    bus = {name for service in network.services if service.kind == "bus" for name in service.sources}
     for site in folder.sites:
         for device in site.devices:
             node = network.node_of_device.get(f"{site.name}/{device.name}")
@@ -99,9 +100,9 @@ def known_of(folder: Folder, network: Network) -> Known:
                 sent[node.name, "modbus"] = _modbus(device)
             elif isinstance(device, Dnp3Device):
                 sent[node.name, "dnp3"] = _dnp3(device)
-        gateway = network.node_of_device.get(f"{site.name}-gw") or network.node_of_device.get(site.name)
-        if gateway is not None:
-            sent[gateway.name, "bus"] = _bus(site)
+        for name in bus:
+            if network.by_name[name].site == site.name:
+                sent[name, "bus"] = _bus(site)
     return Known(goose=goose, sampled=sampled, sent=sent)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -315,13 +315,20 @@ def _joins_bridges(network: Network, link: Link) -> bool:
     return all(network.by_name[name].is_bridge or network.by_name[name].is_router for name in link.nodes)
 
 
-def worst_after(network: Network, streams: Sequence[Stream], losses: Sequence[Loss]) -> Mapping[str, tuple[Loss, Result]]:
-    """Of each stream that still has a way, the loss after which its bound is greatest, with the result."""
+def worst_after(network: Network, streams: Sequence[Stream], losses: Iterable[Loss]) -> Mapping[str, tuple[Loss, Result]]:
+    """Of each stream whose bound a loss raises and that still has a way: the loss that raises it most, with the result after it.
+
+    A loss that no stream meets changes nothing and is passed over.
+    """
+    whole = performance_of(network, streams)
+    used = {network.links[step.way.link].name for steps in whole.steps for step in steps}
+    bounds = {result.subject: result.value for result in whole.delays()}
     worst: dict[str, tuple[Loss, Result]] = {}
     for loss in losses:
+        if not any(loss.hits(link) for link in network.links if link.name in used):
+            continue
         for result in performance_of(network, streams, loss).delays():
-            if math.isnan(result.value):
-                continue
-            if result.subject not in worst or result.value > worst[result.subject][1].value:
-                worst[result.subject] = (loss, result)
+            if result.value > bounds[result.subject]:
+                bounds[result.subject] = result.value
+                worst[result.subject] = (loss, replace(result, what=f"{result.what} after the loss of {loss}"))
     return worst

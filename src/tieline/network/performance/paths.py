@@ -50,6 +50,15 @@ class Loss:
     links: frozenset[str] = frozenset()
     ducts: frozenset[str] = frozenset()
 
+    def __str__(self) -> str:
+        return ", ".join(
+            [
+                *sorted(self.nodes),
+                *(f"link {name}" for name in sorted(self.links)),
+                *(f"duct {name}" for name in sorted(self.ducts)),
+            ]
+        )
+
     def hits(self, link: Link) -> bool:
         """Whether the link is lost."""
         return link.name in self.links or not self.nodes.isdisjoint(link.nodes) or not self.ducts.isdisjoint(link.ducts)
