@@ -16,16 +16,24 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import httpx
+import nats
 import pytest
+from nats.aio.msg import Msg
 from py1815.master import Master, Tasks
 from py1815.master.store import Store
 
 from tests.system.people import Person, password_of_demo
 from tests.system.processes import Processes, eventually, process_of, processes_with, run
+from tieline.bus import decode_batch
+from tieline.cli.example import example_folder
 from tieline.cli.run import free_port
+from tieline.config import read_folder
 from tieline.config.field import NetworkPlace, read_book
 from tieline.historian import FILE_NAME, Historian, open_asker
+from tieline.model import subjects
 from tieline.security.identity import Authority
+from tieline.security.zones import plan_of
+from tieline.security.zones.broker_proof import prove_broker
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -91,6 +99,10 @@ def test_the_demo_runs_stops_cleanly_and_keeps_its_data(tmp_path: Path, processe
     assert first > 300
     eventually(lambda: count(data) > first + 100)
     assert viewer.ask("/openapi.json")["openapi"]
+    assert asyncio.run(sites_read_by_the_office(data)) == {"northgate", "millbrook", "sunfield"}
+    running = {str(path): json.loads(path.read_text()) for path in data.glob("**/nats-server.json")}
+    assert len(running) == 5
+    assert prove_broker(plan_of(read_folder(example_folder())), running) == []
 
     demo.send_signal(signal.SIGINT)
     assert demo.wait(30) == 0, processes.said_by(demo)
@@ -100,6 +112,32 @@ def test_the_demo_runs_stops_cleanly_and_keeps_its_data(tmp_path: Path, processe
 
     start_demo(processes, data, port)
     eventually(lambda: count(data) > kept)
+
+
+async def sites_read_by_the_office(data: Path) -> set[str]:
+    """The sites whose live batches reach an enterprise zone, with its own certificate, through the DMZ."""
+    told = json.loads(next((data / "dmz" / "bus" / "ports").glob("*.ports")).read_text())
+    credentials = Authority.open(data / "authority").credentials("it-office")
+    sites = {"northgate", "millbrook", "sunfield"}
+    heard: set[str] = set()
+
+    async def hear(message: Msg) -> None:
+        batch = decode_batch(message.data, site=subjects.site_of(message.subject))
+        if len(batch.samples):
+            heard.add(batch.site)
+
+    client = await nats.connect(
+        f"tls://127.0.0.1:{told['nats'][0].rsplit(':', 1)[1]}", tls=credentials.client_context(), tls_handshake_first=True
+    )
+    try:
+        for site in sites:
+            await client.subscribe(subjects.export(site), cb=hear)
+        async with asyncio.timeout(30):
+            while heard != sites:
+                await asyncio.sleep(0.05)
+    finally:
+        await client.close()
+    return heard
 
 
 async def test_the_demo_presents_a_station_to_a_scada_system_that_is_there_already(
