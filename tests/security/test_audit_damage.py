@@ -46,7 +46,7 @@ def make_original(folder: Path, *, is_shut: bool) -> Original:
     log.mark_sent(256)
     log.forget(keep_bytes=100)
     older.append(files_of(folder))
-    for _ in range(12):
+    for _ in range(5):
         fill(log, 1)
         older.append(files_of(folder))
     log.append_many([Draft(actor="grace", action="login", outcome="done")] * 4)
@@ -265,11 +265,12 @@ KINDS: list[Callable[[random.Random, Original], Files]] = [
 
 def test_what_nobody_touched_is_intact(original: Original) -> None:
     verdict = judge(original.files, key=original.key, witnesses=[original.witness])
-    assert (verdict.damages, verdict.records, verdict.size, verdict.forgotten) == ((), 46, 302, 256)
+    assert (verdict.damages, verdict.records, verdict.size, verdict.forgotten) == ((), 39, 295, 256)
     for older in original.older:
         assert judge(older).damages == (), "nor was any older copy, for somebody who has no witness"
 
 
+@pytest.mark.timeout(240)
 def test_ten_thousand_random_alterations_are_all_found(original: Original) -> None:
     """Half of them here, half with the other log. A copy as a whole is shown by the witness, everything else without it too, or by the
     key."""
@@ -302,7 +303,7 @@ def test_whoever_has_the_key_and_rewrites_all_of_it_is_shown_by_a_witness(tmp_pa
 def test_a_copy_that_is_put_back_is_shown_by_a_witness(original: Original) -> None:
     older = original.older[2]
     problems = [damage.problem for damage in judge(older, witnesses=[original.witness]).damages]
-    assert problems == ["the log was rolled back: it has 256 entries, and the DMZ has seen 302"]
+    assert problems == ["the log was rolled back: it has 256 entries, and the DMZ has seen 295"]
     assert judge(original.files, witnesses=[seen_in(older, original.key)]).is_intact, "what it has seen before is there"
 
 

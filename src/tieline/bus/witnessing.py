@@ -22,6 +22,7 @@ from tieline.security.audit.vouching import site_of
 from tieline.security.audit.witness import Answer, Submission, submission_of
 
 TIMEOUT_S = 10.0
+SHORTEST_S = 5.0
 LONGEST_S = 600.0
 """After so long a checkpoint is seen again, so that it is known to be the newest."""
 WITNESSED = "witnessed"
@@ -47,6 +48,8 @@ class HandIn:
         self._answer: Answer | None = None
         self._seen: tuple[bytes, float] | None = None
         self._refusal = ""
+        self._wait_s = SHORTEST_S
+        """After so long the same is handed in again, where the records are not at the center yet to be compared."""
 
     async def hand_in(self) -> None:
         """Hands in what is new. Raises `UnavailableError` where that cannot be done now, `RefusedError`, once, where it is refused."""
@@ -60,6 +63,8 @@ class HandIn:
                     return
                 self._refusal = answer.refusal
                 raise RefusedError(answer.refusal)
+            has_moved = self._answer is None or answer.first != self._answer.first
+            self._wait_s = SHORTEST_S if has_moved else min(2 * self._wait_s, LONGEST_S)
             self._answer, self._refusal = answer, ""
             if answer.cosigned:
                 self._seen = submission.checkpoint, self._monotonic()
@@ -73,10 +78,9 @@ class HandIn:
             raise UnavailableError(f"the audit in {self._folder} cannot be handed in: {error}") from error
         if submission is None or self._seen is None or self._answer is None:
             return submission
-        is_new = submission.checkpoint != self._seen[0] or self._monotonic() - self._seen[1] > LONGEST_S
-        # The witness may still lack what it wants hashes of.
-        is_behind = self._answer.first and self._answer.first < self._answer.size
-        return submission if is_new or is_behind else None
+        wait_s = self._wait_s if 0 <= self._answer.first < self._answer.size else LONGEST_S
+        is_due = submission.checkpoint != self._seen[0] or self._monotonic() - self._seen[1] >= wait_s
+        return submission if is_due else None
 
     async def _asked(self, submission: Submission) -> Answer:
         try:

@@ -25,7 +25,8 @@ from tieline.security.audit.tiles import PRIVATE, TileNodes, reader
 from tieline.security.audit.verifying import Witnessed
 from tieline.security.audit.vouching import Key, origin_of, parse_key
 
-MOST_LEAVES = 20_000
+MOST_LEAVES = 4_096
+"""So many hashes are handed in at once, 128 kB: links to substations are thin."""
 _SUFFIX = ".witness"
 
 log = structlog.get_logger()
@@ -53,8 +54,8 @@ class Answer(msgspec.Struct, frozen=True):
 
     size: int
     """Of the newest checkpoint that the witness keeps."""
-    first: int = 0
-    """From which entry on it wants to be given hashes."""
+    first: int = -1
+    """From which entry on it wants to be given hashes, because it has not compared those yet; -1 where it wants none."""
     cosigned: bytes = b""
     """The checkpoint with the signature of the witness; empty where it did not sign."""
     refusal: str = ""
@@ -167,9 +168,9 @@ def submission_of(folder: Path, answer: Answer | None) -> Submission | None:
     if key is None or raw is None:
         return None
     checkpoint = Checkpoint.parse(Note.parse(raw).text)
-    old, first = (0, 0) if answer is None else (min(answer.size, checkpoint.size), min(answer.first, checkpoint.size))
+    old, first = (0, 0) if answer is None else (min(answer.size, checkpoint.size), min(max(answer.first, 0), checkpoint.size))
     nodes = TileNodes(read, checkpoint.size)
-    count = checkpoint.size - first
+    has_room = checkpoint.size - first <= MOST_LEAVES and (answer is None or answer.first >= 0)
     return Submission(
         key=key,
         checkpoint=raw,
@@ -177,5 +178,5 @@ def submission_of(folder: Path, answer: Answer | None) -> Submission | None:
         proof=tuple(consistency_proof(old, checkpoint.size, nodes)),
         first=first,
         roots=frontier_at(first, nodes).roots,
-        leaves=tuple(nodes(0, index) for index in range(first, checkpoint.size)) if count <= MOST_LEAVES else (),
+        leaves=tuple(nodes(0, index) for index in range(first, checkpoint.size)) if has_room else (),
     )

@@ -17,7 +17,12 @@ export const texts = {
     place: "Audit of",
     everyPlace: "every audit",
     /** @type {Record<string, string>} */
-    places: { center: "center (control)", web: "web (logins, accounts)" },
+    places: {
+      center: "center (control, alarms)",
+      web: "web (logins, accounts)",
+      remote: "remote access",
+      authority: "authority (certificates)",
+    },
     /**
      * @param {number} count
      * @param {boolean} isAll
