@@ -220,7 +220,9 @@ def test_five_thousand_points_are_checked_in_well_under_a_second(folder: Path) -
 
 
 def test_a_way_inside_a_zone_names_who_listens(folder: Path) -> None:
-    way = '\n[[conduits]]\nsource = "stations"\ntarget = "stations"\nprotocol = "ssh"\nreason = "maintenance"\nowner = "systems"\n'
+    way = (
+        '\n[[conduits]]\nsource = "stations"\ntarget = "stations"\nprotocol = "ssh"\nreason = "maintenance"\nowner = "systems"\n'
+    )
     file = folder / "utility.toml"
     plain = file.read_text()
     file.write_text(plain + way)

@@ -108,10 +108,13 @@ def test_a_certificate_that_somebody_has_copied_beside_the_old_one_is_taken(tmp_
     renewal.keep(held, lambda: told.append(1))
     renewal.look()
     assert not told
+    assert not renewal.has_changed()
     newer = Authority.open(tmp_path / "center", now=lambda: datetime.now(UTC) + timedelta(days=70)).credentials("edge-north")
     held.certificate.write_bytes(newer.certificate.read_bytes())
+    assert renewal.has_changed()
     renewal.look()
     assert told == [1]
+    assert not renewal.has_changed()
 
 
 def test_what_cannot_be_renewed_leaves_the_certificate_as_it_is_and_is_tried_again(tmp_path: Path) -> None:

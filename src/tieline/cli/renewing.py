@@ -9,6 +9,9 @@ from functools import partial
 
 from tieline.security.identity import Authority, Credentials, Renewal
 
+NOTICE_S = 1.0
+"""So soon a certificate that somebody put there is taken up."""
+
 
 @asynccontextmanager
 async def renewing(
@@ -22,14 +25,18 @@ async def renewing(
     for credentials, on_renewed in kept.items():
         renewal.keep(credentials, on_renewed)
 
-    async def look() -> None:
-        while True:
-            if est and renewal.has_due():
-                from tieline.cli.est_client import renew
+    loop = asyncio.get_running_loop()
 
-                await asyncio.to_thread(renewal.fetch_due, partial(renew, authority, address=est))
-            wait = renewal.look()
-            await asyncio.sleep(wait.total_seconds())
+    async def look() -> None:
+        due = loop.time()
+        while True:
+            if loop.time() >= due or renewal.has_changed():
+                if est and renewal.has_due():
+                    from tieline.cli.est_client import renew
+
+                    await asyncio.to_thread(renewal.fetch_due, partial(renew, authority, address=est))
+                due = loop.time() + renewal.look().total_seconds()
+            await asyncio.sleep(max(0.0, min(NOTICE_S, due - loop.time())))
 
     # Not a task group: it would wrap whatever leaves the caller's block into a group of its own.
     looking = asyncio.create_task(look(), name="renew certificates")

@@ -32,6 +32,8 @@ class _Kept:
     credentials: Credentials
     on_renewed: Callable[[], None] | None
     content: bytes = field(repr=False)
+    stamp: tuple[int, ...]
+    """Of the files that the content was read from."""
     has_failed: bool = False
     has_asked_in_vain: bool = False
 
@@ -45,7 +47,12 @@ class Renewal:
 
     def keep(self, credentials: Credentials, on_renewed: Callable[[], None] | None = None) -> None:
         """From now on; `on_renewed` is called when the files have changed. Raises `ConfigError` where they cannot be read."""
-        self._kept.append(_Kept(credentials, on_renewed, _read(credentials)))
+        stamp = _stamp(credentials)
+        self._kept.append(_Kept(credentials, on_renewed, _read(credentials), stamp))
+
+    def has_changed(self) -> bool:
+        """Whether somebody has changed the files since they were looked at: quickly told, and worth a `look` at once."""
+        return any(_stamp(kept.credentials) != kept.stamp for kept in self._kept)
 
     def has_due(self) -> bool:
         """Whether any has to be asked for elsewhere."""
@@ -87,6 +94,7 @@ class Renewal:
 
     def _look_at(self, kept: _Kept) -> None:
         self._authority.credentials(kept.credentials.name, hosts=kept.credentials.hosts)
+        kept.stamp = _stamp(kept.credentials)
         content = _read(kept.credentials)
         if content == kept.content:
             return
@@ -103,6 +111,15 @@ class Renewal:
         except TielineError:
             return SHORTEST_WAIT if kept.has_failed else LONGEST_WAIT
         return max(SHORTEST_WAIT, min(LONGEST_WAIT, life / LOOKS_A_LIFE))
+
+
+def _stamp(credentials: Credentials) -> tuple[int, ...]:
+    """Another one whenever a file was replaced or written to; empty where one is missing."""
+    try:
+        found = [path.stat() for path in (credentials.certificate, credentials.key)]
+    except OSError:
+        return ()
+    return tuple(number for each in found for number in (each.st_ino, each.st_size, each.st_mtime_ns))
 
 
 def _read(credentials: Credentials) -> bytes:
