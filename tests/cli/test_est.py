@@ -22,12 +22,12 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 from bench.topology import plan_for
 from tieline.bus import Server, connected
 from tieline.bus.configuration import for_center
-from tieline.bus.pki import Answer, answer_asks
+from tieline.bus.pki import Answer, Ask, answer_asks
 from tieline.cli import est_client
 from tieline.cli.est_server import serve_enrollment
 from tieline.cli.pki_work import enroll as type_enroll
 from tieline.cli.renewing import renewing
-from tieline.cli.revoking import _answer
+from tieline.cli.revoking import answer_ask
 from tieline.cli.run import free_port
 from tieline.model import ConfigError, RefusedError, UnavailableError, subjects
 from tieline.security.identity import Authority
@@ -80,8 +80,8 @@ async def place(folder: Path, *, life: timedelta | None = None, has_center: bool
         at_center = await stack.enter_async_context(connected(server.port, center))
         at_dmz = await stack.enter_async_context(connected(server.port, dmz))
 
-        async def answer(ask: object) -> Answer:
-            return await asyncio.to_thread(_answer, registrar, ask)  # type: ignore[arg-type]
+        async def answer(ask: Ask) -> Answer:
+            return await asyncio.to_thread(answer_ask, registrar, ask)
 
         running = [asyncio.create_task(serve_enrollment(at_dmz, dmz, authority.revocations, "127.0.0.1", port))]
         if has_center:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -174,6 +175,25 @@ def test_a_certificate_that_has_ended_or_was_revoked_gets_no_further_one(desk: D
         desk.registrar.reenroll(desk.request(), der(first))
     again = desk.enroll(desk.token())
     assert again.subject == role_name(ROLE, 1)
+
+
+def test_threads_that_issue_and_revoke_at_the_same_time_do_not_disturb_each_other(desk: Desk) -> None:
+    issuer = desk.authority.issuer
+    roles = [f"edge-{number}" for number in range(8)]
+
+    def work(role: str) -> None:
+        key = ec.generate_private_key(ec.SECP256R1()).public_key()
+        for _ in range(3):
+            issuer.issue(role, key, HOSTS, why="test")
+        issuer.revoke(role, "superseded", actor="test")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, roles))
+    current = desk.authority.revocations.current()
+    assert current is not None
+    assert current.generations == dict.fromkeys(roles, 1)
+    assert len(current.revoked) == 3 * len(roles)
+    assert current.number == len(roles) + 1
 
 
 def test_a_flood_of_refused_requests_does_not_fill_the_audit(desk: Desk) -> None:

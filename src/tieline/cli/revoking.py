@@ -102,7 +102,7 @@ async def serve_authority(client: Client, servers: Sequence[Server], authority: 
         tasks.create_task(keep_revoked_out(servers, generations), name="keep out who is revoked")
         if authority.issuer.is_here:
             tasks.create_task(
-                answer_asks(client, lambda ask: asyncio.to_thread(_answer, registrar, ask)), name="issue certificates"
+                answer_asks(client, lambda ask: asyncio.to_thread(answer_ask, registrar, ask)), name="issue certificates"
             )
             tasks.create_task(_keep_list(authority), name="keep the list of what is revoked")
 
@@ -116,7 +116,8 @@ async def _keep_list(authority: Authority) -> None:
         await asyncio.sleep(KEEP_S)
 
 
-def _answer(registrar: Registrar, ask: Ask) -> Answer:
+def answer_ask(registrar: Registrar, ask: Ask) -> Answer:
+    """What the registrar says to a client of EST, as a status of HTTP."""
     try:
         match ask.operation:
             case Operation.AUTHORITIES:

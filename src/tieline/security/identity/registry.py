@@ -6,6 +6,7 @@ A file of SQLite, because several processes issue certificates. Times are micros
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -69,17 +70,11 @@ class TokenRow:
 
 
 class Registry:
-    """The file; every method is one transaction, those within `changing` are one together. Raises `UnavailableError`."""
+    """The file, for several threads and processes; every method is one transaction. Raises `UnavailableError`."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._open: sqlite3.Connection | None = None
-
-    @contextmanager
-    def changing(self) -> Iterator[None]:
-        """All or nothing of what happens within."""
-        with self._transaction():
-            yield
+        self._local = threading.local()
 
     def issued(self, role: str | None = None) -> list[Issued]:
         """What was issued, oldest first."""
@@ -190,8 +185,9 @@ class Registry:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        if self._open is not None:
-            yield self._open
+        under_way: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if under_way is not None:
+            yield under_way
             return
         try:
             is_new = not self._file.exists()
@@ -201,7 +197,7 @@ class Registry:
                     self._file.chmod(0o600)
                 connection.executescript(_SCHEMA)
                 connection.execute("BEGIN IMMEDIATE")
-                self._open = connection
+                self._local.connection = connection
                 try:
                     yield connection
                 except BaseException:
@@ -209,7 +205,7 @@ class Registry:
                     raise
                 connection.execute("COMMIT")
             finally:
-                self._open = None
+                self._local.connection = None
                 connection.close()
         except (sqlite3.Error, OSError) as error:
             raise UnavailableError(f"the authority's record {self._file} cannot be used: {error}") from error
