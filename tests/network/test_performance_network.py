@@ -14,9 +14,10 @@ from tests.network.large import write_large
 from tieline.config import Utility, read_folder
 from tieline.config.network import Link, Network, Node, Port, Ring, Service, standard_catalog
 from tieline.network.performance.known import known_of
-from tieline.network.performance.network import losses_of, performance_of, worst_after
-from tieline.network.performance.paths import Loss, NoPathError, Paths
+from tieline.network.performance.network import performance_of, worst_after
+from tieline.network.performance.paths import NoPathError, Paths
 from tieline.network.performance.traffic import goose, sampled_values, streams_of, synchrophasors
+from tieline.network.redundancy.failures import failures_of
 from tieline.network.result import Given, Verdict
 
 
@@ -135,7 +136,7 @@ def test_a_station_attached_twice_sends_over_both_networks() -> None:
     steps = Paths(network).unicast(one, other, vlan)
     assert sum(step.before < 0 for step in steps) == 2
     lost = network.links[steps[0].way.link].name
-    after = Paths(network, Loss(links=frozenset({lost}))).unicast(one, other, vlan)
+    after = Paths(network, [("link", lost)]).unicast(one, other, vlan)
     assert sum(step.before < 0 for step in after) == 1
 
 
@@ -144,13 +145,13 @@ def test_a_lost_link_of_a_ring_is_gone_around(station: Network) -> None:
     whole = Paths(station).unicast(root, last, 100)
     names = [station.links[step.way.link].name for step in whole]
     assert len(whole) == 4
-    after = Paths(station, Loss(links=frozenset({names[1]}))).unicast(root, last, 100)
+    after = Paths(station, [("link", names[1])]).unicast(root, last, 100)
     assert names[1] not in {station.links[step.way.link].name for step in after}
     assert len(after) == 5
     with pytest.raises(NoPathError, match="not joined"):
-        Paths(station, Loss(links=frozenset({names[1]}), nodes=frozenset({"s000-sw03"}))).unicast(root, last, 100)
+        Paths(station, [("link", names[1]), ("node", "s000-sw03")]).unicast(root, last, 100)
     with pytest.raises(NoPathError, match="is lost"):
-        Paths(station, Loss(nodes=frozenset({last}))).unicast(root, last, 100)
+        Paths(station, [("node", last)]).unicast(root, last, 100)
     with pytest.raises(NoPathError, match="VLAN 999"):
         Paths(station).unicast(root, last, 999)
 
@@ -169,7 +170,8 @@ def test_subnets_are_joined_by_routers(tmp_path: Path) -> None:
     steps = Paths(network).unicast("s000-gw", "s001-gw", None)
     ends = {name for step in steps for name in network.links[step.way.link].nodes}
     assert {"s000-fw", "s001-fw"} <= ends
-    around = Paths(network, Loss(ducts=frozenset({"duct-0"}))).unicast("s000-gw", "s001-gw", None)
+    duct = next(failure for failure in failures_of(network) if failure.name == "duct-0")
+    around = Paths(network, duct.gone).unicast("s000-gw", "s001-gw", None)
     assert "s002-fw" in {name for step in around for name in network.links[step.way.link].nodes}
 
 
@@ -178,12 +180,12 @@ def test_after_a_loss_the_longer_way_has_the_greater_bound(station: Network) -> 
     network = replace(station, services=(trip,))
     streams = streams_of(network)
     (whole,) = performance_of(network, streams).delays()
-    worst = worst_after(network, streams, list(losses_of(network)))
-    loss, result = worst[whole.subject]
+    worst = worst_after(network, streams, failures_of(network))
+    failure, result = worst[whole.subject]
     assert result.value > whole.value
-    assert loss.links or loss.nodes
-    assert result.what.endswith(f"after the loss of {loss}")
-    gone = performance_of(network, streams, Loss(nodes=frozenset({"s000-sw02"})))
+    assert failure.kind in {"link", "node"}
+    assert result.what.endswith(f"after the failure of {failure}")
+    gone = performance_of(network, streams, [("node", "s000-sw02")])
     (result,) = gone.delays()
     assert result.verdict is Verdict.FAILS
 
@@ -241,7 +243,7 @@ def test_a_ring_of_relays_is_gone_around_both_ways_and_bounded() -> None:
     steps = Paths(network).unicast("ied-0", "ied-2", 5)
     assert [step.before for step in steps] == [-1, 0, -1, 2, 3, 4]
     with pytest.raises(NoPathError):
-        Paths(network, Loss(links=frozenset({"l1", "l4"}))).unicast("ied-0", "ied-2", 5)
+        Paths(network, [("link", "l1"), ("link", "l4")]).unicast("ied-0", "ied-2", 5)
     performance = performance_of(network, streams_of(network))
     assert performance.bounds is not None
     assert performance.bounds.is_cyclic

@@ -1,4 +1,4 @@
-"""Utilization, delay and backlog of a described network, whole or after a loss."""
+"""Utilization, delay and backlog of a described network, whole or after a failure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from tieline.config.network import Link, Network, QosClass
 from tieline.network.performance.bounds import Bounds, Classes, Flows, Hops, Ports, bounds_of
-from tieline.network.performance.paths import Loss, NoPathError, Paths, Step
+from tieline.network.performance.paths import NoPathError, Paths, Step
 from tieline.network.performance.traffic import Stream
+from tieline.network.redundancy.failures import Element, Failure
 from tieline.network.result import Input, Result, Verdict, at_most
 
 NETWORK_SHARE = 0.2
@@ -172,9 +173,9 @@ class Performance:
         return "best effort" if each is None else each.name
 
 
-def performance_of(network: Network, streams: Sequence[Stream], loss: Loss | None = None) -> Performance:
-    """Bounds for all streams; after a `loss` those of what remains, with streams that have no way left as failed results."""
-    paths = Paths(network, loss)
+def performance_of(network: Network, streams: Sequence[Stream], gone: Iterable[Element] = ()) -> Performance:
+    """Bounds for all streams without what is `gone`; streams that have no way left become failed results."""
+    paths = Paths(network, gone)
     routed: list[Stream] = []
     rows: list[tuple[Step, ...]] = []
     unrouted: dict[str, str] = {}
@@ -304,31 +305,28 @@ def _hops(rows: Sequence[Sequence[Step]]) -> Hops:
     return Hops(flow=np.array(flow), port=np.array(port), before=np.array(before))
 
 
-def losses_of(network: Network) -> Iterator[Loss]:
-    """Every single loss of a link, a bridge or router, and a duct."""
-    yield from (Loss(links=frozenset({link.name})) for link in network.links if _joins_bridges(network, link))
-    yield from (Loss(nodes=frozenset({node.name})) for node in network.nodes if node.is_bridge or node.is_router)
-    yield from (Loss(ducts=frozenset({duct.name})) for duct in network.ducts)
+def worst_after(network: Network, streams: Sequence[Stream], failures: Iterable[Failure]) -> Mapping[str, tuple[Failure, Result]]:
+    """Of each stream whose bound a failure raises and that still has a way: the failure that raises it most, with the result after it.
 
-
-def _joins_bridges(network: Network, link: Link) -> bool:
-    return all(network.by_name[name].is_bridge or network.by_name[name].is_router for name in link.nodes)
-
-
-def worst_after(network: Network, streams: Sequence[Stream], losses: Iterable[Loss]) -> Mapping[str, tuple[Loss, Result]]:
-    """Of each stream whose bound a loss raises and that still has a way: the loss that raises it most, with the result after it.
-
-    A loss that no stream meets changes nothing and is passed over.
+    Failures that send no frame another way are passed over: those that no stream meets, and those of devices that have one link.
     """
     whole = performance_of(network, streams)
+    links = {link.name: link for link in network.links}
     used = {network.links[step.way.link].name for steps in whole.steps for step in steps}
+
+    def sends_another_way(element: Element) -> bool:
+        kind, name = element
+        if kind == "node":
+            return len(network.links_of[name]) > 1 and any(link.name in used for link in network.links_of[name])
+        return name in used and all(len(network.links_of[node]) > 1 for node in links[name].nodes)
+
     bounds = {result.subject: result.value for result in whole.delays()}
-    worst: dict[str, tuple[Loss, Result]] = {}
-    for loss in losses:
-        if not any(loss.hits(link) for link in network.links if link.name in used):
+    worst: dict[str, tuple[Failure, Result]] = {}
+    for failure in failures:
+        if not any(sends_another_way(element) for element in failure.gone):
             continue
-        for result in performance_of(network, streams, loss).delays():
+        for result in performance_of(network, streams, failure.gone).delays():
             if result.value > bounds[result.subject]:
                 bounds[result.subject] = result.value
-                worst[result.subject] = (loss, replace(result, what=f"{result.what} after the loss of {loss}"))
+                worst[result.subject] = (failure, replace(result, what=f"{result.what} after the failure of {failure}"))
     return worst

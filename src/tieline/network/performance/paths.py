@@ -1,26 +1,28 @@
-"""Which way frames go through the described network, while it is whole and after a loss.
+"""Which way frames go through the described network, while it is whole and after a failure.
 
-Bridges that are joined form a spanning tree (IEEE 802.1Q, RSTP): the root is that of the `rstp` or `mrp` ring among them, otherwise the one
-of the least priority, then of the first name, for the description knows no MAC addresses; the cost of a link is 20,000,000 by its speed in
-Mbit/s. A device hangs from its first link that works, one in a PRP network from all of them. An HSR ring is gone around both ways. Between
-subnets the way of the fewest routers is taken. Parallel links of a LAG are one to the tree; all is taken to go over the first of them.
+Bridges that are joined form a spanning tree (IEEE 802.1Q, RSTP), by the priorities of the `rstp` and `mrp` rings and the costs of its
+table; the order of a ring's members, then names, stand for MAC addresses, which the description does not know. A device hangs from its
+first link that works, one in a PRP network from all of them. An HSR ring is gone around both ways. Between subnets the way of the fewest
+routers is taken. Whether tags fit at both ends of a link, and whether access lists let packets pass, is for the proof of segmentation.
+Parallel links of a LAG are one to the tree; all is taken to go over the first of them.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import TypeAlias
 
-from tieline.config.network import Link, Network, Node, NodeAddress, Port
+from tieline.config.network import Network, Node, NodeAddress, Port
+from tieline.network.redundancy.failures import Element
+from tieline.network.redundancy.spanning_tree import DEFAULT_PRIORITY, cost_of, priority_of
 
 _Subnet: TypeAlias = tuple[int, int]
 """Network address as a number, length of its prefix."""
-_COST_AT_1_MBPS = 20_000_000
 
 
 class NoPathError(Exception):
@@ -42,28 +44,6 @@ class Way:
         return 2 * self.link + (0 if self.is_forth else 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loss:
-    """What has failed."""
-
-    nodes: frozenset[str] = frozenset()
-    links: frozenset[str] = frozenset()
-    ducts: frozenset[str] = frozenset()
-
-    def __str__(self) -> str:
-        return ", ".join(
-            [
-                *sorted(self.nodes),
-                *(f"link {name}" for name in sorted(self.links)),
-                *(f"duct {name}" for name in sorted(self.ducts)),
-            ]
-        )
-
-    def hits(self, link: Link) -> bool:
-        """Whether the link is lost."""
-        return link.name in self.links or not self.nodes.isdisjoint(link.nodes) or not self.ducts.isdisjoint(link.ducts)
-
-
 @dataclass(frozen=True, slots=True)
 class Step:
     """A way that a frame takes, and the step before it, as an index into the same row; -1 at the beginning."""
@@ -73,14 +53,15 @@ class Step:
 
 
 class Paths:
-    """The ways through a network after a loss."""
+    """The ways through a network without what is gone."""
 
-    def __init__(self, network: Network, loss: Loss | None = None) -> None:
+    def __init__(self, network: Network, gone: Iterable[Element] = ()) -> None:
         self._network = network
-        self._loss = loss or Loss()
+        self._gone = frozenset(gone)
         self._ways: dict[str, list[tuple[str, Way]]] = {node.name: [] for node in network.nodes}
         for number, link in enumerate(network.links):
-            if not self._loss.hits(link) and link.a.mode != "disabled" and link.b.mode != "disabled":
+            elements: tuple[Element, ...] = (("link", link.name), ("node", link.a.node), ("node", link.b.node))
+            if self._gone.isdisjoint(elements) and "disabled" not in {link.a.mode, link.b.mode}:
                 self._ways[link.a.node].append((link.b.node, Way(number, True)))
                 self._ways[link.b.node].append((link.a.node, Way(number, False)))
         self._above: dict[str, tuple[str, Way] | None] = {}
@@ -95,7 +76,7 @@ class Paths:
     def unicast(self, source: str, target: str, vlan: int | None) -> tuple[Step, ...]:
         """The steps from one node to another, several rows where both are attached twice. Raises `NoPathError`."""
         for name in (source, target):
-            if name in self._loss.nodes:
+            if ("node", name) in self._gone:
                 raise NoPathError(f"{name} is lost")
         if source == target:
             return ()
@@ -111,7 +92,7 @@ class Paths:
 
     def flood(self, source: str, vlan: int | None) -> tuple[Step, ...]:
         """The steps of a multicast frame to every port of its VLAN that is on the tree. Raises `NoPathError`."""
-        if source in self._loss.nodes:
+        if ("node", source) in self._gone:
             raise NoPathError(f"{source} is lost")
         ring = self._hsr.get(source)
         if ring is not None:
@@ -144,32 +125,40 @@ class Paths:
         return node.is_bridge or node.model.layer == 1
 
     def _roots(self) -> Iterator[str]:
-        bridges = {node.name for node in self._network.nodes if self._is_bridge(node.name)} - self._loss.nodes
-        priorities: dict[str, int] = {}
+        """Bridges, the one that would be root of all first."""
+        bridges = [node for node in self._network.nodes if self._is_bridge(node.name) and ("node", node.name) not in self._gone]
+        for bridge in sorted(bridges, key=lambda node: (node.model.layer == 1, self._order(node.name))):
+            yield bridge.name
+
+    def _order(self, name: str) -> tuple[int, int, str]:
+        return self._orders.get(name, (DEFAULT_PRIORITY, len(self._orders), name))
+
+    @cached_property
+    def _orders(self) -> Mapping[str, tuple[int, int, str]]:
+        """Priority of the bridges that a ring names, and their place in it, which stands for the MAC address."""
+        found: dict[str, tuple[int, int, str]] = {}
         for ring in self._network.rings:
             if ring.protocol in {"rstp", "mrp"}:
-                priorities.update(ring.priorities)
-                yield from (name for name in (ring.root, ring.secondary_root) if name in bridges)
-        yield from sorted(
-            bridges, key=lambda name: (priorities.get(name, 32_768), self._network.by_name[name].model.layer == 1, name)
-        )
+                for index, name in enumerate(ring.members):
+                    found[name] = min(found.get(name, (DEFAULT_PRIORITY + 1, 0, "")), (priority_of(ring, name), index, name))
+        return found
 
     def _grow(self, root: str) -> None:
-        waiting: list[tuple[float, str, str, Way | None]] = [(0.0, root, "", None)]
+        waiting: list[tuple[int, tuple[int, int, str], int, str, str, Way | None]] = [(0, self._order(root), 0, root, "", None)]
         while waiting:
-            cost, name, above, way = heapq.heappop(waiting)
+            cost, _, _, name, above, way = heapq.heappop(waiting)
             if name in self._above:
                 continue
             self._above[name] = (above, way) if way is not None else None
             self._depth[name] = self._depth[above] + 1 if way is not None else 0
             if way is not None:
                 self._below.setdefault(above, []).append((name, way))
-            for other, onward in self._ways[name]:
+            for number, (other, onward) in enumerate(self._ways[name]):
                 if other not in self._above and self._is_bridge(other) and self._is_switched(onward):
-                    link = self._network.links[onward.link]
                     # The two ends of a media converter are one link to the bridges, which do not see it.
-                    own = _COST_AT_1_MBPS / link.speed_mbps if self._network.by_name[name].model.layer > 1 else 0.0
-                    heapq.heappush(waiting, (cost + own, other, name, onward))
+                    is_seen = self._network.by_name[name].model.layer > 1
+                    own = cost_of(self._network.links[onward.link].speed_mbps) if is_seen else 0
+                    heapq.heappush(waiting, (cost + own, self._order(name), number, other, name, onward))
 
     def _is_switched(self, way: Way) -> bool:
         link = self._network.links[way.link]
@@ -261,7 +250,7 @@ class Paths:
                 goal = goals.get(subnet)
                 others = [(target, goal)] if goal is not None else self._members.get(subnet, ())
                 for other, there in others:
-                    if other in came or other == source or other in self._loss.nodes:
+                    if other in came or other == source or ("node", other) in self._gone:
                         continue
                     ways = self._within(name, address, other, there)
                     if ways is not None:
