@@ -13,15 +13,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tieline.network.segmentation.fabric import Behavior, Fabric, FabricPort, PortKind, Stack
+from tieline.config.network import standard_catalog
+from tieline.network.segmentation.described import behavior_of
+from tieline.network.segmentation.fabric import Fabric, FabricPort, PortKind, Stack
 from tieline.network.segmentation.frames import frame_bytes
 
 SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 IS_THERE = SCHEMA.exists() and all(map(shutil.which, ("ovs-vswitchd", "ovsdb-server", "ovsdb-tool", "ovs-vsctl")))
 ABSENT = "needs Debian's openvswitch-switch"
 
-OPENVSWITCH = Behavior(access_tagged="drop", access_inner="drop", most_tags=2)
-OPENVSWITCH_NATIVE_TAGGED = Behavior(access_tagged="drop", access_inner="drop", most_tags=2, native_egress="tagged")
+_SAID = standard_catalog().models["open-vswitch-8t"].tagging
+OPENVSWITCH = behavior_of(_SAID)
+OPENVSWITCH_NATIVE_TAGGED = behavior_of(_SAID.model_copy(update={"native_egress": "tagged"}))
 
 
 class OpenVSwitch:

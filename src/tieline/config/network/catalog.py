@@ -105,6 +105,11 @@ class Tagging(Strict):
         default="native", description="a frame with a tag of VLAN 0, priority only"
     )
     trunk_untagged: Literal["native", "drop"] = Field(default="native", description="a frame without a tag on a trunk")
+    second_tag: Literal["keep", "drop"] = Field(default="keep", description="a frame with a further tag beneath")
+    access_inner: Literal["keep", "drop"] = Field(
+        default="keep", description="whether a frame with a tag beneath that of its VLAN leaves an access port"
+    )
+    most_tags: int | None = Field(default=None, ge=2, description="tags that it can tell apart; None for any number")
     new_port: Literal["access", "trunk", "disabled", "hybrid"] = Field(
         default="access", description="what a port is that nobody has configured"
     )

@@ -13,7 +13,7 @@ Element = tuple[Literal["link", "node"], str]
 """What a way goes through."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Failure:
     """One thing that fails, and everything that is gone then."""
 
@@ -32,9 +32,12 @@ def failures_of(network: Network) -> Iterator[Failure]:
         yield Failure("link", link.name, frozenset({("link", link.name)}))
     for node in network.nodes:
         yield Failure("node", node.name, frozenset(("node", name) for name in fed.without_node(node.name)))
-    for duct in network.ducts:
-        gone = frozenset[Element](("link", link.name) for link in network.links if duct.name in link.ducts)
-        yield Failure("duct", duct.name, gone)
+    within: dict[str, list[Element]] = {duct.name: [] for duct in network.ducts}
+    for link in network.links:
+        for name in link.ducts:
+            within[name].append(("link", link.name))
+    for name, links in within.items():
+        yield Failure("duct", name, frozenset(links))
     for supply in network.supplies:
         yield Failure("supply", supply.name, frozenset(("node", name) for name in fed.without_supply(supply.name)))
 

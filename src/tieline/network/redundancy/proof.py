@@ -110,20 +110,20 @@ def prove_redundancy(network: Network) -> Redundancy:
                 continue
             for failure in points:
                 lost.setdefault(failure, {}).setdefault(service.name, []).append(pair)
-    order = {failure: number for number, failure in enumerate(ways.failures)}
     losses = tuple(
         Loss(failure, {name: tuple(pairs) for name, pairs in services.items()})
-        for failure, services in sorted(lost.items(), key=lambda item: (-sum(map(len, item[1].values())), order[item[0]]))
+        for failure, services in sorted(lost.items(), key=lambda item: (-sum(map(len, item[1].values())), ways.order[item[0]]))
     )
     findings += _unmet(network, losses)
     findings += _slow(network, ways)
-    for ring, problem in ring_problems(network, ways.cables, ways.failures):
+    for ring, problem in ring_problems(network, ways):
         text = f"ring {ring}: {problem}" if ring else problem
         findings.append(RedundancyFinding(fault="ring", subject=ring, problem=text))
     rings = tuple(
-        RingState(ring, tree_of(network, ring, ways.cables), recovery_ms(network, ring, ways.cables), timer_bound_ms(ring))
+        RingState(ring, tree_of(network, ring, cables), recovery_ms(network, ring, cables), timer_bound_ms(ring))
         for ring in network.rings
         if ring.protocol == "rstp"
+        for cables in (ways.cables_among(ring.members),)
     )
     return Redundancy(findings=tuple(findings), losses=losses, harmless=len(ways.failures) - len(losses), rings=rings)
 
@@ -182,7 +182,7 @@ def _recovery(network: Network, ring: Ring, ways: Ways) -> float:
     if ring.recovery_ms is not None:
         return ring.recovery_ms
     if ring.protocol == "rstp":
-        return recovery_ms(network, ring, ways.cables)
+        return recovery_ms(network, ring, ways.cables_among(ring.members))
     return _MRP_MS if ring.protocol == "mrp" else 0.0
 
 

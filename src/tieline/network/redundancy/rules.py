@@ -7,23 +7,23 @@ from itertools import pairwise
 
 from tieline.config.network import Network, Ring
 from tieline.network.redundancy.failures import Failure
-from tieline.network.redundancy.ways import Cable
+from tieline.network.redundancy.ways import Cable, Ways
 from tieline.network.segmentation.described import ROUTED, fabric_port
 
 _SHARED = 6
 
 
-def ring_problems(network: Network, cables: Sequence[Cable], failures: Iterable[Failure]) -> Iterator[tuple[str, str]]:
+def ring_problems(network: Network, ways: Ways) -> Iterator[tuple[str, str]]:
     """The name of a ring, and what is wrong with it; an empty name where there should be a ring."""
-    each = tuple(failures)
     for ring in network.rings:
+        among = ways.cables_among(ring.members)
         if ring.protocol == "prp":
-            yield from ((ring.name, problem) for problem in _prp(network, ring, cables, each))
+            yield from ((ring.name, problem) for problem in _prp(network, ring, ways.cables, ways.failures))
         elif ring.protocol in ("hsr", "mrp"):
-            yield from ((ring.name, problem) for problem in _closed(ring, cables))
+            yield from ((ring.name, problem) for problem in _closed(ring, among))
         elif ring.protocol == "rstp":
-            yield from ((ring.name, problem) for problem in _rstp(network, ring, cables))
-    yield from (("", problem) for problem in _loops(network, cables))
+            yield from ((ring.name, problem) for problem in _rstp(network, ring, among))
+    yield from (("", problem) for problem in _loops(network, ways.cables))
 
 
 def _prp(network: Network, ring: Ring, cables: Sequence[Cable], failures: Sequence[Failure]) -> Iterator[str]:
@@ -83,8 +83,6 @@ def _closed(ring: Ring, cables: Sequence[Cable]) -> Iterator[str]:
     speeds: dict[float, str] = {}
     for cable in cables:
         ends = frozenset({cable.a.node, cable.b.node})
-        if not ends <= set(members):
-            continue
         if ends not in wanted:
             yield f"{' and '.join(sorted(ends))} are joined across the ring by {cable.links[0].name}: frames circulate"
         speeds.setdefault(min(link.speed_mbps for link in cable.links), cable.links[0].name)

@@ -95,10 +95,20 @@ class Ways:
             if node.is_router:
                 self._route(node)
         self.failures = tuple(failures_of(network))
+        self.order = {failure: number for number, failure in enumerate(self.failures)}
         self._touching: dict[Element, list[Failure]] = {}
         for failure in self.failures:
             for element in failure.gone:
                 self._touching.setdefault(element, []).append(failure)
+
+        self._beside: dict[str, list[Cable]] = {}
+        for cable in self.cables:
+            self._beside.setdefault(cable.a.node, []).append(cable)
+
+    def cables_among(self, members: Iterable[str]) -> tuple[Cable, ...]:
+        """The connections between these nodes."""
+        these = set(members)
+        return tuple(cable for name in members for cable in self._beside.get(name, ()) if cable.b.node in these)
 
     # building
 
@@ -263,8 +273,7 @@ class Ways:
                 certain.append(failure)
             else:
                 tried = deque(each for each in tried if not each.gone.isdisjoint(around | ends))
-        order = {id(failure): number for number, failure in enumerate(self.failures)}
-        return tuple(sorted(certain, key=lambda failure: order[id(failure)]))
+        return tuple(sorted(certain, key=self.order.__getitem__))
 
 
 def _inside(port: Port, vlan: int) -> object:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from tieline.config.network import Network, Node, NodeAddress, Port
+from tieline.config.network import Network, Node, NodeAddress, Port, Tagging
 from tieline.network.segmentation.fabric import Behavior, Endpoint, Fabric, FabricPort, PortKind, fabric
 from tieline.security.zones import Plan
 
@@ -107,7 +107,7 @@ class _Reading:
         self._ports.setdefault(port.name, port)
 
     def _add_bridge(self, node: Node) -> None:
-        behavior = behavior_of(node)
+        behavior = behavior_of(node.model.tagging)
         for port in node.ports:
             made = fabric_port(node, port, behavior)
             if made is not None:
@@ -150,9 +150,8 @@ def _of_device(node: Node, port: Port, at: str, places: Places) -> Iterator[Endp
     yield Endpoint(port=at, device=node.name, zone=named)
 
 
-def behavior_of(node: Node) -> Behavior:
-    """What the catalogue says of its model."""
-    said = node.model.tagging
+def behavior_of(said: Tagging) -> Behavior:
+    """What the catalogue says of a model."""
     return Behavior(
         access_tagged=said.access_tagged,
         ingress_filtering=said.ingress_filtering,
@@ -160,12 +159,15 @@ def behavior_of(node: Node) -> Behavior:
         native_egress=said.native_egress,
         priority_tagged=said.priority_tagged,
         trunk_untagged=said.trunk_untagged,
+        second_tag=said.second_tag,
+        access_inner=said.access_inner,
+        most_tags=said.most_tags,
     )
 
 
 def fabric_port(node: Node, port: Port, behavior: Behavior | None = None) -> FabricPort | None:
     """A port of a switch or router; None where it passes nothing."""
-    behavior = behavior or behavior_of(node)
+    behavior = behavior or behavior_of(node.model.tagging)
     name = f"{node.name}/{port.lag}" if port.lag else port.path
     match port.mode:
         case "access":
