@@ -22,11 +22,16 @@ from typer.testing import CliRunner
 
 from tests.security.audit_world import files_of, fill, open_log, opened, witness_of
 from tieline.cli.app import app
-from tieline.model import AuditRecord, UnavailableError
+from tieline.cli.auditing import StoredSource
+from tieline.historian import FILE_NAME, Historian, HistorianServer
+from tieline.io import SystemClock
+from tieline.model import AuditRecord, Batch, Samples, UnavailableError
 from tieline.security.audit import AuditLog, AuditReader
 from tieline.security.audit.formats import as_cef, as_json, as_rfc5424, framed
 from tieline.security.audit.forwarding import Forwarder, send_surely
+from tieline.security.audit.vouching import write_key
 from tieline.security.identity import Authority
+from tieline.security.identity.signing import Signer
 
 NOON = 1_750_000_000_000_000
 records = st.builds(
@@ -362,3 +367,51 @@ def test_a_receiver_that_is_not_there_is_said_in_one_line(place: Place) -> None:
         port = taken.getsockname()[1]
     with pytest.raises(UnavailableError, match=f"the collector at 127.0.0.1:{port} did not take the records: Connection refused"):
         send_surely([b"1 x"], ("127.0.0.1", port), place.client, "127.0.0.1")
+
+
+def test_the_authority_s_certificate_says_whose_key_it_is(tmp_path: Path) -> None:
+    authority = Authority.open(tmp_path / "authority")
+    edge, other = (authority.credentials(f"edge-{site}") for site in ("northgate", "millbrook"))
+    for folder, credentials in ((tmp_path / "audit", edge), (tmp_path / "wrong", other), (tmp_path / "none", None)):
+        with log_of_today(folder) as log:
+            fill(log, 3)
+            if credentials is not None:
+                write_key(folder, log.key, folder / "private" / "new", Signer(credentials))
+    assert run("verify", tmp_path / "audit", "--ca", edge.authority)[0] == 0
+    code, said = run("verify", tmp_path / "wrong", "--ca", edge.authority)
+    assert (code, "key: is not vouched for by edge-northgate: it is signed by edge-millbrook" in said) == (1, True)
+    code, said = run("verify", tmp_path / "none", "--ca", edge.authority)
+    assert (code, "no role vouches for the key of the log" in said) == (1, True)
+    assert run("verify", tmp_path / "none")[0] == 0
+    stranger = Authority.open(tmp_path / "stranger").credentials("edge-northgate")
+    assert run("verify", tmp_path / "audit", "--ca", stranger.authority)[0] == 1
+
+
+@contextmanager
+def log_of_today(folder: Path) -> Iterator[AuditLog]:
+    """A log whose records are of today, as certificates are."""
+    with closing(AuditLog.open(folder, "northgate", SystemClock())) as log:
+        yield log
+
+
+def test_records_of_a_site_are_forwarded_in_order_and_wait_for_those_that_are_still_on_their_way(tmp_path: Path) -> None:
+    now_s = [0.0]
+    with opened(tmp_path / "site") as log:
+        fill(log, 10)
+        made = log.since(0)
+    with Historian.open(tmp_path / FILE_NAME, lake=tmp_path / "lake", points=()) as historian, HistorianServer(historian):
+
+        def store(number: int, *chosen: AuditRecord) -> None:
+            historian.commit([Batch(site="northgate", incarnation=1, sequence=number, samples=Samples.empty(), records=chosen)])
+
+        source = StoredSource("northgate", tmp_path, lambda: now_s[0])
+        store(1, *made[:3], *made[5:])
+        assert source(0, 1_000) == made[:3], "the fourth may still come"
+        assert source(3, 1_000) == []
+        store(2, made[3])
+        assert source(3, 1_000) == made[3:4]
+        now_s[0] = 599.0
+        assert source(4, 1_000) == []
+        now_s[0] = 601.0
+        assert [record.sequence for record in source(4, 1_000)] == [6, 7, 8, 9, 10], "the fifth was waited for ten minutes"
+        assert source(10, 1_000) == []
