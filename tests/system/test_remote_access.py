@@ -208,6 +208,7 @@ def test_a_device_is_read_through_the_dmz_all_of_it_is_recorded_and_it_is_cut(tm
         read_by_an_independent_client(center, token)
         a_large_file_goes_through_while_telemetry_goes_on(center, token)
         cut_within_two_seconds(center, token)
+        cut_though_an_end_hangs(center, token)
         closed_by_both_ends_while_the_center_hangs(center, token)
         known_after_a_kill(center, token)
         told_by_the_audits(center)
@@ -347,6 +348,25 @@ def cut_within_two_seconds(center: Center, token: Path) -> None:
     assert center.session(session)["words"] == "cut by ada: storm"
 
 
+def cut_though_an_end_hangs(center: Center, token: Path) -> None:
+    """The end that works is closed within two seconds; the one that hangs as soon as it does anything again."""
+    for words, is_person_free in ((("--dmz",), False), (("--site", "north"), True)):
+        tunnel = Tunnel(center, center.granted("files"), token)
+        with socket.create_connection(("127.0.0.1", tunnel.port)) as connection:
+            assert read(connection, 10) == b"220 files\n"
+            session = tunnel.session()
+            process = process_of(center.data, *words, without="--local")
+            center.files.closed.clear()
+            os.kill(process, signal.SIGSTOP)
+            try:
+                center.ada.post("/api/remote/cut", name=session)
+                assert is_closed_within(connection, 2) if is_person_free else center.files.closed.wait(2)
+            finally:
+                os.kill(process, signal.SIGCONT)
+            assert center.files.closed.wait(2)
+            assert is_closed_within(connection, 2)
+
+
 def closed_by_both_ends_while_the_center_hangs(center: Center, token: Path) -> None:
     """Nobody says that it is over; nobody says either that it may go on."""
     tunnel = Tunnel(center, center.granted("files"), token)
@@ -388,7 +408,17 @@ def known_after_a_kill(center: Center, token: Path) -> None:
         return False
 
     eventually(is_through)
-    center.ada.post("/api/remote/cut", reason="the end")
+    operator = token.with_name("token-of-ada")
+    operator.write_text(center.ada.token())
+    where = ("--url", f"http://127.0.0.1:{center.port}", "--token-file", operator)
+    listed = run("remote", "list", *where)
+    assert f"{grant}  approved  ines" in listed.stdout, listed.stdout + listed.stderr
+    done = run("remote", "cut", "--all", "--reason", "the end", *where)
+    assert done.returncode == 0, done.stderr
+    assert grant in done.stdout
+    refused = run("remote", "connect", grant, "--url", where[1], "--token-file", token)
+    assert (refused.returncode, "cannot be used now: it is ended cut by ada: the end" in refused.stderr) == (2, True)
+    assert run("remote", "cut", "--all", *where).stdout == "cut: no session of no grant\n"
 
 
 def told_by_the_audits(center: Center) -> None:
