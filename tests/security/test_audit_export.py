@@ -415,3 +415,21 @@ def test_records_of_a_site_are_forwarded_in_order_and_wait_for_those_that_are_st
         now_s[0] = 601.0
         assert [record.sequence for record in source(4, 1_000)] == [6, 7, 8, 9, 10], "the fifth was waited for ten minutes"
         assert source(10, 1_000) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('syslog = "udp://siem.example"', "is not the address of a collector"),
+        ('syslog = "tls://siem.example"\nauthority_file = "tls/none.crt"', "there is no such file"),
+        ('syslog = "tls://siem.example"\nformat = "leef"', "is not one of the permitted words"),
+    ],
+)
+def test_mistakes_of_the_collector_are_found_before_anything_runs(tmp_path: Path, line: str, problem: str) -> None:
+    assert CliRunner().invoke(app, ["example", str(tmp_path / "ridgeway")]).exit_code == 0
+    file = tmp_path / "ridgeway" / "utility.toml"
+    file.write_text(f"{file.read_text()}\n[audit]\n{line}\n")
+    done = CliRunner().invoke(app, ["check", str(tmp_path / "ridgeway"), "--format", "json"])
+    findings = json.loads(done.output)["findings"] if done.output.startswith("{") else json.loads(done.output)
+    assert done.exit_code == 1
+    assert any(problem in str(finding) for finding in findings), done.output

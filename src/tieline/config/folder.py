@@ -241,6 +241,8 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
     )
     network = read_network(folder, around, findings)
     check_people(source, named)
+    if top is not None:
+        _check_files(source, folder, ("audit",), top.audit)
     findings.extend(find_secrets(folder))
     roles = _roles(UtilityAlarms() if top is None else top.alarms)
     _check_ids(folder, (*sites, *roles), findings)
