@@ -13,6 +13,7 @@ import tieline.examples
 from tests.network.large import write_large
 from tieline.config import Utility, read_folder
 from tieline.config.network import Link, Network, Node, Port, Ring, Service, standard_catalog
+from tieline.network.performance.headroom import headroom_of
 from tieline.network.performance.known import known_of
 from tieline.network.performance.network import performance_of, worst_after
 from tieline.network.performance.paths import NoPathError, Paths
@@ -248,3 +249,23 @@ def test_a_ring_of_relays_is_gone_around_both_ways_and_bounded() -> None:
     assert performance.bounds is not None
     assert performance.bounds.is_cyclic
     assert performance.bounds.is_stable
+
+
+def test_what_breaks_first_when_traffic_grows_is_named(station: Network) -> None:
+    """40 Mbit/s of video fit 2.5 times into 100 Mbit/s; the last link is fullest, for the trips of others come along."""
+    video = service("video", "s000-sw00-d0", "s000-sw01-d0", vlan=100, rate_kbps=40_000.0, burst_frames=1.0, name="video")
+    trip = service("goose", "s000-sw02-d0", "s000-sw03-d0", vlan=100, qos=station.classes[-1], max_delay_ms=50.0, name="trip")
+    network = replace(station, services=(video, trip))
+    performance = performance_of(network, streams_of(network))
+    result = headroom_of(performance)
+    assert result is not None
+    assert result.value == pytest.approx(100 / (40 * 1_542 / 1_522), rel=0.01)
+    assert "video" in result.note
+    assert "s000-sw01/1" in result.note
+    assert result.verdict is Verdict.OK
+    hurried = replace(network, services=(replace(video, max_delay_ms=0.1),))
+    assert headroom_of(performance_of(hurried, streams_of(hurried))) is None
+    idle = replace(network, services=(replace(video, rate_kbps=1.0),))
+    unlimited = headroom_of(performance_of(idle, streams_of(idle)))
+    assert unlimited is not None
+    assert "at least" in unlimited.note

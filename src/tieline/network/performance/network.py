@@ -40,8 +40,9 @@ class Performance:
     """Of each routed stream."""
     classes: tuple[QosClass | None, ...]
     """By their row in `bounds`, the least important first; None is what no class is written for."""
+    columns: tuple[Ports, Classes, Flows, Hops] | None
+    """What the bounds were computed from; None where nothing is carried."""
     bounds: Bounds | None
-    """None where nothing is carried."""
 
     def results(self) -> tuple[Result, ...]:
         """Delays of the streams first, then utilization of the links, then backlogs of the queues."""
@@ -49,7 +50,7 @@ class Performance:
 
     def delays(self) -> Iterator[Result]:
         """One result for each stream: the target that may wait longest."""
-        rows = dict(zip((stream.name for stream in self.routed), _starts(self.steps), strict=True))
+        rows = dict(zip((stream.name for stream in self.routed), starts_of(self.steps), strict=True))
         steps = dict(zip((stream.name for stream in self.routed), self.steps, strict=True))
         for stream in self.streams:
             if stream.name in self.unrouted:
@@ -62,24 +63,24 @@ class Performance:
         assert bounds is not None  # it has a routed stream
         worst, total = -1, -1.0
         for index, step in enumerate(steps):
-            if _end(network, step) in stream.targets and bounds.hop_delay_s[first + index] > total:
+            if end_of(network, step) in stream.targets and bounds.hop_delay_s[first + index] > total:
                 worst, total = index, float(bounds.hop_delay_s[first + index])
         if worst < 0:
             return _no_way(stream, "it does not reach its targets")
         value = total * 1_000
-        limit, words = _limit(stream)
+        limit, words = limit_of(stream)
         margin, verdict = at_most(value, limit)
         row, hops = worst, []
         while row >= 0:
             queue = int(bounds.hop_queue[first + row])
-            hops.append((_sender(network, steps[row]), float(bounds.queue_delay_s[queue]) * 1_000))
+            hops.append((sender_of(network, steps[row]), float(bounds.queue_delay_s[queue]) * 1_000))
             row = steps[row].before
         note = ""
         if not math.isfinite(value):
             slow = next((name for name, delay in reversed(hops) if not math.isfinite(delay)), "")
             verdict = Verdict.FAILS
             note = f"no bound exists: more is sent over {slow} than its class is served, or ports wait for each other in a circle"
-        target = _end(network, steps[worst])
+        target = end_of(network, steps[worst])
         return Result(
             what=f"worst-case delay to {target}",
             subject=stream.name,
@@ -188,9 +189,9 @@ def performance_of(network: Network, streams: Sequence[Stream], gone: Iterable[E
         routed.append(stream)
         rows.append(steps)
     classes, of_stream = _classes(network, routed)
-    bounds = None
-    if rows and any(rows):
-        bounds = bounds_of(_ports(network), _columns_of(classes), _flows(routed, of_stream), _hops(rows))
+    columns = None
+    if any(rows):
+        columns = _ports(network), _columns_of(classes), _flows(routed, of_stream), _hops(rows)
     return Performance(
         network=network,
         streams=tuple(streams),
@@ -198,7 +199,8 @@ def performance_of(network: Network, streams: Sequence[Stream], gone: Iterable[E
         unrouted=unrouted,
         steps=tuple(rows),
         classes=classes,
-        bounds=bounds,
+        columns=columns,
+        bounds=bounds_of(*columns) if columns is not None else None,
     )
 
 
@@ -209,7 +211,8 @@ def _steps(paths: Paths, stream: Stream) -> tuple[Step, ...]:
     return paths.unicast(stream.source, stream.targets[0], vlan)
 
 
-def _limit(stream: Stream) -> tuple[float | None, str]:
+def limit_of(stream: Stream) -> tuple[float | None, str]:
+    """The longest delay that the network may add, in ms, and where that is from; None where the service states none."""
     service = stream.service
     if service.max_delay_ms is None:
         return None, ""
@@ -234,19 +237,22 @@ def _no_way(stream: Stream, why: str) -> Result:
     )
 
 
-def _starts(rows: Sequence[Sequence[Step]]) -> Iterator[int]:
+def starts_of(rows: Sequence[Sequence[Step]]) -> Iterator[int]:
+    """Where the steps of each stream begin in the columns."""
     start = 0
     for row in rows:
         yield start
         start += len(row)
 
 
-def _end(network: Network, step: Step) -> str:
+def end_of(network: Network, step: Step) -> str:
+    """The node that a step leads to."""
     link = network.links[step.way.link]
     return link.b.node if step.way.is_forth else link.a.node
 
 
-def _sender(network: Network, step: Step) -> str:
+def sender_of(network: Network, step: Step) -> str:
+    """The port that sends, as `node/port`."""
     link = network.links[step.way.link]
     return (link.a if step.way.is_forth else link.b).path
 
@@ -297,7 +303,7 @@ def _flows(streams: Sequence[Stream], of_class: Sequence[int]) -> Flows:
 
 def _hops(rows: Sequence[Sequence[Step]]) -> Hops:
     flow, port, before = [], [], []
-    for number, (start, row) in enumerate(zip(_starts(rows), rows, strict=True)):
+    for number, (start, row) in enumerate(zip(starts_of(rows), rows, strict=True)):
         for step in row:
             flow.append(number)
             port.append(step.way.row)

@@ -1,0 +1,126 @@
+"""What breaks first when traffic grows: by how much everything may be multiplied until a service is too late, and where."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from tieline.network.performance.bounds import Bounds, Floats, Integers, bounds_of
+from tieline.network.performance.network import Performance, end_of, limit_of, sender_of, starts_of
+from tieline.network.result import Input, Result, at_least
+
+_MOST = 1_024.0
+_CLOSE = 1.001
+
+
+def headroom_of(performance: Performance) -> Result | None:
+    """By how much rates and bursts of all streams may be multiplied together; None where nothing is carried or nothing keeps its limit.
+
+    Streams that are too late as it is are left out: they have results of their own. The growth is found to a thousandth.
+    """
+    if performance.columns is None or performance.bounds is None:
+        return None
+    rows, streams, limits = _watched(performance)
+    kept = performance.bounds.hop_delay_s[rows] <= limits
+    kept &= np.isfinite(performance.bounds.hop_delay_s[rows])
+    rows, streams, limits = rows[kept], streams[kept], limits[kept]
+    if not len(rows):
+        return None
+    low, high, first = 1.0, 1.0, -1
+    broken: Bounds | None = None
+    while high / low > _CLOSE or broken is None:
+        middle = 2 * high if broken is None else float(np.sqrt(low * high))
+        bounds = _grown(performance, middle)
+        late = np.flatnonzero(~(bounds.hop_delay_s[rows] <= limits) | np.isinf(bounds.hop_delay_s[rows]))
+        if len(late):
+            high, broken = middle, bounds
+            # Of several that are late at once, the one that is furthest beyond its limit.
+            with np.errstate(invalid="ignore"):
+                over = bounds.hop_delay_s[rows[late]] / limits[late]
+            first = int(late[np.argmax(np.where(np.isnan(over), np.inf, over))])
+        elif middle >= _MOST:
+            return _unlimited(performance, middle)
+        else:
+            low = middle
+            high = middle if broken is None else high
+    return _result(performance, low, broken, int(rows[first]), int(streams[first]), float(limits[first]))
+
+
+def _watched(performance: Performance) -> tuple[Integers, Integers, Floats]:
+    """Rows of the columns that end at a target, their streams, and their limits in seconds; infinite without one."""
+    rows, streams, limits = [], [], []
+    for number, (start, steps) in enumerate(zip(starts_of(performance.steps), performance.steps, strict=True)):
+        stream = performance.routed[number]
+        limit, _ = limit_of(stream)
+        for index, step in enumerate(steps):
+            if end_of(performance.network, step) in stream.targets:
+                rows.append(start + index)
+                streams.append(number)
+                limits.append(np.inf if limit is None else limit / 1_000)
+    return np.array(rows, dtype=np.int64), np.array(streams, dtype=np.int64), np.array(limits)
+
+
+def _grown(performance: Performance, factor: float) -> Bounds:
+    assert performance.columns is not None
+    ports, classes, flows, hops = performance.columns
+    grown = replace(flows, burst_bits=flows.burst_bits * factor, rate_bps=flows.rate_bps * factor)
+    return bounds_of(ports, classes, grown, hops)
+
+
+def _result(performance: Performance, factor: float, broken: Bounds, row: int, number: int, limit_s: float) -> Result:
+    stream = performance.routed[number]
+    start = list(starts_of(performance.steps))[number]
+    steps = performance.steps[number]
+    way, index = [], row - start
+    while index >= 0:
+        queue = int(broken.hop_queue[start + index])
+        link = performance.network.links[steps[index].way.link]
+        on_port = broken.queue_port == broken.queue_port[queue]
+        share = float(broken.queue_rate_bps[on_port].sum()) / (link.speed_mbps * 1e6) * 100
+        way.append((float(broken.queue_delay_s[queue]), share, steps[index]))
+        index = steps[index].before
+    # Of ports that have no bound the fullest is the first to lose it.
+    delay, share, step = max(way, key=lambda each: each[:2])
+    link = performance.network.links[step.way.link]
+    port = sender_of(performance.network, step)
+    margin, verdict = at_least(factor, 1.0)
+    why = "no bound is left" if not np.isfinite(delay) else f"{delay * 1_000:.2f} ms of its delay"
+    return Result(
+        what="growth of all traffic until a service is too late",
+        subject=link.name,
+        value=factor,
+        unit="times",
+        formula="the greatest factor on all rates and bursts with which every stream that keeps its limit still does",
+        inputs=(
+            Input(name="first too late", value=stream.name),
+            Input(name="its limit", value=limit_s * 1_000, unit="ms")
+            if np.isfinite(limit_s)
+            else Input(name="its limit", value="a bound at all"),
+            Input(name="where it waits longest", value=port),
+            Input(name="utilization there then", value=share, unit="%"),
+            Input(name="utilization there now", value=share / factor, unit="%"),
+        ),
+        source="bounds of network calculus, computed again for each factor",
+        limit=1.0,
+        margin=margin,
+        verdict=verdict,
+        note=f"link {link.name} breaks first: {stream.name} is too late then, {why} at port {port}",
+    )
+
+
+def _unlimited(performance: Performance, factor: float) -> Result:
+    margin, verdict = at_least(factor, 1.0)
+    return Result(
+        what="growth of all traffic until a service is too late",
+        subject="network",
+        value=factor,
+        unit="times",
+        formula="the greatest factor on all rates and bursts with which every stream that keeps its limit still does",
+        inputs=(Input(name="streams", value=len(performance.routed)),),
+        source="bounds of network calculus, computed again for each factor",
+        limit=1.0,
+        margin=margin,
+        verdict=verdict,
+        note="at least; nothing larger was tried",
+    )
