@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from tieline.cli.audit import audit
-from tieline.cli.options import CaFile, CenterUrl, Reason, TokenFile
 from tieline.cli.network_commands import network
+from tieline.cli.options import CaFile, CenterUrl, Reason, TokenFile
 from tieline.cli.pki import pki
 from tieline.cli.remote_app import remote
 from tieline.cli.zones_commands import zones

@@ -9,10 +9,15 @@ import typer
 
 network = typer.Typer(
     name="network",
-    help="The communications network: show and draw it.",
+    help="The communications network: show, draw, import.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+imports = typer.Typer(
+    name="import", help="Begin network/ from what is known elsewhere.", no_args_is_help=True, rich_markup_mode=None
+)
+network.add_typer(imports)
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The utility's folder, the one that holds utility.toml.")]
 
@@ -50,3 +55,34 @@ def draw(
     from tieline.cli.network import write_drawing
 
     write_drawing(folder, site, output, theme)
+
+
+Into = Annotated[Path, typer.Option("--into", metavar="FOLDER", help="The utility's folder; it has no network/ yet.")]
+
+
+@imports.command()
+def netbox(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR|FILE", help="Exports of devices, interfaces, cables, vlans, prefixes, ip-addresses: JSON or CSV."
+        ),
+    ],
+    into: Into,
+) -> None:
+    """Begin network/ from the exports of a NetBox, and say what could not be carried over."""
+    from tieline.cli.network_import import run_netbox
+
+    raise typer.Exit(run_netbox(source, into))
+
+
+@imports.command()
+def scl(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="An SCL file with a communication section.")],
+    into: Into,
+    site: Annotated[str, typer.Option("--site", metavar="NAME", help="The site that the file describes.")],
+) -> None:
+    """Begin network/ from the communication section of an SCL file, and say what could not be carried over."""
+    from tieline.cli.network_import import run_scl
+
+    raise typer.Exit(run_scl(source, into, site))

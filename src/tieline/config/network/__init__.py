@@ -1,5 +1,6 @@
 """`network/` of a utility folder: the communications network, described, read and cross-checked."""
 
+from tieline.config.network.addressing import is_within
 from tieline.config.network.catalog import (
     POE_W,
     Cable,
@@ -70,6 +71,7 @@ __all__ = [
     "Transceiver",
     "Vlan",
     "format_vlans",
+    "is_within",
     "parse_vlans",
     "read_network",
     "standard_catalog",

@@ -90,7 +90,7 @@ def _check_subnet(draft: Draft, number: int, vlan: Vlan, of_zone: Sequence[str],
             draft.top.report_key(key, f"overlaps {other} of VLAN {holder.id}", "give each its own", value=vlan.subnet)
     held.append((vlan.subnet, vlan))
     wide = [network for network in map(_network, of_zone) if network is not None]
-    if wide and not any(_is_within(vlan.subnet, network) for network in wide):
+    if wide and not any(is_within(vlan.subnet, network) for network in wide):
         names = ", ".join(map(str, wide))
         draft.top.report_key(
             key, f"is not within the subnets of zone {vlan.zone}: {names}", "correct one of them", value=vlan.subnet
@@ -104,7 +104,8 @@ def _network(text: str) -> Subnet | None:
         return None  # told in utility.toml
 
 
-def _is_within(inner: Subnet, outer: Subnet) -> bool:
+def is_within(inner: Subnet, outer: Subnet) -> bool:
+    """Whether a subnet is part of another."""
     return (
         inner.version == outer.version
         and inner.prefixlen >= outer.prefixlen
