@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -41,6 +41,18 @@ _LOCAL_NAMES = ("localhost",)
 _LOCAL_NETWORKS = ("127.0.0.0/8", "::1/128")
 _NOBODY = "invalid"
 """A domain that nobody has (RFC 6761): permitting it alone forbids every other."""
+
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    InvalidSignature,
+    x509.ExtensionNotFound,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+    x509.InvalidVersion,
+)
+"""What reading a certificate, a list or a request of somebody else may raise."""
 
 ROLE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 
@@ -205,14 +217,14 @@ def _check_time(authority: x509.Certificate, at: datetime) -> None:
 
 def _has_issued(authority: x509.Certificate, certificate: x509.Certificate, below: int) -> bool:
     """Whether the one vouches for the other, with so many authorities between it and the leaf."""
-    if not is_authority(authority):
-        return False
-    most = authority.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
-    if most is not None and below > most:
-        return False
     try:
+        if not is_authority(authority):
+            return False
+        most = authority.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
+        if most is not None and below > most:
+            return False
         certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature):
+    except UNREADABLE:
         return False
     return True
 

@@ -21,10 +21,10 @@ from typing import Self
 
 import structlog
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tieline.model import ConfigError, TielineError
+from tieline.security.identity.certificates import UNREADABLE
 
 SUITES = "ECDHE+AESGCM:DHE+AESGCM:!aNULL"
 LEAST_RSA_BITS, LEAST_CURVE_BITS = 2048, 256
@@ -64,9 +64,15 @@ class _Checked(ssl.SSLObject):
         context = self.context
         assert raw is not None
         assert isinstance(context, DeviceContext)
-        certificate = x509.load_der_x509_certificate(raw)
-        subject = certificate.subject.rfc4514_string()
-        reason = weakness(certificate, len(raw)) or ("" if context.refusal is None else _refusal(context.refusal, certificate))
+        certificate, subject, reason = None, "", ""
+        try:
+            certificate = x509.load_der_x509_certificate(raw)
+            subject = certificate.subject.rfc4514_string()
+            reason = weakness(certificate, len(raw)) or (
+                "" if context.refusal is None else _refusal(context.refusal, certificate)
+            )
+        except UNREADABLE as error:
+            reason = f"it cannot be read: {error}"
         if reason:
             log.error("device refused", subject=subject, reason=reason)
             raise ssl.SSLCertVerificationError(f"the certificate of {subject} is not accepted: {reason}")
@@ -76,7 +82,7 @@ class _Checked(ssl.SSLObject):
             subject=subject,
             version=self.version(),
             suite=suite[0] if suite else "",
-            ends=certificate.not_valid_after_utc.isoformat(),
+            ends=certificate.not_valid_after_utc.isoformat() if certificate else "",
         )
 
 
@@ -138,7 +144,7 @@ class DeviceRevocations:
             if changed == self._read_at:
                 return
             lists = _lists_of(self._file.read_bytes())
-        except (OSError, ValueError) as error:
+        except (OSError, *UNREADABLE) as error:
             raise ConfigError(f"{self._file} cannot be used as a list of what is revoked: {error}") from error
         for one in lists:
             if not any(_has_signed(authority, one) for authority in self._authorities):
@@ -163,5 +169,5 @@ def _has_signed(authority: x509.Certificate, one: x509.CertificateRevocationList
             and isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey)
             and one.is_signature_valid(key)
         )
-    except (InvalidSignature, TypeError, ValueError):
+    except UNREADABLE:
         return False

@@ -22,13 +22,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tieline.model import ConfigError, RefusedError
 from tieline.security.identity.authority import Authority
 from tieline.security.identity.certificates import (
     ROLE_NAME,
+    UNREADABLE,
     PublicKey,
     check_strength,
     fingerprint,
@@ -158,7 +158,7 @@ class Registrar:
     def _issued(self, shown: bytes, role: str) -> Issued:
         try:
             certificate = x509.load_der_x509_certificate(shown)
-        except ValueError:
+        except UNREADABLE:
             raise RefusedError("no certificate was shown; the first one needs a token") from None
         found = [one for one in self._issuer.registry.issued(role) if one.fingerprint == fingerprint(certificate)]
         if not found:
@@ -222,7 +222,7 @@ def read_request(request: bytes) -> Asked:
         key = check_strength(asked.public_key())
         role, _ = read_role_name(asked.subject)
         names = names_of(asked)
-    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature) as error:
+    except UNREADABLE as error:
         raise RefusedError(f"the request cannot be read as PKCS #10: {error}") from None
     if not is_proven:
         raise RefusedError("the signature of the request is not that of its key")

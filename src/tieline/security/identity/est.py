@@ -20,6 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from tieline.model import RemoteError
+from tieline.security.identity.certificates import UNREADABLE
 
 PATH = "/.well-known/est/"
 MOST_BODY = 32_768
@@ -113,7 +114,7 @@ def certificates_of(body: bytes) -> list[x509.Certificate]:
     """The certificates in an answer. Raises `RemoteError`."""
     try:
         return pkcs7.load_der_pkcs7_certificates(_decoded(body))
-    except (ValueError, EstError) as error:
+    except (EstError, *UNREADABLE) as error:
         raise RemoteError(f"the answer holds no certificates: {error}") from None
 
 
@@ -140,6 +141,6 @@ def _credentials(header: str) -> tuple[str, str]:
         return "", ""
     try:
         user, _, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise EstError(400, "the Authorization header is not that of HTTP Basic") from None
     return user, password

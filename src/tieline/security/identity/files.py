@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tieline.model import ConfigError, UnavailableError
-from tieline.security.identity.certificates import IssuingKey
+from tieline.security.identity.certificates import UNREADABLE, IssuingKey
 
 
 def read_certificate(path: Path) -> x509.Certificate:
@@ -26,7 +26,7 @@ def read_chain(path: Path) -> list[x509.Certificate]:
     """Every certificate of a file, at least one. Raises `ConfigError`."""
     try:
         return x509.load_pem_x509_certificates(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise ConfigError(f"{path} is not a readable certificate; restore it from a backup") from error
 
 
@@ -43,7 +43,7 @@ def read_issuing_key(path: Path) -> IssuingKey:
     check_private(path)
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), None)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise ConfigError(f"{path} is not a readable private key; restore it from a backup") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         raise ConfigError(f"{path} is neither an elliptic curve nor an RSA key")

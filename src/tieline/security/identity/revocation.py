@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import serialization
 
 from tieline.model import RefusedError, UnavailableError
 from tieline.security.identity import files
-from tieline.security.identity.certificates import IssuingKey, check_strength, hash_for, read_role_name, vouched
+from tieline.security.identity.certificates import UNREADABLE, IssuingKey, check_strength, hash_for, read_role_name, vouched
 
 LIST_LIFE = timedelta(days=7)
 """A list is made anew long before."""
@@ -115,33 +115,35 @@ def read_list(pem: bytes, roots: Sequence[x509.Certificate]) -> RevocationList:
     try:
         signed = x509.load_pem_x509_crl(pem)
         issuer, *others = x509.load_pem_x509_certificates(pem)
-        number = signed.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-        extension = signed.extensions.get_extension_for_oid(GENERATIONS).value
-        assert isinstance(extension, x509.UnrecognizedExtension)
-        generations = json.loads(extension.value)
-        next_update = signed.next_update_utc
-        revoked = {one.serial_number: _revoked(one) for one in signed}
         usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value
-        if (
-            not isinstance(generations, dict)
-            or not all(type(value) is int for value in generations.values())
-            or next_update is None
-        ):
-            raise RefusedError("the list of what is revoked is not one of Tieline's")
-    except (ValueError, x509.ExtensionNotFound) as error:
+        is_signed = usage.crl_sign and signed.is_signature_valid(check_strength(issuer.public_key()))
+        at = signed.last_update_utc
+    except UNREADABLE as error:
         raise RefusedError(f"the list of what is revoked cannot be read: {error}") from error
-    if not usage.crl_sign or not signed.is_signature_valid(check_strength(issuer.public_key())):
+    if not is_signed:
         raise RefusedError("the list of what is revoked is not signed by the certificate that came with it")
     try:
-        vouched(issuer, others, roots, signed.last_update_utc)
+        vouched(issuer, others, roots, at)
     except RefusedError as error:
         raise RefusedError("the list of what is revoked is not signed by the utility's authority") from error
+    try:
+        return _read(signed, pem)
+    except UNREADABLE as error:
+        raise RefusedError(f"the list of what is revoked is not one of Tieline's: {error}") from error
+
+
+def _read(signed: x509.CertificateRevocationList, pem: bytes) -> RevocationList:
+    extension = signed.extensions.get_extension_for_oid(GENERATIONS).value
+    generations = json.loads(extension.value) if isinstance(extension, x509.UnrecognizedExtension) else None
+    next_update = signed.next_update_utc
+    if not isinstance(generations, dict) or not all(type(one) is int for one in generations.values()) or next_update is None:
+        raise ValueError("it does not say which generations count, or when the next one is due")
     return RevocationList(
-        number=number,
+        number=signed.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number,
         issued=signed.last_update_utc,
         next_update=next_update,
         generations=generations,
-        revoked=revoked,
+        revoked={one.serial_number: _revoked(one) for one in signed},
         pem=pem,
     )
 

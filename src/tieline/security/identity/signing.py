@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from tieline.model import RefusedError
 from tieline.security.identity import files
-from tieline.security.identity.certificates import is_authority, read_role_name, vouched
+from tieline.security.identity.certificates import UNREADABLE, is_authority, read_role_name, vouched
 from tieline.security.identity.credentials import Credentials
 from tieline.security.identity.revocation import Revocations
 
@@ -85,7 +85,7 @@ class Verifier:
             vouched(certificate, authorities, self._roots, at)
             key = certificate.public_key()
             usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-        except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound) as error:
+        except UNREADABLE as error:
             raise RefusedError("the certificate of the signer is not one of the utility's authority") from error
         try:
             name, _ = read_role_name(certificate.subject)
