@@ -7,7 +7,7 @@ import ssl
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import httpx
 
@@ -24,7 +24,7 @@ class CenterApi:
 
     def __init__(self, url: str, *, token_file: Path | None = None, ca: Path | None = None) -> None:
         """The token is in the file, or in the environment. Raises `ConfigError` where either is of no use."""
-        parts = urlsplit(url)
+        parts = _parts(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ConfigError(f"{url!r} is no address of a center; write for example {DEFAULT_URL}")
         token = _token(token_file)
@@ -84,6 +84,13 @@ class CenterApi:
                 raise UnavailableError(words)
             case _:
                 raise RemoteError(words)
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise ConfigError(f"{url!r} is no address of a center: {str(error).lower()}") from error
 
 
 def _token(file: Path | None) -> str:

@@ -25,14 +25,16 @@ ALIVE_S = 10.0
 
 def run(api: CenterApi, grant: str, *, dmz: str, authority: Path | None, listen: str, code: str) -> None:
     """Serves until interrupted, or the grant has ended. Raises `TielineError`."""
+    context = _context(authority)
+    host, port = _address(listen, "--listen")
+    if dmz:
+        _address(dmz, "--dmz")
     show_code(api, code)
     found = next((each for each in api.get("remote")["grants"] if each["id"] == grant), None)
     if found is None:
         raise ConfigError(f"there is no grant {grant}")
     if not found["may_use"]:
         raise RefusedError(f"the grant {grant} cannot be used now: it is {found['state']} {found['words']}".rstrip())
-    context = _context(authority)
-    host, port = _address(listen, "--listen")
     tunnel = Tunnel(api, grant, dmz, context)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(tunnel.serve(host, port))

@@ -108,13 +108,15 @@ class RemoteAccess:
 
     async def _open(self, payload: bytes, tasks: asyncio.TaskGroup) -> OrderAnswer:
         async with self._turn:
+            before = self._acceptance.newest
             try:
                 taken, _ = self._acceptance.take(payload, self._clock.now_us(), len(self._sessions) + self._opening)
             except (RefusedError, RemoteError) as error:
                 await self._refuse(str(error), len(payload))
                 raise
             finally:
-                await asyncio.to_thread(_write_number, self._numbers, self._acceptance.newest)
+                if self._acceptance.newest != before:
+                    await asyncio.to_thread(_write_number, self._numbers, self._acceptance.newest)
             await self._record(taken, "remote_open", {"why": taken.reason, "port": taken.port, "end": taken.end_us}, "permitted")
             self._opening += 1
         try:

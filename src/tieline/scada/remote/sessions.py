@@ -186,7 +186,11 @@ class Sessions:
             most_bytes=self._settings.most_session_mb * 1_000_000,
             free_bytes=self._settings.free_mb * 1_000_000,
         )
-        await ledger.keep(session)
+        try:
+            await ledger.keep(session)
+        except TielineError:
+            file.close()
+            raise
         send = partial(self._send, session, asked.line)
         packets = Packets(session, ledger.desk.grant(session.grant).host)
         relay = Relay(packets, file, send, self._clock, end_us=session.end_us, idle_s=idle_s)
