@@ -127,7 +127,10 @@ class Reader:
         self._is_torn = False
         self.is_whole = False
         """Whether the end was there, and nothing after it; to be looked at after the last packet."""
-        block = self._read_block()
+        try:
+            block = self._read_block()
+        except RemoteError:
+            block = None
         if block is None or block[0] != _SECTION or len(block[1]) < 16 or block[1][:4] != struct.pack("<I", _MAGIC):
             raise RemoteError("this is no recording of remote access")
         comment = _options(block[1][16:]).get(_COMMENT, b"")
