@@ -12,7 +12,7 @@ Redundant links are taken as usable, those that a spanning tree blocks included.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
@@ -25,7 +25,7 @@ _Place = tuple[str, object, str]
 """Node, VLAN or what stands for one, side."""
 _At = tuple[int, str]
 """A place, and the PRP network that the way came out of."""
-_HUB = "routing"
+_HUB, _HOST = "routing", "host"
 _FAR = 1 << 30
 
 
@@ -79,7 +79,10 @@ class Ways:
         self._node_of: list[str] = []
         self._vlan_of: list[object] = []
         self._side_of: list[str] = []
+        self._element_of: list[Element] = []
         self._edges: list[list[_Edge]] = []
+        self._into: dict[str, dict[int, list[_Edge]]] = {}
+        """Of a device: the places that lead to it."""
         self._of_node: dict[str, list[int]] = {}
         self._hubs: set[int] = set()
         self._sides = _sides(network)
@@ -100,7 +103,7 @@ class Ways:
         for failure in self.failures:
             for element in failure.gone:
                 self._touching.setdefault(element, []).append(failure)
-
+        self._cores: dict[tuple[frozenset[int], frozenset[int], int | None], frozenset[Failure] | None] = {}
         self._beside: dict[str, list[Cable]] = {}
         for cable in self.cables:
             self._beside.setdefault(cable.a.node, []).append(cable)
@@ -120,6 +123,7 @@ class Ways:
             self._node_of.append(node)
             self._vlan_of.append(vlan)
             self._side_of.append(side)
+            self._element_of.append(("node", node))
             self._edges.append([])
             self._of_node.setdefault(node, []).append(number)
         return number
@@ -143,7 +147,11 @@ class Ways:
             sides = ("",) if is_lan or a.node not in self._has_sides else ("", "A", "B")
             for side in sides:
                 edge = _Edge(self._place(b.node, into, target_side), elements, tag)
-                self._edges[self._place(a.node, vlan, side)].append(edge)
+                place = self._place(a.node, vlan, side)
+                if into == _HOST:  # where nothing leads on
+                    self._into.setdefault(b.node, {}).setdefault(place, []).append(edge)
+                else:
+                    self._edges[place].append(edge)
 
     def _sent(self, node: Node, port: Port) -> Iterator[tuple[object, int | None]]:
         """Places in a node, and the tag that what is sent from there has."""
@@ -151,8 +159,8 @@ class Ways:
             yield from ((f"as {tag}", tag) for tag in (None, *self._network.vlan_by_id))
             return
         if not node.is_bridge:
-            yield "host", None
-            yield from (("host", vlan) for vlan in port.tagged)
+            yield _HOST, None
+            yield from ((_HOST, vlan) for vlan in port.tagged)
             return
         made = self._port(port)
         if made is not None:
@@ -163,7 +171,7 @@ class Ways:
         if node.name in self._passing:  # a node of an HSR ring passes on whatever comes
             return f"as {tag}"
         if not node.is_bridge:
-            return "host"
+            return _HOST
         made = self._port(port)
         if made is None:
             return None
@@ -188,61 +196,87 @@ class Ways:
         out = [edge for number in self._of_node.get(node.name, ()) for edge in self._edges[number]]
         if vlan is None:
             return out
-        tagged = {port.name: port.tagged for port in node.ports}
-        wanted = vlan if any(vlan in tags for tags in tagged.values()) else None
+        wanted = vlan if any(vlan in port.tagged for port in node.ports) else None
         return [edge for edge in out if edge.label == wanted]
 
-    def way(
-        self, source: Node, target: Node, vlan: int | None, gone: Iterable[Element] = (), dear: frozenset[Element] = frozenset()
+    def _goals(self, source: Node, target: Node) -> Mapping[int, Sequence[_Edge]]:
+        """The places from which it is one step, of no more than these elements, to the target."""
+        own = {number: (_Edge(number, ()),) for number in self._of_node.get(target.name, ()) if self._vlan_of[number] != _HOST}
+        into = self._into.get(target.name, {})
+        return {**own, **{place: edges for place, edges in into.items() if self._node_of[place] != source.name}}
+
+    def _direct(self, source: Node, target: Node) -> list[_Edge]:
+        """What joins two devices without anything between."""
+        return [
+            edge
+            for place, edges in self._into.get(target.name, {}).items()
+            if self._node_of[place] == source.name and self._vlan_of[place] == _HOST
+            for edge in edges
+        ]
+
+    def way(self, source: Node, target: Node, vlan: int | None) -> frozenset[Element] | None:
+        """The elements between two nodes on one way; None where there is none."""
+        for edge in self._direct(source, target):
+            return frozenset(edge.elements)
+        found = self._search(self._starts(source, vlan), self._goals(source, target), vlan)
+        return None if found is None else found - {("node", source.name), ("node", target.name)}
+
+    def _search(
+        self,
+        starts: Iterable[_Edge],
+        goals: Mapping[int, Sequence[_Edge]],
+        vlan: int | None,
+        missing: frozenset[Element] = frozenset(),
+        dear: frozenset[Element] = frozenset(),
     ) -> frozenset[Element] | None:
-        """The elements between two nodes on one way, of the fewest that are `dear`; None where there is no way."""
-        missing = frozenset(gone)
-        goals = set(self._of_node.get(target.name, ()))
+        """The elements of one way without what is missing, and of few that are `dear`; None where there is no way."""
         best: dict[_At, int] = {}
         before: dict[_At, tuple[_At | None, _Edge]] = {}
         queue: list[tuple[int, int, _At]] = []
+        element_of, sides = self._element_of, self._sides
 
         def offer(origin: _At | None, edge: _Edge, out_of: str, cost: int) -> None:
-            name = self._node_of[edge.to]
-            if ("node", name) in missing or not missing.isdisjoint(edge.elements):
+            own = element_of[edge.to]
+            if own in missing or not missing.isdisjoint(edge.elements):
                 return
             if dear:
-                cost += sum(element in dear for element in edge.elements) + (("node", name) in dear)
+                cost += sum(element in dear for element in edge.elements) + (own in dear)
             at = edge.to, out_of
             if cost < best.get(at, _FAR):
                 best[at] = cost
                 before[at] = origin, edge
                 heappush(queue, (cost, len(before), at))
 
-        if ("node", source.name) in missing:
-            return None
-        for edge in self._starts(source, vlan):
+        for edge in starts:
             offer(None, edge, "", 0)
         while queue:
             cost, _, at = heappop(queue)
             place, out_of = at
-            if place in goals:
-                return self._elements(at, before, {source.name, target.name})
-            name = self._node_of[place]
-            is_end = name not in self._passing and not self._network.by_name[name].is_bridge
-            if cost > best[at] or is_end or (place in self._hubs and vlan is not None):
+            for last in goals.get(place, ()):
+                if missing.isdisjoint(last.elements):
+                    return self._elements(at, before) | frozenset(last.elements)
+            if cost > best[at] or (place in self._hubs and vlan is not None):
                 continue
-            ring = self._sides.get((name, name), "")
+            if not sides:
+                for edge in self._edges[place]:
+                    if (edge.to, out_of) not in best or dear:
+                        offer(at, edge, out_of, cost)
+                continue
+            name = self._node_of[place]
+            ring = sides.get((name, name), "")
             if ring and self._side_of[place]:
                 out_of = ring
             for edge in self._edges[place]:
                 # What left a PRP network does not come back to it: neither LAN hears of the other.
-                if ring and ring == out_of and (name, self._node_of[edge.to]) in self._sides:
+                if ring and ring == out_of and (name, self._node_of[edge.to]) in sides:
                     continue
                 offer(at, edge, out_of, cost)
         return None
 
-    def _elements(self, at: _At | None, before: dict[_At, tuple[_At | None, _Edge]], ends: set[str]) -> frozenset[Element]:
+    def _elements(self, at: _At | None, before: dict[_At, tuple[_At | None, _Edge]]) -> frozenset[Element]:
         elements: set[Element] = set()
         while at is not None:
-            name = self._node_of[at[0]]
-            if name not in ends:
-                elements.add(("node", name))
+            elements.add(self._element_of[at[0]])
             at, edge = before[at]
             elements.update(edge.elements)
         return frozenset(elements)
@@ -250,30 +284,52 @@ class Ways:
     def single_points(self, source: str, target: str, vlan: int | None) -> tuple[Failure, ...] | None:
         """The failures that leave no way between two nodes, but for those of the nodes themselves; None where there is none anyway."""
         one, other = self._network.by_name[source], self._network.by_name[target]
-        first = self.way(one, other, vlan)
+        starts, goals, direct = self._starts(one, vlan), self._goals(one, other), self._direct(one, other)
+        ends: set[Element] = {("node", source), ("node", target)}
+        first, last = {edge.elements for edge in starts}, {edge.elements for edges in goals.values() for edge in edges}
+        if direct:
+            # The cable between them is one way, what leads around it another.
+            around = self._cutting(starts, goals, vlan)
+            cables = [{failure for element in edge.elements for failure in self._touching.get(element, ())} for edge in direct]
+            cutting = frozenset.intersection(*map(frozenset, cables), *(() if around is None else (around,)))
+        elif len(first) == 1 and len(last) == 1:
+            # Attached once, at both ends: what is between is the same for all that are attached there.
+            key = frozenset(edge.to for edge in starts), frozenset(goals), vlan
+            if key not in self._cores:
+                bare = {place: tuple(_Edge(edge.to, ()) for edge in edges) for place, edges in goals.items()}
+                self._cores[key] = self._cutting([_Edge(edge.to, ()) for edge in starts], bare, vlan)
+            between = self._cores[key]
+            if between is None:
+                return None
+            cutting = between
+            ends.update(*first, *last)
+        else:
+            found = self._cutting(starts, goals, vlan)
+            if found is None:
+                return None
+            cutting = found
+        own = {("node", source), ("node", target)}
+        every = cutting | {failure for element in ends for failure in self._touching.get(element, ())}
+        return tuple(sorted((each for each in every if (each.kind, each.name) not in own), key=self.order.__getitem__))
+
+    def _cutting(self, starts: list[_Edge], goals: Mapping[int, Sequence[_Edge]], vlan: int | None) -> frozenset[Failure] | None:
+        """The failures without which there is no way; None where there is none anyway."""
+        first = self._search(starts, goals, vlan)
         if first is None:
             return None
-        ends = frozenset[Element]({("node", source), ("node", target)})
-        own = {("node", source), ("node", target)}
-        left = {
-            (failure.kind, failure.name): failure
-            for element in first | ends
-            for failure in self._touching.get(element, ())
-            if (failure.kind, failure.name) not in own
-        }
-        second = self.way(one, other, vlan, dear=first)
+        second = self._search(starts, goals, vlan, dear=first)
         assert second is not None, "there was a way before"
-        second |= ends
-        tried = deque(failure for failure in left.values() if not failure.gone.isdisjoint(second))
-        certain: list[Failure] = []
+        touched = dict.fromkeys(failure for element in first for failure in self._touching.get(element, ()))
+        tried = deque(failure for failure in touched if not failure.gone.isdisjoint(second))
+        certain: set[Failure] = set()
         while tried:
             failure = tried.popleft()
-            around = self.way(one, other, vlan, failure.gone)
+            around = self._search(starts, goals, vlan, failure.gone)
             if around is None:
-                certain.append(failure)
+                certain.add(failure)
             else:
-                tried = deque(each for each in tried if not each.gone.isdisjoint(around | ends))
-        return tuple(sorted(certain, key=self.order.__getitem__))
+                tried = deque(each for each in tried if not each.gone.isdisjoint(around))
+        return frozenset(certain)
 
 
 def _inside(port: Port, vlan: int) -> object:
