@@ -18,6 +18,7 @@ from nats.aio.client import Client
 from tieline.bus.pki import Ask, ask_center
 from tieline.model import TielineError, UnavailableError
 from tieline.security.identity import Credentials, est
+from tieline.security.identity.certificates import UNREADABLE
 from tieline.security.identity.revocation import Revocations
 
 MOST_CONNECTIONS = 32
@@ -115,5 +116,5 @@ async def _answer(client: Client, revocations: Revocations, request: h11.Request
         return est.of_certificates(certificates, is_issued=asked.operation is not est.Operation.AUTHORITIES)
     except est.EstError as error:
         return est.of_error(error.status, str(error))
-    except (TielineError, ValueError) as error:
+    except (TielineError, *UNREADABLE) as error:
         return est.of_error(503, str(error))

@@ -97,6 +97,8 @@ async def keep_names(
 async def serve_authority(client: Client, servers: Sequence[Server], authority: Authority, generations: Generations) -> None:
     """What the center does: issues to whom the DMZ sends, tells what is revoked, until cancelled."""
     registrar = Registrar(authority)
+    if (authority.offline / "root.key").exists():
+        log.info("the root's key is on this machine", folder=str(authority.offline), remedy="move it to a stick and lock it up")
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(tell_revoked(client, authority.revocations), name="tell what is revoked")
         tasks.create_task(keep_revoked_out(servers, generations), name="keep out who is revoked")
