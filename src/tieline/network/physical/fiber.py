@@ -23,6 +23,8 @@ class FiberPath:
     splice_db: Given = _NONE
     connectors: Given = _NONE
     connector_db: Given = _NONE
+    attenuator_db: Given = _NONE
+    """Of what is put in: attenuators, splitters."""
     reserve_db: Given = _NONE
     ageing_db: Given = _NONE
 
@@ -32,6 +34,7 @@ class FiberPath:
         return self.fiber_db + (
             self.splices.value * self.splice_db.value
             + self.connectors.value * self.connector_db.value
+            + self.attenuator_db.value
             + self.reserve_db.value
             + self.ageing_db.value
         )
@@ -50,12 +53,13 @@ class FiberPath:
             Input(name="loss of a splice", value=self.splice_db.value, unit="dB", origin=self.splice_db.origin),
             Input(name="connectors", value=self.connectors.value, origin=self.connectors.origin),
             Input(name="loss of a connector", value=self.connector_db.value, unit="dB", origin=self.connector_db.origin),
+            Input(name="attenuators", value=self.attenuator_db.value, unit="dB", origin=self.attenuator_db.origin),
             Input(name="reserve", value=self.reserve_db.value, unit="dB", origin=self.reserve_db.origin),
             Input(name="ageing", value=self.ageing_db.value, unit="dB", origin=self.ageing_db.origin),
         )
 
 
-_LOSS = "length * attenuation + splices * loss of a splice + connectors * loss of a connector + reserve + ageing"
+_LOSS = "length * attenuation + splices * loss of a splice + connectors * loss of a connector + attenuators + reserve + ageing"
 
 
 def link_loss(subject: str, path: FiberPath, budget_db: Given) -> Result:
@@ -102,7 +106,7 @@ def received_power(
 
 def receiver_overload(subject: str, path: FiberPath, *, transmit_max_dbm: Given, overload_dbm: Given) -> Result:
     """The most power that reaches the receiver, in dBm, against what it stands; splices and connectors are taken to lose nothing."""
-    value = transmit_max_dbm.value - path.fiber_db
+    value = transmit_max_dbm.value - path.fiber_db - path.attenuator_db.value
     margin, verdict = at_most(value, overload_dbm.value)
     note = ""
     if verdict is Verdict.FAILS and margin is not None:
@@ -112,11 +116,11 @@ def receiver_overload(subject: str, path: FiberPath, *, transmit_max_dbm: Given,
         subject=subject,
         value=value,
         unit="dBm",
-        formula="received = transmitter's maximum - length * attenuation; margin = overload - received",
+        formula="received = transmitter's maximum - length * attenuation - attenuators; margin = overload - received",
         inputs=(
             Input(name="transmitter's maximum", value=transmit_max_dbm.value, unit="dBm", origin=transmit_max_dbm.origin),
             Input(name="overload", value=overload_dbm.value, unit="dBm", origin=overload_dbm.origin),
-            *path.inputs()[:2],
+            *(each for each in path.inputs() if each.name in {"length", "attenuation", "attenuators"}),
         ),
         source=_SOURCE,
         limit=overload_dbm.value,

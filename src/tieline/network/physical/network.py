@@ -54,9 +54,8 @@ def _direction(
         splice_db=Given(cable.splice_db, of_cable),
         connectors=Given(link.connectors, of_link),
         connector_db=Given(cable.connector_db, of_cable),
-        reserve_db=Given(
-            network.defaults.fiber_margin_db + link.extra_db, "network.toml, fiber_margin_db, and extra_db of the link"
-        ),
+        attenuator_db=Given(link.extra_db, of_link),
+        reserve_db=Given(network.defaults.fiber_margin_db, "network.toml, fiber_margin_db"),
     )
     of_sender, of_receiver = (f"catalogue, {each.name}" for each in (sender, receiver))
     if sender.transmit_min_dbm is not None and receiver.sensitivity_dbm is not None:
