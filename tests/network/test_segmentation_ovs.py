@@ -17,6 +17,7 @@ from tieline.network.segmentation.frames import frame_bytes
 from tieline.network.segmentation.spread import FREE, deliveries, spread
 
 pytestmark = pytest.mark.skipif(not ovs.IS_THERE, reason=ovs.ABSENT)
+_SLOW = pytest.mark.skipif("TIELINE_SLOW" not in os.environ, reason="takes half a minute; set TIELINE_SLOW to run it")
 _BATCH = 20
 _DEEPEST = 2
 """Open vSwitch looks at two tags."""
@@ -73,7 +74,7 @@ def test_twenty_random_networks_pass_what_open_vswitch_says(tmp_path: Path) -> N
     assert passing > compared / 10
 
 
-@pytest.mark.skipif("TIELINE_SLOW" not in os.environ, reason="takes half a minute; set TIELINE_SLOW to run it")
+@_SLOW
 def test_two_hundred_random_networks_pass_what_open_vswitch_says(tmp_path: Path) -> None:
     compared, passing = _compare_seeds(tmp_path, range(200))
     assert compared > 20_000
@@ -81,7 +82,11 @@ def test_two_hundred_random_networks_pass_what_open_vswitch_says(tmp_path: Path)
 
 
 @pytest.mark.skipif(not spaces.IS_THERE, reason=spaces.ABSENT)
-@pytest.mark.parametrize("seeds", [range(1_000, 1_010), range(1_010, 1_020)], ids=["first ten", "second ten"])
+@pytest.mark.parametrize(
+    "seeds",
+    [range(1_000, 1_004), pytest.param(range(1_004, 1_012), marks=_SLOW), pytest.param(range(1_012, 1_020), marks=_SLOW)],
+    ids=["four", "eight more", "the last eight"],
+)
 def test_frames_injected_in_namespaces_leave_where_the_proof_says(tmp_path: Path, seeds: range) -> None:
     switch_space, end_space = f"tl-sw-{os.getpid()}", f"tl-end-{os.getpid()}"
     with spaces.namespaces(switch_space, end_space), ovs.open_vswitch(tmp_path, namespace=switch_space) as switch:
