@@ -173,9 +173,9 @@ def bounds_of(permission: object) -> Bounds:
         case None:
             return NOTHING_BOUND
         case Mapping():
-            return Bounds(_texts(permission.get("allow")) or (_EVERYTHING,), _texts(permission.get("deny")))
+            return Bounds(texts_of(permission.get("allow")) or (_EVERYTHING,), texts_of(permission.get("deny")))
         case _:
-            return Bounds(_texts(permission) or (_EVERYTHING,))
+            return Bounds(texts_of(permission) or (_EVERYTHING,))
 
 
 def accounts_of(configuration: Configuration) -> dict[str, Configuration]:
@@ -187,8 +187,13 @@ def accounts_of(configuration: Configuration) -> dict[str, Configuration]:
 def remotes_of(configuration: Configuration) -> list[Configuration]:
     """The leaf connections that a server opens."""
     leafnodes = configuration.get("leafnodes")
-    remotes = leafnodes.get("remotes") if isinstance(leafnodes, Mapping) else None
-    return [remote for remote in remotes if isinstance(remote, Mapping)] if isinstance(remotes, Sequence) else []
+    return entries_of(leafnodes, "remotes") if isinstance(leafnodes, Mapping) else []
+
+
+def entries_of(section: Configuration, key: str) -> list[Configuration]:
+    """The sections in a list of sections; what is none is not among them."""
+    listed = section.get(key)
+    return [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list | tuple) else []
 
 
 def listens_for_leaves(configuration: Configuration) -> bool:
@@ -208,12 +213,12 @@ def ports_of(entry: object, kind: str) -> tuple[str, str]:
 def _users(name: str, configuration: Configuration) -> Iterator[User]:
     for account, told in accounts_of(configuration).items():
         default = told.get("default_permissions")
-        for user in told.get("users") or ():
+        for user in entries_of(told, "users"):
             permissions = user.get("permissions", default)
             sections = permissions if isinstance(permissions, Mapping) else {}
             given = str(user.get("user", user.get("nkey", "")))
             found = _COMMON_NAME.search(given)
-            kinds = _texts(user.get("allowed_connection_types")) or (CLIENT, LEAF)
+            kinds = texts_of(user.get("allowed_connection_types")) or (CLIENT, LEAF)
             yield User(
                 role=found[1] if found else given,
                 server=name,
@@ -229,8 +234,8 @@ def _add_leaves(network: Network, name: str, configuration: Configuration) -> No
     for remote in remotes_of(configuration):
         role = certificate_role(remote.get("tls"), name)
         here = name, str(remote.get("account", "$G"))
-        imports = Bounds((_EVERYTHING,), _texts(remote.get("deny_imports")))
-        exports = Bounds((_EVERYTHING,), _texts(remote.get("deny_exports")))
+        imports = Bounds((_EVERYTHING,), texts_of(remote.get("deny_imports")))
+        exports = Bounds((_EVERYTHING,), texts_of(remote.get("deny_exports")))
         for user in network.users:
             if user.role == role and LEAF in user.connections and user.server != name:
                 if not listens_for_leaves(network.servers[user.server]):
@@ -246,7 +251,7 @@ def _add_imports(network: Network, name: str, configuration: Configuration) -> N
     accounts = accounts_of(configuration)
     exports = {(account, kind): _exports(told, kind) for account, told in accounts.items() for kind in ("stream", "service")}
     for account, told in accounts.items():
-        for entry in told.get("imports") or ():
+        for entry in entries_of(told, "imports"):
             for kind in ("stream", "service"):
                 other, subject = ports_of(entry, kind)
                 given = exports.get((other, kind))
@@ -260,7 +265,7 @@ def _add_imports(network: Network, name: str, configuration: Configuration) -> N
 
 def _exports(account: Configuration, kind: str) -> Index[tuple[str, ...]]:
     """What an account lets others import, and whom; nobody in particular where all may."""
-    entries = ((ports_of(entry, kind)[1], _texts(entry.get("accounts"))) for entry in account.get("exports") or ())
+    entries = ((ports_of(entry, kind)[1], texts_of(entry.get("accounts"))) for entry in entries_of(account, "exports"))
     return Index((subject, accounts) for subject, accounts in entries if subject)
 
 
@@ -282,7 +287,8 @@ def _add_clusters(network: Network) -> None:
                     network.edges[source].append(Edge(source, target, NOTHING_BOUND, f"the cluster {cluster}"))
 
 
-def _texts(value: object) -> tuple[str, ...]:
+def texts_of(value: object) -> tuple[str, ...]:
+    """A text, or the texts of a list; what is none is not among them."""
     if isinstance(value, str):
         return (value,)
     return tuple(each for each in value if isinstance(each, str)) if isinstance(value, Sequence) else ()

@@ -17,9 +17,11 @@ from tieline.security.zones.broker_model import (
     Network,
     accounts_of,
     certificate_role,
+    entries_of,
     listens_for_leaves,
     ports_of,
     remotes_of,
+    texts_of,
 )
 from tieline.security.zones.findings import Finding
 from tieline.security.zones.flows import Place
@@ -28,6 +30,7 @@ from tieline.security.zones.plan import Plan
 from tieline.security.zones.subject_sets import contains
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_NO_STREAMS = (None, False, "disabled")
 _TLS = {"cert_file", "key_file", "ca_file", "min_version", "handshake_first", "verify_and_map", "verify", "timeout"}
 _KNOWN = {
     "server": {
@@ -138,31 +141,30 @@ def _listeners(plan: Plan, name: str, configuration: Configuration, known: Expec
 
 
 def _streams(name: str, configuration: Configuration, known: Expected) -> Iterator[Finding]:
-    stores = [place for place in ("jetstream",) if configuration.get(place)]
-    stores += [
-        f"accounts.{account}.jetstream"
-        for account, told in accounts_of(configuration).items()
-        if told.get("jetstream") not in {None, False, "disabled"} and (known.place is Place.DMZ or account != PLANT_ACCOUNT)
-    ]
-    if known.place is Place.DMZ and stores:
-        yield _finding("stores", name, "the DMZ stores messages", stores[0])
-    elif known.place is not Place.DMZ:
-        if not configuration.get("jetstream"):
-            yield _finding("cut", name, "it has no streams, so nothing is kept", "jetstream is missing")
-        for store in stores[1 if configuration.get("jetstream") else 0 :]:
-            yield _finding("stores", name, "an account that needs none has streams", store)
+    """Streams are at sites and the center, in the plant's account, and nowhere else."""
+    stores = {account for account, told in accounts_of(configuration).items() if told.get("jetstream") not in _NO_STREAMS}
+    has_store = configuration.get("jetstream") not in _NO_STREAMS
+    if known.place is Place.DMZ:
+        for place in (*(["jetstream"] if has_store else []), *(f"accounts.{account}.jetstream" for account in sorted(stores))):
+            yield _finding("stores", name, "the DMZ stores messages", place)
+        return
+    if not has_store or PLANT_ACCOUNT not in stores:
+        place = f"accounts.{PLANT_ACCOUNT}.jetstream" if has_store else "jetstream"
+        yield _finding("cut", name, "it has no streams, so nothing is kept", f"{place} is missing")
+    for account in sorted(stores - {PLANT_ACCOUNT}):
+        yield _finding("stores", name, "an account that needs none has streams", f"accounts.{account}.jetstream")
 
 
 def _accounts(name: str, configuration: Configuration, known: Expected) -> Iterator[Finding]:
     wanted = {account for account, _ in known.users}
     for account, told in accounts_of(configuration).items():
         if account not in wanted:
-            users = ", ".join(str(user.get("user", "?")) for user in told.get("users") or ()) or "no user"
+            users = ", ".join(str(user.get("user", "?")) for user in entries_of(told, "users")) or "no user"
             yield _finding("stranger", name, f"the plan knows no account {account}", f"account {account} with {users}")
         yield from _unknown(name, "account", f"accounts.{account}", told)
         if known.place is not Place.DMZ:
             for section in ("imports", "exports"):
-                for entry in told.get(section) or ():
+                for entry in entries_of(told, section):
                     yield _finding(
                         "leak", name, f"accounts exchange messages here, and should in the DMZ only: {section}", str(entry)
                     )
@@ -185,7 +187,7 @@ def _users(name: str, configuration: Configuration, network: Network, known: Exp
             yield _finding("stranger", name, f"{user.role} is there twice in account {user.account}", f"CN={user.role}")
         seen.add((user.account, user.role))
     for account, told in accounts_of(configuration).items():
-        for user in told.get("users") or ():
+        for user in entries_of(told, "users"):
             yield from _unknown(name, "user", f"accounts.{account}.users[{user.get('user', '?')}]", user)
 
 
@@ -208,12 +210,11 @@ def _remotes(name: str, configuration: Configuration, known: Expected) -> Iterat
             yield _finding(
                 "leak", name, "the connection joins another account than the plant's", f"account {remote.get('account')}"
             )
-        urls = remote.get("urls")
-        for url in urls if isinstance(urls, list) else [urls]:
-            if not str(url).startswith("tls://"):
-                yield _finding("cleartext", name, "the connection to the DMZ is not TLS by its address", str(url))
+        for url in texts_of(remote.get("urls")) or ("no address",):
+            if not url.startswith("tls://"):
+                yield _finding("cleartext", name, "the connection to the DMZ is not TLS by its address", url)
         for key in ("deny_exports", "deny_imports"):
-            denied = [each for each in remote.get(key) or () if isinstance(each, str)]
+            denied = texts_of(remote.get(key))
             for family in known.staying:
                 if not any(contains(each, family) for each in denied):
                     witness = family[:-1] + "x"
@@ -239,8 +240,8 @@ def _cluster(name: str, configuration: Configuration, known: Expected) -> Iterat
         yield _finding(
             "no-certificate", name, "a certificate alone makes anybody a server of the cluster", "cluster.authorization"
         )
-    for route in cluster.get("routes") or ():
-        if not str(route).startswith("tls://"):
+    for route in texts_of(cluster.get("routes")):
+        if not route.startswith("tls://"):
             yield _finding("cleartext", name, "a route of the cluster is not TLS by its address", "cluster.routes")
 
 
@@ -250,7 +251,7 @@ def _exchange(name: str, configuration: Configuration, known: Expected) -> Itera
     all_wanted = set().union(*wanted.values()) if wanted else set()
     for account, told in accounts_of(configuration).items():
         imported: set[str] = set()
-        for entry in told.get("imports") or ():
+        for entry in entries_of(told, "imports"):
             source, subject = ports_of(entry, "stream")
             if not subject:
                 _, service = ports_of(entry, "service")
@@ -266,9 +267,9 @@ def _exchange(name: str, configuration: Configuration, known: Expected) -> Itera
         for subject in sorted(wanted.get(account, set()) - imported):
             yield _finding("cut", name, f"account {account} does not import what a flow carries there", subject)
         exported: dict[str, set[str]] = {}
-        for entry in told.get("exports") or ():
+        for entry in entries_of(told, "exports"):
             _, subject = ports_of(entry, "stream")
-            to = {each for each in entry.get("accounts") or () if isinstance(each, str)}
+            to = set(texts_of(entry.get("accounts")))
             if account != PLANT_ACCOUNT or not subject or subject not in all_wanted:
                 said = subject or ports_of(entry, "service")[1] or str(entry)
                 yield _finding("leak", name, f"account {account} exports what no flow carries elsewhere", said)
