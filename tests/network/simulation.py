@@ -77,7 +77,19 @@ def simulate(case: Case, random: Random, *, until_s: float, phases_s: list[float
     """Runs it until every frame has arrived."""
     rate, forwarding = case.ports.rate_bps.tolist(), case.ports.forwarding_s.tolist()
     propagation = case.ports.propagation_s.tolist()
-    lag = [each * random.choice((0.0, 1.0)) for each in forwarding]
+
+    queued: dict[tuple[int, int], float] = {}
+
+    def after_forwarding(row: int, at: float) -> float:
+        """When a frame is queued: nothing to the longest time later, another for each, but frames of one link keep their order."""
+        longest_s = forwarding[hop_port[row]]
+        if not longest_s:
+            return at
+        way = (came_over[row], hop_port[row])
+        found = max(at + longest_s * random.choice((0.0, random.random(), 1.0)), queued.get(way, 0.0))
+        queued[way] = found
+        return found
+
     weights = case.classes.weight.tolist()
     count = len(weights)
     strict = [index for index in reversed(range(count)) if math.isnan(weights[index])]
@@ -85,6 +97,7 @@ def simulate(case: Case, random: Random, *, until_s: float, phases_s: list[float
     least = min((weights[index] for index in weighted), default=1.0)
     quanta = [0.0 if math.isnan(weight) else weight / least * LARGEST_FRAME_BITS for weight in weights]
     of_class, hop_port, hop_flow = case.flows.of_class.tolist(), case.hops.port.tolist(), case.hops.flow.tolist()
+    came_over = [hop_port[before] if before >= 0 else -1 - hop_flow[row] for row, before in enumerate(case.hops.before.tolist())]
     nexts: list[list[int]] = [[] for _ in hop_port]
     for row, before in enumerate(case.hops.before.tolist()):
         if before >= 0:
@@ -100,7 +113,7 @@ def simulate(case: Case, random: Random, *, until_s: float, phases_s: list[float
             flow = hop_flow[row]
             for at, size in emissions(case, flow, random, until_s=until_s, phase_s=phases_s[flow], is_greedy=is_greedy):
                 serial += 1
-                heapq.heappush(events, (at + lag[hop_port[row]], 0, serial, row, size, at, 0.0))
+                heapq.heappush(events, (after_forwarding(row, at), 0, serial, row, size, at, 0.0))
     frames = len(events)
 
     def pick(port: _Port) -> int:
@@ -162,7 +175,7 @@ def simulate(case: Case, random: Random, *, until_s: float, phases_s: list[float
             longest[row] = max(longest[row], at - born)
             for after in nexts[row]:
                 serial += 1
-                heapq.heappush(events, (at + lag[hop_port[after]], 0, serial, after, size, born, 0.0))
+                heapq.heappush(events, (after_forwarding(after, at), 0, serial, after, size, born, 0.0))
         else:
             number = row
         ports[number].busy = False
@@ -184,7 +197,7 @@ def random_case(random: Random) -> Case:
         neighbors.setdefault(one, []).append(other)
         neighbors.setdefault(other, []).append(one)
     numbers = {way: index for index, way in enumerate(way for one, other in ends for way in ((one, other), (other, one)))}
-    forwarding = random.choice((0.0, 5e-6, 2e-5))
+    forwarding = random.choice((0.0, 5e-6, 2e-5, 1e-4))
     ports = Ports(
         rate_bps=np.array([speeds[frozenset(way)] for way in numbers]),
         forwarding_s=np.array([forwarding if way[0] < switches else 0.0 for way in numbers]),

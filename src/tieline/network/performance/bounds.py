@@ -3,7 +3,7 @@
 Theory of operation. A port sends one frame at a time; each class of traffic has a queue in it, first-in first-out. A flow is limited by two
 leaky buckets, one for short times and one for the long run, where it enters; at every later port it may have bunched up by its jitter so
 far, that is the longest delay less the shortest: its bucket grows by rate times jitter. Flows that came over the same link are limited
-together by that link's rate as well.
+together by that link's rate as well. What a node takes to forward varies from nothing to its longest, which is jitter like any other.
 
 What a port gives a queue is a rate after a latency: strict priority leaves what higher classes do not take, after one frame of a lower
 class that has just begun; weighted queues get their share after a round (deficit round robin), or what the others leave, whichever is
@@ -11,7 +11,7 @@ better. A frame has left a port when its last bit has (store and forward). The d
 curves, its backlog the vertical one.
 
 The delays depend on the jitters and these on the delays of the ports before, so that all are computed again until nothing changes. Without
-cycles that ends after as many rounds as the longest path has ports. With cycles (HSR rings, for example) a finite fixed point bounds the
+cycles that ends after as many rounds as ports wait one for the other. With cycles (HSR rings, for example) a finite fixed point bounds the
 delays (Thomas, Le Boudec, Mifdaoui 2019); where there is none found, the delays are infinite and `is_stable` is False.
 
 End to end a flow's bound is the lesser of two: the delays of the ports one after the other (total flow analysis, with the links' own
@@ -48,7 +48,7 @@ class Ports:
 
     rate_bps: Floats
     forwarding_s: Floats
-    """The longest time from the last bit in to the queue, of the node that sends; 0 at the node where flows begin."""
+    """The longest time from the last bit in to the queue, of the node that sends; it may take any shorter time, too."""
     propagation_s: Floats
 
 
@@ -124,6 +124,8 @@ class _Groups:
     queue: Integers
     line_bps: Floats
     """Of the link they came over; infinite where flows begin."""
+    line_bits: Floats
+    """What that link lets come at once: a frame, and what it carries while forwarding takes its longest."""
     frame_bits: Floats
     queue_of_hop: Integers
     queue_port: Integers
@@ -153,27 +155,33 @@ def bounds_of(ports: Ports, classes: Classes, flows: Flows, hops: Hops, *, block
     groups = _groups(ports, flows, hops)
     least = flows.smallest_bits[hops.flow] / ports.rate_bps[hops.port]
     jitter = np.zeros(len(hops.flow))
-    depth = len(groups.levels)
 
     def step(before: Floats) -> tuple[_Round, Floats]:
         found = _round(ports, classes, flows, hops, groups, before, blocking_bits)
         spread = found.delay[groups.queue_of_hop] - least + ports.forwarding_s[hops.port]
         return found, _along(groups.levels, hops.before, spread)
 
-    is_cyclic, rounds = False, 0
+    is_cyclic, chain = _chain(hops)
+    rounds = 0
     while True:
         rounds += 1
         found, after = step(jitter)
-        if np.array_equal(after, jitter):
-            break
-        is_cyclic = is_cyclic or rounds > depth + 1
-        if is_cyclic and _is_close(after, jitter):
+        if not is_cyclic:
+            if rounds == chain:
+                break
+            jitter = after
+            continue
+        after = np.where(np.isinf(jitter) | (rounds > 2 * _MOST_ROUNDS), np.inf, after)
+        if _is_close(after, jitter):
             # A step close to the fixed point is below it; one that the next step does not exceed is above it, and holds.
             raised = after * (1 + _GUARD)
-            found, after = step(raised)
-            if (after <= raised).all():
+            found, again = step(raised)
+            is_above = again <= raised
+            if is_above.all():
                 break
-        if rounds >= _MOST_ROUNDS:
+            if rounds >= _MOST_ROUNDS:
+                after = np.where(is_above, after, np.inf)
+        elif rounds >= _MOST_ROUNDS:
             after = np.where(after > jitter * (1 + _CLOSE), np.inf, after)
         jitter = after
     is_stable = bool(np.isfinite(found.delay).all())
@@ -197,6 +205,21 @@ def bounds_of(ports: Ports, classes: Classes, flows: Flows, hops: Hops, *, block
     )
 
 
+def _chain(hops: Hops) -> tuple[bool, int]:
+    """Whether ports wait for each other in a circle; otherwise how many wait one for the other at most."""
+    is_later = hops.before >= 0
+    edges = np.unique(np.stack([hops.port[hops.before[is_later]], hops.port[is_later]], axis=1), axis=0)
+    length = 1
+    while len(edges):
+        # Ports that wait for none are done, and with them what waits for them alone.
+        kept = np.isin(edges[:, 0], edges[:, 1])
+        if kept.all():
+            return True, length
+        edges = edges[kept]
+        length += 1
+    return False, length
+
+
 def _is_close(after: Floats, before: Floats) -> bool:
     return bool(np.allclose(after, before, rtol=_CLOSE, atol=0.0))
 
@@ -218,10 +241,14 @@ def _groups(ports: Ports, flows: Flows, hops: Hops) -> _Groups:
         depth += deeper
     order = np.argsort(depth, kind="stable")
     levels = np.split(order, np.flatnonzero(np.diff(depth[order])) + 1)
+    queue = group_keys // (len(ports.rate_bps) + 1)
+    line_bps = np.where(line >= 0, ports.rate_bps[line], np.inf)
+    forwarding = ports.forwarding_s[(queue_keys // classes)[queue]]
     return _Groups(
         of_hop=of_hop,
-        queue=group_keys // (len(ports.rate_bps) + 1),
-        line_bps=np.where(line >= 0, ports.rate_bps[line], np.inf),
+        queue=queue,
+        line_bps=line_bps,
+        line_bits=frame + np.where(line >= 0, line_bps, 0.0) * forwarding,
         frame_bits=frame,
         queue_of_hop=queue_of_hop,
         queue_port=queue_keys // classes,
@@ -249,7 +276,9 @@ def _round(
 ) -> _Round:
     rates = flows.rate_bps[hops.flow]
     is_endless = np.isinf(jitter)
-    bursts = flows.burst_bits[hops.flow] + rates * np.where(is_endless, 0.0, jitter)[:, None]
+    # Forwarding takes from nothing to its longest time, so that frames may bunch up once more before the queue.
+    spread = np.where(is_endless, 0.0, jitter) + ports.forwarding_s[hops.port]
+    bursts = flows.burst_bits[hops.flow] + rates * spread[:, None]
     group_count, queue_count = len(groups.queue), len(groups.queue_port)
     group_bursts = _sums(groups.of_hop, bursts, group_count)
     group_rates = _sums(groups.of_hop, rates, group_count)
@@ -389,7 +418,7 @@ _Pieces = tuple[Floats, Floats, Floats, Floats]
 def _pieces(groups: _Groups, bursts: Floats, rates: Floats) -> _Pieces:
     """The least of three lines for each group: the link it came over and the two sums of buckets."""
     with_line = np.isfinite(groups.line_bps)
-    b = np.stack([np.where(with_line, groups.frame_bits, bursts[:, 0]), bursts[:, 0], bursts[:, 1]], axis=1)
+    b = np.stack([np.where(with_line, groups.line_bits, bursts[:, 0]), bursts[:, 0], bursts[:, 1]], axis=1)
     r = np.stack([np.where(with_line, groups.line_bps, rates[:, 0]), rates[:, 0], rates[:, 1]], axis=1)
     order = np.argsort(-r, axis=1, kind="stable")
     b, r = np.take_along_axis(b, order, 1), np.take_along_axis(r, order, 1)
