@@ -80,7 +80,7 @@ class _Made:
                 self.ports.append(f"{switch},16,trunk,,{every}")
             following = f"{name}-sw{(number + 1) % switches:02d}"
             if switches > 1 and (switches > 2 or number == 0):
-                self.links.append(f"{switch}-ring,{switch}/17,{following}/18,fiber,om3,200,0,2,1000base-sx,1000base-sx,")
+                self.links.append(f"{switch}-ring,{switch}/17,{following}/18,fiber,om3,40,0,2,1000base-sx,1000base-sx,")
             for device in range(devices):
                 unit = f"{switch}-d{device}"
                 host = 10 + (number // len(own)) * devices + device

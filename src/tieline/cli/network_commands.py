@@ -9,7 +9,7 @@ import typer
 
 network = typer.Typer(
     name="network",
-    help="The communications network: show, draw, import.",
+    help="The communications network: show, draw, report, import.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -55,6 +55,20 @@ def draw(
     from tieline.cli.network import write_drawing
 
     write_drawing(folder, site, output, theme)
+
+
+@network.command()
+def report(
+    folder: Folder,
+    is_whole: Annotated[
+        bool, typer.Option("--all", help="Every result with its formula, and every failure with what it stops.")
+    ] = False,
+    output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+) -> None:
+    """Prove segmentation and redundancy, compute budgets and delays, and say what fails; exit code 1 where anything does."""
+    from tieline.cli.network_report import run
+
+    raise typer.Exit(run(folder, output, is_whole=is_whole))
 
 
 Into = Annotated[Path, typer.Option("--into", metavar="FOLDER", help="The utility's folder; it has no network/ yet.")]
