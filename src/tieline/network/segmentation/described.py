@@ -90,6 +90,8 @@ class _Reading:
                 self._add_passing(node)
         links: dict[tuple[str, str], None] = {}
         for link in self._network.links:
+            if "disabled" in (link.a.mode, link.b.mode):
+                continue
             a, b = self._name.get(link.a.path), self._name.get(link.b.path)
             if a is None and b is None:
                 a, b = self._add_direct(link.a, link.name), self._add_direct(link.b, link.name)

@@ -22,6 +22,8 @@ from tieline.network.segmentation.fabric import OPAQUE, Fabric, FabricPort, Port
 Tail = bool
 """Whether tags beneath the known ones may still be chosen."""
 END, FREE = False, True
+MOST_TAGS = 6
+"""A frame that has more is not followed any further: around a circle of tunnel ports it would grow for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,8 @@ def _is_covered(seen: dict[_State, str], state: _State, came: str) -> bool:
 
 def taken(fabric: Fabric, port: FabricPort, known: Stack, tail: Tail, before: Arrival | None = None) -> Iterator[Arrival]:
     """What a port makes of a frame; of one with a free tail at the top, of each that it may be."""
+    if len(known) > MOST_TAGS:
+        return
     if port.kind is PortKind.OPAQUE:
         yield Arrival(port.name, OPAQUE, known, tail, (), before)
         return
