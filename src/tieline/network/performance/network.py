@@ -21,6 +21,8 @@ _FIBER_S_PER_M = 5e-9
 _RADIO_S_PER_M = 1 / 299_792_458
 _BEST_EFFORT_PCP = 0
 _MOST_QUEUES_NAMED = 4
+_MORE = 1 + 1e-6
+"""What differs by less is a rounding."""
 _DELAY_SOURCE = (
     "Network calculus: Le Boudec and Thiran 2001; Bouillard, Boyer and Le Corronc 2018 (docs/reference/network-performance.md)"
 )
@@ -332,7 +334,7 @@ def worst_after(network: Network, streams: Sequence[Stream], failures: Iterable[
         if not any(sends_another_way(element) for element in failure.gone):
             continue
         for result in performance_of(network, streams, failure.gone).delays():
-            if result.value > bounds[result.subject]:
+            if result.value > bounds[result.subject] * _MORE:
                 bounds[result.subject] = result.value
                 worst[result.subject] = (failure, replace(result, what=f"{result.what} after the failure of {failure}"))
     return worst
