@@ -214,6 +214,19 @@ async def test_a_center_that_knew_a_site_of_an_older_release_takes_its_new_strea
         await eventually(all_arrived)
 
 
+async def test_a_stream_of_an_older_release_is_repeated_for_enterprise_zones_from_now_on(tmp_path: Path) -> None:
+    async with running(tmp_path) as topology:
+        held = (await streams.api(topology.edge, f"$JS.API.STREAM.INFO.{subjects.SITE_STREAM}", {}))["config"]
+        older = {key: value for key, value in held.items() if key != "republish"}
+        await publish(topology.edge, batch(1))
+        changed = await streams.api(topology.edge, f"$JS.API.STREAM.UPDATE.{subjects.SITE_STREAM}", older)
+        assert "republish" not in changed["config"]
+        await streams.ensure_site_streams(topology.edge, "north", spool_mb=64)
+        now = await streams.api(topology.edge, f"$JS.API.STREAM.INFO.{subjects.SITE_STREAM}", {})
+        assert now["config"]["republish"] == {"src": "site.north.batch", "dest": "export.north.batch"}
+        assert now["state"]["messages"] == 1
+
+
 async def test_the_center_answers_a_site_that_asks_for_it_and_nothing_else(tmp_path: Path) -> None:
     async with running(tmp_path) as topology:
         answering = asyncio.create_task(answer_links(topology.center, ["north"], lambda: 77))
