@@ -225,7 +225,7 @@ def test_where_nobody_could_create_accounts_that_is_one_clear_line(tmp_path: Pat
     folder, data = tmp_path / "mine", tmp_path / "data"
     assert run("example", folder).returncode == 0
     utility = folder / "utility.toml"
-    utility.write_text(utility.read_text().replace('"security_administrator", ', ""))
+    utility.write_text(utility.read_text().replace('"security_administrator"', '"viewer"'))
     assert "--no-login" in one_line(run("run", folder, "--data", data, "--port", "0"))
     assert not (data / "center").exists()
 
