@@ -415,7 +415,7 @@ def test_a_tail_that_is_cut_at_any_byte_beyond_what_was_acknowledged_is_no_damag
 )
 @settings(max_examples=60, deadline=None)
 def test_any_bytes_are_survived_by_verification_and_by_opening(tmp_path_factory: pytest.TempPathFactory, files: Files) -> None:
-    assert not judge(files).is_intact
+    assert judge(files).is_intact == (set(files) <= {"head", "tail"} and not any(files.values()))
     folder = tmp_path_factory.mktemp("any")
     put(folder, files)
     log: AuditLog = open_log(folder)
@@ -426,3 +426,27 @@ def test_any_bytes_are_survived_by_verification_and_by_opening(tmp_path_factory:
     assert again.last == record.sequence
     again.close()
     shutil.rmtree(folder)
+
+
+def test_a_log_that_was_being_made_when_the_process_died_is_no_damage_and_a_witness_knows_better(tmp_path: Path) -> None:
+    with opened(tmp_path / "made") as log:
+        first = files_of(tmp_path / "made")
+        fill(log, 3)
+        seen = witness_of(log)
+    made = {name: first[name] for name in ("tail", "head", "key")}
+    states = [{}, {"tail": b""}, {"tail": b"", "head": b""}, {"tail": b"", "head": first["head"]}, made]
+    for number, files in enumerate(states):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        put(folder, files)
+        if "key" in files:
+            shutil.copytree(tmp_path / "made" / "private", folder / "private")
+        else:
+            assert judge(files).is_intact
+            assert [damage.problem for damage in judge(files, witnesses=[seen]).damages] == [
+                "the log was rolled back: it has 0 entries, and the DMZ has seen 3"
+            ]
+        with opened(folder) as log:
+            assert log.last == 0, "nothing is recorded as damage"
+            fill(log, 1)
+        assert verify(folder).is_intact

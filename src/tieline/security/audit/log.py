@@ -42,13 +42,13 @@ from tieline.security.audit.tiles import (
     LEVELS,
     MOST_LEVEL,
     PRIVATE,
-    SMALL_FILES,
     WIDTH,
     Frame,
     Head,
     Read,
     Tile,
     TileNodes,
+    is_unbegun,
     pack,
     read_head,
     read_tail,
@@ -496,7 +496,9 @@ class AuditLog:
     def _recover(self) -> None:
         """Takes up the log where it ends, cuts off what is torn, and records what is wrong."""
         read = reader(self._folder)
-        is_new = not any((self._folder / name).exists() for name in (*SMALL_FILES, "tile"))
+        is_new = is_unbegun(read, has_tiles=(self._folder / "tile").exists()) and (
+            read("key") is None or read_key(read("key")) is not None
+        )
         damages: list[Damage] = []
         if is_new:
             self.sent = 0

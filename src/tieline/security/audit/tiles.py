@@ -234,6 +234,15 @@ def read_head(raw: bytes | None) -> Head | None:
     return head if bytes(head) == raw else None
 
 
+def is_unbegun(read: Read, *, has_tiles: bool) -> bool:
+    """Whether nothing was ever acknowledged, as in the moment in which a log is made: its first checkpoint is written last."""
+    if has_tiles or any(read(name) is not None for name in ("checkpoint", "forgotten")) or read("tail"):
+        return False
+    raw = read("head")
+    head = read_head(raw)
+    return not raw or (head is not None and head.size == 0)
+
+
 def reader(folder: Path) -> Read:
     """Reads files of an audit in a folder."""
 
