@@ -268,6 +268,41 @@ def test_a_ring_of_rstp_blocks_opposite_its_root_and_opens_after_a_failure() -> 
     assert timer_bound_ms(ring) == 36_000.0
 
 
+def test_a_tree_takes_the_cheapest_way_to_the_root_and_leaves_no_circle() -> None:
+    circles = 0
+    for seed in range(100):
+        chance = random.Random(seed)
+        made = Builder()
+        names = [made.switch(f"s{number}") for number in range(chance.randint(2, 8))]
+        joined = [(names[chance.randrange(number)], names[number]) for number in range(1, len(names))]
+        joined += [(a, b) for a, b in (chance.sample(names, 2) for _ in range(chance.randint(0, 6)))]
+        for a, b in joined:
+            made.trunks(a, b, speed=chance.choice([10, 100, 1_000]))
+        ring = Ring(name="ring", protocol="rstp", members=tuple(names), priorities={chance.choice(names): 4_096})
+        network = made.network()
+        cables = list(cables_of(network))
+        tree = tree_of(network, ring, cables)
+        assert tree.root == next(iter(ring.priorities))
+        costs = dict.fromkeys(names, 1 << 40) | {tree.root: 0}
+        for _ in names:
+            for cable in cables:
+                for one, other in ((cable.a.node, cable.b.node), (cable.b.node, cable.a.node)):
+                    costs[other] = min(costs[other], costs[one] + cost_of(cable.links[0].speed_mbps))
+        assert tree.costs == costs
+        forwarding = [cable for cable in cables if not {cable.a.path, cable.b.path} & {*tree.blocked}]
+        assert len(forwarding) == len(names) - 1, f"seed {seed}"
+        reached = {tree.root}
+        for _ in names:
+            reached |= {
+                name for cable in forwarding for name in (cable.a.node, cable.b.node) if reached & {cable.a.node, cable.b.node}
+            }
+        assert reached == set(names)
+        for cable in cables:
+            assert Role.DESIGNATED in (tree.roles[cable.a.path], tree.roles[cable.b.path])
+        circles += len(cables) - len(forwarding)
+    assert circles > 100
+
+
 def test_path_costs_are_those_of_the_standard() -> None:
     assert [cost_of(speed) for speed in (10, 100, 1_000, 10_000)] == [2_000_000, 200_000, 20_000, 2_000]
 
@@ -278,6 +313,9 @@ def test_a_ring_that_recovers_too_slowly_for_a_service_is_found() -> None:
     made.device("a", "s0")
     made.device("b", "s3")
     made.service("a", "b", redundancy="none", max_outage_ms=20)
+    assert [str(state).partition(" (")[0] for state in prove_redundancy(made.network()).rings] == [
+        "ring: root s0, without it s1, blocked s3/1"
+    ]
     assert [finding.problem for finding in prove_redundancy(made.network()).findings] == [
         "service a-service stands an interruption of 20 ms; ring ring, on the way from a to b, takes up to 40 ms to recover"
     ]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from tieline.config.network import Network, Ring, Service
-from tieline.network.redundancy.failures import Failure, FailureKind
+from tieline.network.redundancy.failures import Element, Failure, FailureKind
 from tieline.network.redundancy.rules import ring_problems
 from tieline.network.redundancy.spanning_tree import Tree, recovery_ms, timer_bound_ms, tree_of
-from tieline.network.redundancy.ways import Ways
+from tieline.network.redundancy.ways import Cable, Ways
 
 Pair = tuple[str, str]
 Fault = Literal["no-way", "single-point", "slow", "ring"]
@@ -58,19 +58,24 @@ class RedundancyFinding:
 
 @dataclass(frozen=True, slots=True)
 class RingState:
-    """A ring of RSTP with everything in order."""
+    """A ring of RSTP."""
 
     ring: Ring
     tree: Tree
+    """With everything in order."""
+    after: tuple[tuple[Element, Tree], ...]
+    """After the loss of each link and each bridge of it."""
     recovery_ms: float
     timer_bound_ms: float
 
     def __str__(self) -> str:
         blocked = ", ".join(self.tree.blocked) or "nothing"
         sure = "" if self.tree.is_certain else " (priorities are equal: MAC addresses may decide otherwise)"
+        heir = next((tree.root for lost, tree in self.after if lost == ("node", self.tree.root)), "")
+        root = f"root {self.tree.root}" + (f", without it {heir}" if heir else "")
         return (
-            f"{self.ring.name}: root {self.tree.root}, blocked {blocked}{sure}; forwards again within {self.recovery_ms:g} ms of the loss "
-            f"of a link, within {self.timer_bound_ms / 1000:g} s where no link goes down"
+            f"{self.ring.name}: {root}, blocked {blocked}{sure}; forwards again within {self.recovery_ms:g} ms of the loss of a link, "
+            f"within {self.timer_bound_ms / 1000:g} s where no link goes down"
         )
 
 
@@ -120,12 +125,23 @@ def prove_redundancy(network: Network) -> Redundancy:
         text = f"ring {ring}: {problem}" if ring else problem
         findings.append(RedundancyFinding(fault="ring", subject=ring, problem=text))
     rings = tuple(
-        RingState(ring, tree_of(network, ring, cables), recovery_ms(network, ring, cables), timer_bound_ms(ring))
+        RingState(
+            ring,
+            tree_of(network, ring, cables),
+            tuple((lost, tree_of(network, ring, cables, [lost])) for lost in _parts(network, ring, cables)),
+            recovery_ms(network, ring, cables),
+            timer_bound_ms(ring),
+        )
         for ring in network.rings
         if ring.protocol == "rstp"
         for cables in (ways.cables_among(ring.members),)
     )
     return Redundancy(findings=tuple(findings), losses=losses, harmless=len(ways.failures) - len(losses), rings=rings)
+
+
+def _parts(network: Network, ring: Ring, cables: Iterable[Cable]) -> Iterator[Element]:
+    yield from dict.fromkeys(element for cable in cables for element in cable.elements)
+    yield from (("node", name) for name in ring.members if network.by_name[name].is_bridge)
 
 
 def _pairs_of(service: Service) -> Iterator[Pair]:
