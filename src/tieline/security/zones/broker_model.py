@@ -105,8 +105,16 @@ class Network:
     """The role in the certificate of each server."""
     users: list[User]
     edges: dict[Node, list[Edge]] = field(default_factory=lambda: defaultdict(list))
+    _at: dict[str, list[User]] = field(default_factory=dict)
     _through: dict[Node, Index[tuple[Edge, Term]]] = field(default_factory=dict)
     _hearers: dict[Node, Index[tuple[User, Term]]] = field(default_factory=dict)
+
+    def users_at(self, server: str) -> list[User]:
+        """Those of one server."""
+        if not self._at:
+            for user in self.users:
+                self._at.setdefault(user.server, []).append(user)
+        return self._at.get(server, [])
 
     def arrivals(self, node: Node, terms: Iterable[Term]) -> list[Arrival]:
         """Where terms that are said at a node arrive, there included."""

@@ -173,22 +173,21 @@ def _accounts(name: str, configuration: Configuration, known: Expected) -> Itera
 
 
 def _users(name: str, configuration: Configuration, network: Network, known: Expected) -> Iterator[Finding]:
-    there = {(user.account, user.role) for user in network.users if user.server == name}
+    users = network.users_at(name)
+    there = {(user.account, user.role) for user in users}
     for account, role in known.users:
         if (account, role) not in there:
             yield _finding("cut", name, f"{role} is no user of account {account}, so it cannot connect", f"CN={role}")
     seen: set[tuple[str, str]] = set()
-    for user in network.users:
-        if user.server != name:
-            continue
+    for user in users:
         if not user.is_certified:
             yield _finding("no-certificate", name, "a user is known by something else than a certificate", user.role or "a user")
         if (user.account, user.role) in seen:
             yield _finding("stranger", name, f"{user.role} is there twice in account {user.account}", f"CN={user.role}")
         seen.add((user.account, user.role))
     for account, told in accounts_of(configuration).items():
-        for user in entries_of(told, "users"):
-            yield from _unknown(name, "user", f"accounts.{account}.users[{user.get('user', '?')}]", user)
+        for section in entries_of(told, "users"):
+            yield from _unknown(name, "user", f"accounts.{account}.users[{section.get('user', '?')}]", section)
 
 
 def _remotes(name: str, configuration: Configuration, known: Expected) -> Iterator[Finding]:
