@@ -28,6 +28,9 @@ class PersonSection(Strict):
     responsibility: Literal["", "OT", "IT", "vendor"] = Field(
         default="", description="to whom the person belongs: those who run the plant, those who run the systems, or neither"
     )
+    only_remote_access: bool = Field(
+        default=False, description="whether the account is for remote access only: it sees no values, alarms or history"
+    )
     combines_duties: str = Field(
         default="", max_length=200, description="why roles that should be apart are in one hand; without a reason they may not be"
     )

@@ -111,8 +111,9 @@ def page_router(catalog: Catalog, *, is_local: bool = False, has_login: bool = F
             is_refused = has_login and page.has_frame and not page.is_for(roles or ())
             site = request.path_params.get("site")
             is_missing = site is not None and site not in sites
-            around = [one for one in pages if one.keys and one.is_for(roles)]
-            html = render(page, catalog.utility.name, around, is_refused=is_refused)
+            is_limited = isinstance(who, Identity) and request.app.state.accounts.is_for_remote_access_only(who.person)
+            around = [one for one in pages if one.keys and one.is_for(roles) and (not is_limited or one.is_of_remote_access)]
+            html = render(page, catalog.utility.name, around, is_refused=is_refused, is_live=not is_limited)
             return HTMLResponse(html, status_code=403 if is_refused else 404 if is_missing else 200)
 
         router.add_api_route(page.path, show, methods=["GET"])

@@ -49,8 +49,8 @@ class Page:
         return not self.roles or roles is None or not self.roles.isdisjoint(roles)
 
 
-def render(page: Page, utility: str, navigation: Sequence[Page], *, is_refused: bool = False) -> str:
-    """The page's HTML; one that is refused says for whom it is instead."""
+def render(page: Page, utility: str, navigation: Sequence[Page], *, is_refused: bool = False, is_live: bool = True) -> str:
+    """The page's HTML; one that is refused says for whom it is instead, one that is not live asks for no values."""
     everywhere = ["tokens.css", "base.css", *(["faceplate.css"] if page.has_frame else [])]
     styles = [*everywhere, *([] if is_refused else page.styles)]
     module = "refused.js" if is_refused else page.module
@@ -69,6 +69,7 @@ def render(page: Page, utility: str, navigation: Sequence[Page], *, is_refused: 
     links = "".join(_link(one, is_current=one is page) for one in navigation)
     around = f'\n      <nav aria-label="Pages">{links}</nav>' if page.has_frame else ""
     told = f' data-roles="{escape(" ".join(sorted(page.roles)))}"' if is_refused else ""
+    told += "" if is_live else " data-without-live"
     return f"""<!doctype html>
 <html lang="en" data-theme="night">
   <head>

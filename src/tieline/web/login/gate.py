@@ -28,6 +28,9 @@ OPEN = {"/healthz", "/login", "/login/provider", "/login/provider/back", "/api/l
 OPEN_FOLDERS = ("/static/", "/vendor/")
 HALF_WAY = ("/api/login/", "/api/account/", "/api/session", "/api/logout")
 """What is needed to complete a login; these look at the session themselves."""
+OF_REMOTE_ACCESS = {"/account", "/remote", "/api/remote", "/api/sites", "/api/whoami"}
+OF_REMOTE_ACCESS_FOLDERS = (*OPEN_FOLDERS, *HALF_WAY, "/api/remote/")
+"""What an account sees besides that is for remote access only: its own pages, and which sites there are."""
 MOST_SOCKETS = 50
 """WebSockets of one person at a time, so that nobody takes those of all: each page that is open has one."""
 LOOK_EVERY_S = 1.0
@@ -54,6 +57,8 @@ class Gate:
         except UnavailableError as error:
             refusal = error_response(503, str(error))
         identity: Identity | None = connection.state.identity
+        if refusal is None and identity is not None:
+            refusal = self._limit(identity, scope)
         if scope["type"] == "websocket":
             if refusal is not None or identity is None:
                 await _refuse(receive, send, 1008, "log in first")
@@ -75,6 +80,16 @@ class Gate:
             self._sockets[person] -= 1
             if not self._sockets[person]:
                 del self._sockets[person]
+
+    def _limit(self, identity: Identity, scope: Scope) -> Response | None:
+        path: str = scope["path"]
+        if not self._accounts.is_for_remote_access_only(identity.person):
+            return None
+        if scope["type"] == "http" and (path in OPEN | OF_REMOTE_ACCESS or path.startswith(OF_REMOTE_ACCESS_FOLDERS)):
+            return None
+        if scope["type"] == "http" and path == "/":
+            return RedirectResponse("/remote", 303)
+        return error_response(403, f"the account of {identity.person} is for remote access only; open /remote")
 
     def _check(self, connection: HTTPConnection) -> Response | None:
         """What is answered in place of what was asked for; None to let it through."""

@@ -59,7 +59,7 @@ export async function startPage(build) {
     const words = error instanceof Error ? error.message : String(error);
     main.replaceChildren(make("p", { class: "failure", role: "alert" }, texts.cannotBeShown(words)), again);
   }
-  live.start();
+  if (!isWithoutLive()) live.start();
 }
 
 /**
@@ -70,10 +70,15 @@ function startFrame(live, context) {
   const openSearch = startSearch(context);
   const openShortcuts = startKeys();
   startHeader(live, { sites: context.sites, localSite: context.local_site, identity: context.identity, openSearch, openShortcuts });
-  if (context.local_site === null) startAlarmBanner(live, context);
+  if (context.local_site === null && !isWithoutLive()) startAlarmBanner(live, context);
   startBeat(live);
   startFaceplates(live, context);
   keepSession();
+}
+
+/** Whether this person sees no live values: the account is for remote access only. */
+function isWithoutLive() {
+  return "withoutLive" in document.body.dataset;
 }
 
 /**

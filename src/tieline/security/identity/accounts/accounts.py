@@ -73,6 +73,11 @@ class Accounts:
             )
         )
 
+    def is_for_remote_access_only(self, person: str) -> bool:
+        """Whether the folder lets this person do nothing else."""
+        section = self._parts.people.get(person)
+        return section is not None and section.only_remote_access
+
     def close(self) -> None:
         """Ends it; nothing else may be called afterwards."""
         with self._parts.lock:
