@@ -39,6 +39,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 PICTURES = os.environ.get("TIELINE_PICTURES")
 PEOPLE = (
     PersonSection(name="ines", roles=["installer"], areas=["northgate"]),
+    PersonSection(name="vince", roles=["installer"], only_remote_access=True),
     PersonSection(name="ada", roles=["operator"]),
     PersonSection(name="lise", roles=["viewer"]),
     PersonSection(name="hedy", roles=["security_auditor"]),
@@ -174,7 +175,7 @@ async def test_remote_access_is_asked_for_approved_seen_and_cut_on_its_page(room
     from playwright.async_api import Page, async_playwright, expect
 
     complaints: list[str] = []
-    for name in ("ines", "ada"):
+    for name in ("ines", "ada", "vince"):
         rooms.center.prepare(name, has_app=True)
     async with serving(rooms.world, app=rooms.app) as address, async_playwright() as playwright:
         base = f"http://{address}"
@@ -236,5 +237,50 @@ async def test_remote_access_is_asked_for_approved_seen_and_cut_on_its_page(room
         await rooms.service._ledger.keep(closed)
         await expect(ada.locator(".ended tbody")).to_contain_text("61 s")
         await check(ada, "remote-ended")
+        vince = await page_of("vince", "night")  # whose account is for this only: no other pages, no live values
+        await expect(vince.get_by_role("button", name="Ask")).to_be_visible()
+        await expect(vince.locator("nav a")).to_have_text(["Remote access"])
+        await vince.get_by_label("Reason").fill("a look")
+        await check(vince, "remote-vendor")
+        await vince.goto("/account")
+        await expect(vince.locator("main")).to_have_attribute("data-ready", "true")
         assert complaints == []
         await browser.close()
+
+
+async def test_an_account_for_remote_access_only_reaches_nothing_else(rooms: Rooms) -> None:
+    async with rooms.browser_of("vince") as vince:
+        for path in (
+            "/stations",
+            "/overview",
+            "/api/values",
+            "/api/alarms",
+            "/api/history",
+            "/metrics",
+            "/openapi.json",
+            "/api/audit",
+        ):
+            answer = await vince.get(path)
+            assert (answer.status_code, "for remote access only" in answer.text) == (403, True), path
+        for path in (
+            "/api/remote",
+            "/remote",
+            "/account",
+            "/api/session",
+            "/api/sites",
+            "/static/remote.js",
+            "/login",
+        ):
+            assert (await vince.get(path)).status_code == 200, path
+        for path in ("/api/control/select", "/api/alarms/acknowledge", "/api/remotely", "/api/remote/../values"):
+            assert (await vince.send_json("POST", path, {})).status_code == 403, path
+        assert (await vince.get("/")).headers["location"] == "/remote"
+        made = await vince.send_json("POST", "/api/remote/grants", ASKED)
+        assert made.status_code == 200, made.text
+        token = (
+            await vince.send_json("POST", "/api/account/tokens", {"label": "tool", "roles": ["installer"], "days": 1})
+        ).json()
+    async with browsing(rooms.app) as tool:
+        headers = {"authorization": f"Bearer {token['value']}"}
+        assert (await tool.get("/api/remote", headers=headers)).status_code == 200
+        assert (await tool.get("/api/values", headers=headers)).status_code == 403
