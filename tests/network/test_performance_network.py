@@ -89,7 +89,7 @@ def test_a_synchrophasor_frame_has_the_octets_of_its_standard() -> None:
 def test_what_the_folder_knows_of_a_device_is_taken() -> None:
     utility, network = ridgeway(), ridgeway_network()
     known = known_of(utility, network)
-    assert {"modbus", "dnp3", "bus"} <= {kind for _, kind in known.sent}
+    assert {"modbus", "dnp3", "mms", "bus"} <= {kind for _, kind in known.sent}
     assert known.goose
     node, kind = next(key for key in known.sent if key[1] == "modbus")
     asked = replace(network, services=(service("modbus", "ng-gw", node),))

@@ -19,6 +19,11 @@ _TCP_FRAME = 40 + 22
 _SEGMENT = 1_460
 _FCS_OCTETS = 4
 _DNP3_POINT_OCTETS = 7
+_REPORT_OCTETS = 120
+_MEMBER_OCTETS = 40
+_REFERENCE_OCTETS = 60
+_READ_OCTETS = 25
+_EVENT_S = 1.0
 _BUS_SAMPLE_OCTETS = 22
 _BUS_BATCH_OCTETS = 400
 
@@ -96,6 +101,7 @@ def known_of(folder: Folder, network: Network) -> Known:
                 files[site.name, device.scl_file] = device.scl
                 for each in blocks(site.name, device.scl_file).get(device.ied.name, ()):
                     _multicast(each, device.scl_file, goose.setdefault(node.name, []), sampled.setdefault(node.name, []))
+                sent[node.name, "mms"] = _mms(device)
             elif isinstance(device, ModbusDevice):
                 sent[node.name, "modbus"] = _modbus(device)
             elif isinstance(device, Dnp3Device):
@@ -162,6 +168,31 @@ def _dnp3(device: Dnp3Device) -> Sent:
         ),
         origin=f"sites/{device.site}, {device.name}: its points and polls; unsolicited responses once a second",
         source="IEEE 1815 (link header 10 octets, 2 of check for every 16)",
+    )
+
+
+def _mms(device: Iec61850Device) -> Sent:
+    """Reports with all members of their data sets, at every integrity period and at an event a second; reads where there are none."""
+    octets_of_member = _MEMBER_OCTETS + (_REFERENCE_OCTETS if device.reports.with_references else 0)
+    sizes: list[tuple[float, float]] = []
+    for report in device.report_sources:
+        per_s = 1 / max(_EVENT_S, report.buffer_time_s) + (1 / report.integrity_s if report.integrity_s > 0 else 0.0)
+        sizes.append((_REPORT_OCTETS + octets_of_member * len(report.members), per_s))
+    if not sizes:
+        sizes.append((_REPORT_OCTETS + _READ_OCTETS * len(device.points), 1 / device.polls.period_s))
+    segments = [(max(1, -(-int(octets) // _SEGMENT)), per_s) for octets, per_s in sizes]
+    return Sent(
+        largest_octets=min(max(octets for octets, _ in sizes), _SEGMENT) + _TCP_FRAME,
+        frames_per_s=sum(frames * per_s for frames, per_s in segments),
+        burst_frames=sum(frames for frames, _ in segments),
+        inputs=(
+            Input(name="report control blocks", value=len(device.report_sources)),
+            Input(name="members of their data sets", value=sum(len(report.members) for report in device.report_sources)),
+            Input(name="octets a member", value=octets_of_member, origin="value, quality, time, reason: an upper estimate"),
+            Input(name="octets of a report besides", value=_REPORT_OCTETS, origin="an upper estimate"),
+        ),
+        origin=f"sites/{device.site}, {device.name}: its reports; an event in each once a second",
+        source="IEC 61850-8-1 (MMS over TCP); every frame counts as the largest",
     )
 
 
