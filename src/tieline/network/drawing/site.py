@@ -392,10 +392,10 @@ class _Routed:
 
 
 def _label_at(label: str, before: float, end: float, lane: float) -> tuple[float, float, str]:
-    """Above the level part of a wire where that is long enough, otherwise beside its end, away from where it comes from."""
+    """Above the level part of a wire where that is long enough, otherwise below it, at the side that it comes from."""
     if abs(before - end) > len(label) * _LETTER:
         return (end - 5, lane - 4, "end") if before < end else (end + 5, lane - 4, "start")
-    return (end + 5, lane + 12, "start") if before <= end else (end - 5, lane + 12, "end")
+    return (end - 5, lane + 12, "end") if before < end else (end + 5, lane + 12, "start")
 
 
 def _reach(wire: Wire) -> float:
