@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
@@ -11,12 +12,22 @@ from pathlib import Path
 
 import pytest
 from nats.aio.msg import Msg
+from structlog.testing import capture_logs
 
 from bench.topology import Topology, running, utility_of
 from tests.security.audit_world import fill
+from tests.security.test_audit_export import Collector, read_rfc5424
 from tieline.bus import connected, decode_batch
 from tieline.bus.witnessing import of_center
-from tieline.cli.auditing import center_witness, dmz_witness, hand_in_site, keep_center_audits, see_in_dmz
+from tieline.cli.auditing import (
+    center_witness,
+    dmz_witness,
+    forward_audits,
+    hand_in_site,
+    keep_center_audits,
+    see_in_dmz,
+)
+from tieline.config.audit import AuditSection
 from tieline.historian import Historian, HistorianServer
 from tieline.historian.connection import FILE_NAME
 from tieline.io import SystemClock
@@ -24,6 +35,7 @@ from tieline.model import AuditRecord, Batch, Event, Samples, subjects
 from tieline.security.audit import AuditLog, verify
 from tieline.security.audit.arrivals import SiteAudit
 from tieline.security.audit.witness import read_witness, witness_file
+from tieline.security.identity import Authority
 
 pytestmark = pytest.mark.system
 
@@ -152,3 +164,38 @@ async def test_nobody_else_is_seen_in_the_name_of_an_audit(tmp_path: Path) -> No
             with pytest.raises(RefusedError, match="no audit that is seen here"):
                 await other.hand_in()
             assert made.seen("north") == 3
+
+
+async def test_the_center_forwards_its_own_records_and_those_of_sites_to_a_collector_that_was_away(tmp_path: Path) -> None:
+    clock, authority = SystemClock(), Authority.open(tmp_path / "authority")
+    siem, center = authority.credentials("siem", hosts=["127.0.0.1", "localhost"]), authority.credentials("center")
+    collector = Collector(siem.server_context())
+    with collector.running():
+        port = collector.port
+    section = AuditSection(syslog=f"tls://127.0.0.1:{port}", format="cef")
+    utility = replace(utility_of(tmp_path, ["north"]), audit=section)
+    data, folder = tmp_path / "data", tmp_path / "historian"
+    folder.mkdir()
+    with (
+        Historian.open(folder / FILE_NAME, lake=folder / "lake", points=()) as historian,
+        HistorianServer(historian),
+        closing(AuditLog.open(tmp_path / "site", "north", clock)) as site,
+        closing(AuditLog.open(data / "center" / "audit", "center", clock)) as log,
+    ):
+        fill(site, 5)
+        fill(log, 3)
+        historian.commit([Batch(site="north", incarnation=1, sequence=1, samples=Samples.empty(), records=tuple(site.since(0)))])
+        with capture_logs() as said:
+            forwarding = asyncio.create_task(forward_audits(utility, data, folder, center, clock))
+            await until(lambda: any("not forwarded" in line["event"] for line in said))
+        places = data / "center" / "syslog.json"
+        with collector.running():
+            await until(lambda: len(collector.messages) == 8)
+            await until(places.exists)
+            forwarding.cancel()
+            await asyncio.wait([forwarding])
+    hosts = [read_rfc5424(message)[0]["host"] for message in collector.messages]
+    assert hosts == ["center"] * 3 + ["north"] * 5
+    assert collector.sequences() == [1, 2, 3, 1, 2, 3, 4, 5]
+    assert "CEF:0|Tieline|Tieline|" in collector.messages[0]
+    assert json.loads(places.read_text()) == {"center": 3, "site north": 5}
