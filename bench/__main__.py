@@ -42,7 +42,7 @@ def main() -> None:
     letters = (
         "a Modbus, b pipeline, c latency, d historian, e web, f DNP3, g GOOSE and SV, h SCL, i IEC 61850 reports, "
         "j processing, k compression, l calculations, m expressions, n back-fill, o alarms, p control, q switching state, r HMI, "
-        "s single-line diagrams, t zones, u audit, v network budgets"
+        "s single-line diagrams, t zones, u audit, v remote access, w network budgets"
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{letters}; all if none is named")
     parser.add_argument("--rows", type=int, default=15_000_000, help="rows for the historian and its peers")
@@ -70,7 +70,7 @@ def main() -> None:
         "t": zones.run,
         "u": audit.run,
         "v": remote_access.run,
-        "v": network_budgets.run,
+        "w": network_budgets.run,
     }
     unknown = set(asked.parts) - set(parts)
     if unknown:

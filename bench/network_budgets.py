@@ -1,4 +1,4 @@
-"""Part (v): how the checks of the communications network grow: physical budgets, ways, bounds of delay; and bounds alone by flows.
+"""Part (w): how the checks of the communications network grow: physical budgets, ways, bounds of delay; and bounds alone by flows.
 
 The network is made up by a rule: sites of twenty switches in a ring, eight devices each, firewalls between them. Each device is polled
 from its site's gateway through the firewall, and in each VLAN two devices send GOOSE to two others. Times are CPU time of one process.
@@ -35,7 +35,7 @@ def run() -> list[Result]:
         columns = large(switches=500, flows=flows)
         spent, bounds = _timed(lambda columns=columns: bounds_of(*columns))  # type: ignore[misc]
         detail = f"{len(columns[3].flow):,} hops, 10,000 ports, {bounds.rounds} rounds"
-        results.append(Result(part="v", name=f"bounds of {flows:,} flows", value=spent, unit="s CPU", detail=detail))
+        results.append(Result(part="w", name=f"bounds of {flows:,} flows", value=spent, unit="s CPU", detail=detail))
     return results
 
 
@@ -59,7 +59,7 @@ def _described(switches: int) -> list[Result]:
         ("results of delay, utilization, backlog", words, f"{len(results):,} results"),
     ]
     return [
-        Result(part="v", name=f"{switches} switches: {what}", value=spent, unit="s CPU", detail=d) for what, spent, d in figures
+        Result(part="w", name=f"{switches} switches: {what}", value=spent, unit="s CPU", detail=d) for what, spent, d in figures
     ]
 
 
