@@ -72,6 +72,11 @@ def test_a_folder_without_a_network_is_said(tmp_path: Path) -> None:
     assert "describes no network" in str(result.exception)
 
 
+def test_check_says_where_the_network_is_proven() -> None:
+    output = CliRunner().invoke(app, ["check", str(EXAMPLE)]).output
+    assert "no mistakes\nits network: 71 nodes, 86 links, 11 VLANs; `tieline network report" in output
+
+
 def test_500_switches_are_read_proven_and_computed_within_10_s(tmp_path: Path) -> None:
     folder = write_large(tmp_path)
     started = time.process_time()

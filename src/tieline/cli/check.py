@@ -28,8 +28,11 @@ def run(folder: Path, output: str) -> int:
 def _in_words(folder: Path, utility: Utility | None, findings: list[Finding]) -> list[str]:
     if utility is not None:
         devices = sum(len(site.devices) for site in utility.sites)
-        return [
-            f"{utility.name}: {len(utility.sites)} sites, {devices} devices, {len(list(utility.plant_points))} points, no mistakes"
-        ]
+        points = len(list(utility.plant_points))
+        lines = [f"{utility.name}: {len(utility.sites)} sites, {devices} devices, {points} points, no mistakes"]
+        if utility.network is not None:
+            size = f"{len(utility.network.nodes)} nodes, {len(utility.network.links)} links, {len(utility.network.vlans)} VLANs"
+            lines.append(f"its network: {size}; `tieline network report {folder}` proves it, and computes its budgets")
+        return lines
     noun = "mistake" if len(findings) == 1 else "mistakes"
     return [*map(str, findings), f"{folder}: {len(findings)} {noun}"]
