@@ -226,8 +226,9 @@ def test_a_made_up_utility_is_right_as_a_folder_too(tmp_path: Path, seed: int) -
 def files_of(utility: Utility) -> dict[str, str]:
     """The utility as its folder's files, with one device at each site."""
     lines = [f'name = "{utility.name}"']
+    lines += ["[dmz]", f'host = "{utility.dmz.host}"']
     if utility.dmz.remote_port is not None:
-        lines += ["[dmz]", f"remote_port = {utility.dmz.remote_port}"]
+        lines += [f"remote_port = {utility.dmz.remote_port}"]
     for section, entries in (("zones", utility.zones), ("hosts", utility.hosts), ("conduits", utility.conduits)):
         for entry in entries:
             lines += [f"[[{section}]]", *(f"{key} = {value!r}" for key, value in entry.model_dump(exclude_defaults=True).items())]

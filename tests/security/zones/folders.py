@@ -48,7 +48,7 @@ def seeded_utility(seed: int, sites: int | None = None) -> Utility:
     return Utility(
         folder=Path(),
         name=f"Utility {seed}",
-        dmz=DmzSection(remote_port=7443 if rng.random() < 0.5 else None),
+        dmz=DmzSection(host="dmz.example", remote_port=7443 if rng.random() < 0.5 else None),
         center=CenterSection(),
         retention=RetentionSection(),
         zones=tuple(zones + readers),
@@ -77,7 +77,7 @@ def credentials_of(role: str) -> Credentials:
 
 def rendered(plan: Plan, *, servers: int = 1) -> dict[str, dict[str, Any]]:
     """The configurations of all its servers; the center has one, or a cluster of three."""
-    address = "dmz.example:7422"
+    address = f"{plan.meeting_point}:7422"
     made = {"dmz": for_dmz(plan, credentials_of(subjects.DMZ_ROLE), "10.40.0.2", 7422, enterprise_port=7423)}
     center = credentials_of(subjects.CENTER_ROLE)
     if servers == 1:

@@ -296,6 +296,13 @@ FAULTS = [
         "elsewhere.example",
     ),
     Fault(
+        "a site dials something else",
+        lambda s: remote_of(s, EDGE).update(urls=["tls://elsewhere.example:7422"]),
+        "connection",
+        EDGE,
+        "elsewhere.example",
+    ),
+    Fault(
         "the DMZ dials",
         lambda s: s["dmz"]["leafnodes"].update(remotes=[{"urls": ["tls://10.50.0.2:7422"]}]),
         "connection",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from tieline.model import subjects
 from tieline.security.zones import permissions
@@ -112,7 +113,7 @@ def structure(plan: Plan, network: Network, expected: Mapping[str, Expected]) ->
         yield from _streams(name, configuration, known)
         yield from _accounts(name, configuration, known)
         yield from _users(name, configuration, network, known)
-        yield from _remotes(name, configuration, known)
+        yield from _remotes(plan, name, configuration, known)
         yield from _cluster(name, configuration, known)
         if known.place is Place.DMZ:
             yield from _exchange(name, configuration, known)
@@ -190,7 +191,7 @@ def _users(name: str, configuration: Configuration, network: Network, known: Exp
             yield from _unknown(name, "user", f"accounts.{account}.users[{section.get('user', '?')}]", section)
 
 
-def _remotes(name: str, configuration: Configuration, known: Expected) -> Iterator[Finding]:
+def _remotes(plan: Plan, name: str, configuration: Configuration, known: Expected) -> Iterator[Finding]:
     remotes = remotes_of(configuration)
     if known.place is Place.DMZ:
         for remote in remotes:
@@ -212,6 +213,8 @@ def _remotes(name: str, configuration: Configuration, known: Expected) -> Iterat
         for url in texts_of(remote.get("urls")) or ("no address",):
             if not url.startswith("tls://"):
                 yield _finding("cleartext", name, "the connection to the DMZ is not TLS by its address", url)
+            if not _leads_to_dmz(plan, url):
+                yield _finding("connection", name, "it dials something else than the DMZ", url)
         for key in ("deny_exports", "deny_imports"):
             denied = texts_of(remote.get(key))
             for family in known.staying:
@@ -224,6 +227,16 @@ def _remotes(name: str, configuration: Configuration, known: Expected) -> Iterat
                         witness=witness,
                         path=(f"{place}.{key} does not deny {family}",),
                     )
+
+
+def _leads_to_dmz(plan: Plan, url: str) -> bool:
+    """Whether an address is the DMZ's, or of this machine, where all run on one."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    known = {str(address) for zone in plan.of_kind("dmz") for each in zone.hosts for address in each.addresses}
+    return not plan.meeting_point or host in {plan.meeting_point.lower(), *known, *_LOOPBACK}
 
 
 def _cluster(name: str, configuration: Configuration, known: Expected) -> Iterator[Finding]:

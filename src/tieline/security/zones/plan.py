@@ -122,6 +122,8 @@ class Plan:
     conduits: tuple[Conduit, ...]
     remote_sites: tuple[str, ...] = ()
     """The sites that the center reaches for remote access; none where the folder leaves it off."""
+    meeting_point: str = ""
+    """The name or address in the DMZ that everybody dials; empty where that is not said."""
 
     def zone(self, name: str) -> Zone:
         """The zone of that name. Raises `ConfigError` where there is none."""
@@ -213,7 +215,7 @@ def plan_of(utility: Utility) -> Plan:
     by_name = {zone.name: zone for zone in zones}
     conduits = tuple(_conduit(section, by_name, utility) for section in utility.conduits)
     reachable = tuple(site.name for site in utility.sites if site.remote.allowed) if utility.dmz.remote_port is not None else ()
-    return Plan(utility=utility.name, zones=zones, conduits=conduits, remote_sites=reachable)
+    return Plan(utility=utility.name, zones=zones, conduits=conduits, remote_sites=reachable, meeting_point=utility.dmz.host)
 
 
 def _zone(section: ZoneSection, hosts: list[HostSection], devices: list[tuple[str, FieldWay | None]]) -> Zone:
