@@ -44,7 +44,22 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
-FOLDER = (dnp3, dnp3_points, goose, local, maintenance, modbus, outstation, remote, rows, section, site, spool, transports, utility)
+FOLDER = (
+    dnp3,
+    dnp3_points,
+    goose,
+    local,
+    maintenance,
+    modbus,
+    outstation,
+    remote,
+    rows,
+    section,
+    site,
+    spool,
+    transports,
+    utility,
+)
 OF_PAGES: dict[str, tuple[ModuleType, ...]] = {
     "automation": (automation, automation_rules, function_base, gate),
     "detection": (detection,),

@@ -286,7 +286,9 @@ def test_a_role_for_one_site_is_none_for_another(tmp_path: Path) -> None:
     now = Now(0.0, START_US)
     store = AlarmStore(tmp_path / "alarms.sqlite")
     plans = [state_plan(1), plan("b1", point(101, site="beta"), AlarmKind.HIGH, limit=10.0)]
-    service = AlarmService(AlarmEngine(plans), store, now, permits=lambda who, right, site: site == "beta" and by_roles(who, right, site))
+    service = AlarmService(
+        AlarmEngine(plans), store, now, permits=lambda who, right, site: site == "beta" and by_roles(who, right, site)
+    )
     for number, (site, at) in enumerate((("alpha", 1), ("beta", 101)), 1):
         samples = Samples.of(at, START_US, 11 if at > 1 else 1)
         service.take([Batch(site=site, incarnation=1, sequence=number, samples=samples)], now)
