@@ -60,7 +60,7 @@ POE_W: Mapping[int, tuple[float, float]] = {
     7: (75.0, 62.0),
     8: (90.0, 71.3),
 }
-"""By class: what the PSE has to have, and what reaches the device, in W (IEEE 802.3-2022, tables 33-18, 145-11 and 145-26)."""
+"""By class: what the PSE has to have, and what reaches the device, in W (IEEE 802.3-2022, clauses 33 and 145)."""
 
 _RANGE = re.compile(r"^(?P<prefix>.*?)(?P<first>\d+)-(?P<last>\d+)$")
 
