@@ -1,10 +1,10 @@
 """The ways that frames and packets can take, and which single failures leave none of them.
 
 How it works. A place is a node in a VLAN; links lead from place to place where both of their ports pass the VLAN, routers from each of
-their VLANs to the others. Only what lies on one way can be a single point of failure, and only what lies on every other way too. So one
-way is looked for, then one that shares as little with it as possible; the failures that touch both are tried one by one, and each way that
-is found in place of the failed one rules out the failures that it does not touch. What is left at the end cuts every way. Ducts and
-supplies, which take several links or nodes away at once, need nothing special.
+their VLANs to the others. Only what lies on one way can be a single point of failure. So one way is looked for, and the failures that touch
+it are tried one by one; each way that is found around a failure rules out all that do not touch it. What is left at the end cuts every
+way. Ducts and supplies, which take several links or nodes away at once, need nothing special. Ways are looked for from both ends: where one
+of them is cut off, that is found at once. What is attached once shares the answer with its neighbors.
 
 Redundant links are taken as usable, those that a spanning tree blocks included. Routers are taken to find any way that there is.
 """
@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from heapq import heappop, heappush
 
 from tieline.config.network import Link, Network, Node, Port
 from tieline.network.redundancy.failures import Element, Failure, failures_of
@@ -26,7 +25,6 @@ _Place = tuple[str, object, str]
 _At = tuple[int, str]
 """A place, and the PRP network that the way came out of."""
 _HUB, _HOST = "routing", "host"
-_FAR = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +79,7 @@ class Ways:
         self._side_of: list[str] = []
         self._element_of: list[Element] = []
         self._edges: list[list[_Edge]] = []
+        self._backward: list[list[_Edge]] = []
         self._into: dict[str, dict[int, list[_Edge]]] = {}
         """Of a device: the places that lead to it."""
         self._of_node: dict[str, list[int]] = {}
@@ -125,6 +124,7 @@ class Ways:
             self._side_of.append(side)
             self._element_of.append(("node", node))
             self._edges.append([])
+            self._backward.append([])
             self._of_node.setdefault(node, []).append(number)
         return number
 
@@ -152,6 +152,8 @@ class Ways:
                     self._into.setdefault(b.node, {}).setdefault(place, []).append(edge)
                 else:
                     self._edges[place].append(edge)
+                    if vlan != _HOST:
+                        self._backward[edge.to].append(_Edge(place, elements))
 
     def _sent(self, node: Node, port: Port) -> Iterator[tuple[object, int | None]]:
         """Places in a node, and the tag that what is sent from there has."""
@@ -184,8 +186,12 @@ class Ways:
         for each in node.addresses:
             place = each.vlan if each.vlan is not None else f"routed {each.port}"
             for side in ("", "A", "B") if node.name in self._has_sides else ("",):
-                self._edges[self._place(node.name, place, side)].append(_Edge(hub, ()))
-            self._edges[hub].append(_Edge(self._place(node.name, place), ()))
+                self._lead(self._place(node.name, place, side), hub)
+            self._lead(hub, self._place(node.name, place))
+
+    def _lead(self, from_: int, to: int) -> None:
+        self._edges[from_].append(_Edge(to, ()))
+        self._backward[to].append(_Edge(from_, ()))
 
     # looking for ways
 
@@ -227,50 +233,96 @@ class Ways:
         goals: Mapping[int, Sequence[_Edge]],
         vlan: int | None,
         missing: frozenset[Element] = frozenset(),
-        dear: frozenset[Element] = frozenset(),
     ) -> frozenset[Element] | None:
-        """The elements of one way without what is missing, and of few that are `dear`; None where there is no way."""
-        best: dict[_At, int] = {}
+        """The elements of one way without what is missing; None where there is no way."""
+        starts = list(starts)
+        found = self._meeting(starts, goals, vlan, missing)
+        return found if found is None or not self._sides else self._beyond_prp(starts, goals, vlan, missing)
+
+    def _meeting(
+        self, starts: Iterable[_Edge], goals: Mapping[int, Sequence[_Edge]], vlan: int | None, missing: frozenset[Element]
+    ) -> frozenset[Element] | None:
+        """From both ends at once: where one is cut off, that is found without looking at the rest. As if a RedBox joined its LANs."""
+        element_of, hubs = self._element_of, self._hubs if vlan is not None else frozenset[int]()
+        ahead: dict[int, tuple[int, tuple[Element, ...]]] = {}
+        behind: dict[int, tuple[int, tuple[Element, ...]]] = {}
+        for edge in starts:
+            if element_of[edge.to] not in missing and missing.isdisjoint(edge.elements):
+                ahead[edge.to] = -1, edge.elements
+        for place, edges in goals.items():
+            last = next((edge for edge in edges if missing.isdisjoint(edge.elements)), None)
+            if last is not None and element_of[place] not in missing:
+                behind[place] = -1, last.elements
+                if place in ahead:
+                    return self._joined(place, ahead, behind)
+        front, back = list(ahead), list(behind)
+        while front and back:
+            is_forward = len(front) <= len(back)
+            mine, other, steps = (ahead, behind, self._edges) if is_forward else (behind, ahead, self._backward)
+            reached = []
+            for place in front if is_forward else back:
+                if place in hubs:
+                    continue
+                for edge in steps[place]:
+                    to = edge.to
+                    if to in mine or element_of[to] in missing or not missing.isdisjoint(edge.elements):
+                        continue
+                    mine[to] = place, edge.elements
+                    if to in other and to not in hubs:
+                        return self._joined(to, ahead, behind)
+                    reached.append(to)
+            if is_forward:
+                front = reached
+            else:
+                back = reached
+        return None
+
+    def _joined(
+        self,
+        place: int,
+        ahead: Mapping[int, tuple[int, tuple[Element, ...]]],
+        behind: Mapping[int, tuple[int, tuple[Element, ...]]],
+    ) -> frozenset[Element]:
+        elements: set[Element] = set()
+        for steps in (ahead, behind):
+            at = place
+            while at >= 0:
+                elements.add(self._element_of[at])
+                at, own = steps[at]
+                elements.update(own)
+        return frozenset(elements)
+
+    def _beyond_prp(
+        self, starts: Iterable[_Edge], goals: Mapping[int, Sequence[_Edge]], vlan: int | None, missing: frozenset[Element]
+    ) -> frozenset[Element] | None:
+        """The same, where what left a PRP network does not come back to it: neither LAN hears of the other."""
         before: dict[_At, tuple[_At | None, _Edge]] = {}
-        queue: list[tuple[int, int, _At]] = []
+        queue: deque[_At] = deque()
         element_of, sides = self._element_of, self._sides
 
-        def offer(origin: _At | None, edge: _Edge, out_of: str, cost: int) -> None:
-            own = element_of[edge.to]
-            if own in missing or not missing.isdisjoint(edge.elements):
-                return
-            if dear:
-                cost += sum(element in dear for element in edge.elements) + (own in dear)
+        def offer(origin: _At | None, edge: _Edge, out_of: str) -> None:
             at = edge.to, out_of
-            if cost < best.get(at, _FAR):
-                best[at] = cost
+            if at not in before and element_of[edge.to] not in missing and missing.isdisjoint(edge.elements):
                 before[at] = origin, edge
-                heappush(queue, (cost, len(before), at))
+                queue.append(at)
 
         for edge in starts:
-            offer(None, edge, "", 0)
+            offer(None, edge, "")
         while queue:
-            cost, _, at = heappop(queue)
+            at = queue.popleft()
             place, out_of = at
             for last in goals.get(place, ()):
                 if missing.isdisjoint(last.elements):
                     return self._elements(at, before) | frozenset(last.elements)
-            if cost > best[at] or (place in self._hubs and vlan is not None):
-                continue
-            if not sides:
-                for edge in self._edges[place]:
-                    if (edge.to, out_of) not in best or dear:
-                        offer(at, edge, out_of, cost)
+            if place in self._hubs and vlan is not None:
                 continue
             name = self._node_of[place]
             ring = sides.get((name, name), "")
             if ring and self._side_of[place]:
                 out_of = ring
             for edge in self._edges[place]:
-                # What left a PRP network does not come back to it: neither LAN hears of the other.
-                if ring and ring == out_of and (name, self._node_of[edge.to]) in sides:
-                    continue
-                offer(at, edge, out_of, cost)
+                if not (ring and ring == out_of and (name, self._node_of[edge.to]) in sides):
+                    offer(at, edge, out_of)
         return None
 
     def _elements(self, at: _At | None, before: dict[_At, tuple[_At | None, _Edge]]) -> frozenset[Element]:
@@ -317,10 +369,7 @@ class Ways:
         first = self._search(starts, goals, vlan)
         if first is None:
             return None
-        second = self._search(starts, goals, vlan, dear=first)
-        assert second is not None, "there was a way before"
-        touched = dict.fromkeys(failure for element in first for failure in self._touching.get(element, ()))
-        tried = deque(failure for failure in touched if not failure.gone.isdisjoint(second))
+        tried = deque(dict.fromkeys(failure for element in first for failure in self._touching.get(element, ())))
         certain: set[Failure] = set()
         while tried:
             failure = tried.popleft()

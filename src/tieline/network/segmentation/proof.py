@@ -353,13 +353,11 @@ class _Proof:
         return any(port in at or at & self._heard_from(port, stack) for port, stack in sent)
 
     def _has_gateway(self, node: Node) -> bool:
-        subnets = {str(each.network): each.vlan for each in node.addresses}
-        for interface in self._routing.every:
-            if interface.subnet in subnets:
-                router = self._network.by_name[interface.router]
-                if self._is_heard_inside(node, subnets[interface.subnet], router, interface):
-                    return True
-        return False
+        return any(
+            self._is_heard_inside(node, each.vlan, self._network.by_name[interface.router], interface)
+            for each in node.addresses
+            for interface in self._routing.in_subnet(str(each.network))
+        )
 
     def _is_heard_inside(self, node: Node, vlan: int | None, router: Node, interface: Interface) -> bool:
         inside = {address_port(router, each) for each in router.addresses if str(each.network) == interface.subnet}

@@ -109,6 +109,10 @@ class Routing:
                 found.setdefault(each.zone, []).append(each)
         return {zone: tuple(interfaces) for zone, interfaces in found.items()}
 
+    def in_subnet(self, subnet: str) -> Sequence[Interface]:
+        """The interfaces in a subnet, which is written like `10.1.0.0/24`."""
+        return self._in_subnet.get(subnet, ())
+
     def deliveries(self, zone: str, starting: Sequence[Box] | None = None, *, as_replies: bool = False) -> Iterator[Delivery]:
         """What arrives elsewhere of what a zone sends, or of some of it. As replies: what keeps connections in mind lets all through."""
         reached: dict[Interface, list[Box]] = {}
