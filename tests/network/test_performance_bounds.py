@@ -119,6 +119,7 @@ def test_an_overloaded_port_has_no_bound_and_nothing_behind_it_has() -> None:
     hops = hops_of([(0, 0, -1), (0, 1, 0), (1, 0, -1), (2, 2, -1), (2, 1, 3)])
     bounds = bounds_of(ports_of(1e7, 1e8, 1e8), Classes(weight=np.array([STRICT])), flows_of(rows), hops)
     assert np.isinf(bounds.hop_delay_s).tolist() == [True, True, True, False, True]
+    assert np.isinf(bounds.queue_backlog_bits).tolist() == [True, True, False]
     assert not bounds.is_stable
 
 

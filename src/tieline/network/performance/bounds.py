@@ -39,6 +39,7 @@ OVERHEAD_OCTETS = 20
 """Preamble and start delimiter (8) and the gap between frames (12) of IEEE 802.3."""
 _MOST_ROUNDS = 200
 _CLOSE = 1e-9
+_ROUNDING = 1e-12
 _GUARD = 1e-6
 
 
@@ -134,6 +135,10 @@ class _Groups:
     """Rows of hops by their depth."""
 
 
+_Pieces = tuple[Floats, Floats, Floats, Floats]
+"""Of each group: what comes at once, the first slope; times and falls of the slope, shape (groups, 2)."""
+
+
 @dataclass(slots=True)
 class _Round:
     """One computation of all queues from the jitters."""
@@ -141,7 +146,7 @@ class _Round:
     service: Floats
     latency: Floats
     delay: Floats
-    backlog: Floats
+    pieces: _Pieces
     rate: Floats
     burst: Floats
     sums: tuple[Floats, Floats]
@@ -167,7 +172,7 @@ def bounds_of(ports: Ports, classes: Classes, flows: Flows, hops: Hops, *, block
         rounds += 1
         found, after = step(jitter)
         if not is_cyclic:
-            if rounds == chain:
+            if rounds == chain or np.allclose(after, jitter, rtol=_ROUNDING, atol=0.0):
                 break
             jitter = after
             continue
@@ -198,7 +203,7 @@ def bounds_of(ports: Ports, classes: Classes, flows: Flows, hops: Hops, *, block
         queue_latency_s=found.latency,
         queue_burst_bits=found.burst,
         queue_delay_s=found.delay,
-        queue_backlog_bits=found.backlog,
+        queue_backlog_bits=_backlog(groups, found),
         hop_queue=groups.queue_of_hop,
         hop_delay_s=np.minimum(total, separated),
         hop_total_flow_s=total,
@@ -285,10 +290,11 @@ def _round(
     sums = _sums(groups.queue, group_bursts, queue_count), _sums(groups.queue, group_rates, queue_count)
     offers = _offers(ports, classes, flows, hops, groups, sums, blocking_bits)
     pieces = _pieces(groups, group_bursts, group_rates)
+    curves = _curves(pieces, groups.queue, queue_count)
     delays = np.full((len(offers), queue_count), np.inf)
     for index, (service, latency) in enumerate(offers):
         with np.errstate(invalid="ignore", divide="ignore"):
-            excess = _excess(pieces, groups.queue, queue_count, service)
+            excess = _excess(curves, service)
             delays[index] = np.where(service > 0, latency + excess / service, np.inf)
     delays = np.where(np.isnan(delays), np.inf, delays)
     delays[:, _hit(classes, groups, is_endless)] = np.inf
@@ -301,7 +307,7 @@ def _round(
         service=service,
         latency=latency,
         delay=delay,
-        backlog=_backlog(pieces, groups.queue, queue_count, service, latency) + _largest(groups, queue_count),
+        pieces=pieces,
         rate=sums[1].min(axis=1),
         burst=_total_of(groups.queue, pieces[0], queue_count),
         sums=sums,
@@ -411,10 +417,6 @@ def _weighted(
     return [share, (np.where(is_weighted, np.maximum(rest, 0.0), 0.0), rest_latency)]
 
 
-_Pieces = tuple[Floats, Floats, Floats, Floats]
-"""Of each group: what comes at once, the first slope; times and falls of the slope, shape (groups, 2)."""
-
-
 def _pieces(groups: _Groups, bursts: Floats, rates: Floats) -> _Pieces:
     """The least of three lines for each group: the link it came over and the two sums of buckets."""
     with_line = np.isfinite(groups.line_bps)
@@ -440,8 +442,22 @@ def _pieces(groups: _Groups, bursts: Floats, rates: Floats) -> _Pieces:
     return b.min(axis=1), r[:, 0], np.maximum(times, 0.0), falls
 
 
-def _excess(pieces: _Pieces, of_queue: Integers, count: int, service: Floats) -> Floats:
-    """max over t of (arrivals within t - service * t) for each queue; infinite where arrivals outrun the service for ever."""
+@dataclass(slots=True)
+class _Curves:
+    """The arrivals of all queues as straight pieces: what comes at once, the first slope, and each piece from its beginning `at`."""
+
+    at_once: Floats
+    begin: Floats
+    at: Floats
+    after: Floats
+    """Slope from there on."""
+    moved: Floats
+    """What the piece, drawn back to t = 0, would begin with, less what comes at once."""
+    queue: Integers
+    first: Integers
+
+
+def _curves(pieces: _Pieces, of_queue: Integers, count: int) -> _Curves:
     start, slope, times, falls = pieces
     at, fall, queue = times.ravel(), falls.ravel(), np.repeat(of_queue, 2)
     order = np.lexsort((at, queue))
@@ -451,28 +467,31 @@ def _excess(pieces: _Pieces, of_queue: Integers, count: int, service: Floats) ->
     fallen, moved = np.cumsum(fall), np.cumsum(fall * np.where(np.isfinite(at), at, 0.0))
     fallen -= (fallen[first] - fall[first])[queue]
     moved -= (moved[first] - (fall * at)[first])[queue]
-    begin = np.bincount(of_queue, slope, count)
-    at_once = np.bincount(of_queue, start, count)
-    after = begin[queue] - fallen
+    begin = _total_of(of_queue, slope, count)
+    return _Curves(_total_of(of_queue, start, count), begin, at, begin[queue] - fallen, moved, queue, first)
+
+
+def _excess(curves: _Curves, service: Floats) -> Floats:
+    """max over t of (arrivals within t - service * t) for each queue; infinite where arrivals outrun the service for ever."""
     # Sums of many rates: what differs in the twelfth digit is the same rate.
-    is_under = after <= service[queue] + 1e-12 * begin[queue]
-    position = np.arange(len(queue))
-    hit = np.minimum.reduceat(np.where(is_under, position, len(queue)), first)
-    known = np.minimum(hit, len(queue) - 1)
-    value = at_once + moved[known] + (after[known] - service) * at[known]
-    value = np.where(begin <= service, at_once, value)
-    return np.where((hit < len(queue)) | (begin <= service), value, np.inf)
+    is_under = curves.after <= service[curves.queue] + 1e-12 * curves.begin[curves.queue]
+    size = len(curves.queue)
+    hit = np.minimum.reduceat(np.where(is_under, np.arange(size), size), curves.first)
+    known = np.minimum(hit, size - 1)
+    value = curves.at_once + curves.moved[known] + (curves.after[known] - service) * curves.at[known]
+    value = np.where(curves.begin <= service, curves.at_once, value)
+    return np.where((hit < size) | (curves.begin <= service), value, np.inf)
 
 
-def _backlog(pieces: _Pieces, of_queue: Integers, count: int, service: Floats, latency: Floats) -> Floats:
-    start, slope, times, falls = pieces
+def _backlog(groups: _Groups, found: _Round) -> Floats:
+    start, slope, times, falls = found.pieces
     # From the latency on, the curve is the same one moved to the left by it; what has fallen by then has fallen at once.
     with np.errstate(invalid="ignore"):
-        t = np.where(np.isfinite(latency), latency, 0.0)[of_queue]
+        t = np.where(np.isfinite(found.latency), found.latency, 0.0)[groups.queue]
         reached = start + slope * t - (falls * np.maximum(t[:, None] - times, 0.0)).sum(axis=1)
         moved = (reached, slope, np.maximum(times - t[:, None], 0.0), falls)
-        found = _excess(moved, of_queue, count, service)
-    return np.where(np.isfinite(latency), found, np.inf)
+        value = _excess(_curves(moved, groups.queue, len(found.latency)), found.service)
+    return np.where(np.isfinite(found.delay), value, np.inf) + _largest(groups, len(found.latency))
 
 
 def _largest(groups: _Groups, count: int) -> Floats:

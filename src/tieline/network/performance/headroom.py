@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -11,13 +12,14 @@ from tieline.network.performance.network import Performance, end_of, limit_of, s
 from tieline.network.result import Input, Result, at_least
 
 _MOST = 1_024.0
-_CLOSE = 1.001
+_CLOSE = 1.01
 
 
 def headroom_of(performance: Performance) -> Result | None:
     """By how much rates and bursts of all streams may be multiplied together; None where nothing is carried or nothing keeps its limit.
 
-    Streams that are too late as it is are left out: they have results of their own. The growth is found to a thousandth.
+    Streams that are too late as it is are left out: they have results of their own. The growth is found to a hundredth, and no more than
+    it is.
     """
     if performance.columns is None or performance.bounds is None:
         return None
@@ -27,24 +29,53 @@ def headroom_of(performance: Performance) -> Result | None:
     rows, streams, limits = rows[kept], streams[kept], limits[kept]
     if not len(rows):
         return None
-    low, high, first = 1.0, 1.0, -1
-    broken: Bounds | None = None
-    while high / low > _CLOSE or broken is None:
-        middle = 2 * high if broken is None else float(np.sqrt(low * high))
+    low, high = 1.0, max(2.0, _full(performance))
+    below = _worst(performance.bounds, rows, limits)[0]
+    broken = _grown(performance, high)
+    above, first = _worst(broken, rows, limits)
+    while above <= 1:
+        if high >= _MOST:
+            return _unlimited(performance, high)
+        low, high, below = high, 2 * high, above
+        broken = _grown(performance, high)
+        above, first = _worst(broken, rows, limits)
+    while high / low > _CLOSE:
+        middle = _between(low, high, below, above)
         bounds = _grown(performance, middle)
-        late = np.flatnonzero(~(bounds.hop_delay_s[rows] <= limits) | np.isinf(bounds.hop_delay_s[rows]))
-        if len(late):
-            high, broken = middle, bounds
-            # Of several that are late at once, the one that is furthest beyond its limit.
-            with np.errstate(invalid="ignore"):
-                over = bounds.hop_delay_s[rows[late]] / limits[late]
-            first = int(late[np.argmax(np.where(np.isnan(over), np.inf, over))])
-        elif middle >= _MOST:
-            return _unlimited(performance, middle)
+        worst, row = _worst(bounds, rows, limits)
+        if worst > 1:
+            high, above, first, broken = middle, worst, row, bounds
         else:
-            low = middle
-            high = middle if broken is None else high
+            low, below = middle, worst
     return _result(performance, low, broken, int(rows[first]), int(streams[first]), float(limits[first]))
+
+
+def _full(performance: Performance) -> float:
+    """A factor with which the fullest link is overfull: nothing bounds its delay."""
+    assert performance.bounds is not None
+    assert performance.columns is not None
+    ports = performance.columns[0]
+    used = np.bincount(performance.bounds.queue_port, performance.bounds.queue_rate_bps, len(ports.rate_bps))
+    fullest: float = np.max(used / ports.rate_bps)
+    return min(_MOST, _CLOSE / fullest)
+
+
+def _worst(bounds: Bounds, rows: Integers, limits: Floats) -> tuple[float, int]:
+    """The greatest delay by its limit, infinite without a bound, and which of the rows has it."""
+    delays = bounds.hop_delay_s[rows]
+    shares = np.full(len(rows), np.inf)
+    np.divide(delays, limits, out=shares, where=np.isfinite(delays))
+    at = int(np.argmax(shares))
+    return float(shares[at]), at
+
+
+def _between(low: float, high: float, below: float, above: float) -> float:
+    """Where the delay is likely to meet its limit, at a distance from either end."""
+    if not math.isfinite(above):
+        return math.sqrt(low * high)
+    guess = low + (high - low) * (1 - below) / (above - below)
+    nearest = (high / low) ** 0.15
+    return min(max(guess, low * nearest), high / nearest)
 
 
 def _watched(performance: Performance) -> tuple[Integers, Integers, Floats]:
