@@ -20,7 +20,7 @@ from tieline.network.segmentation.described import Places, address_port, fabric_
 from tieline.network.segmentation.fabric import Endpoint, Stack
 from tieline.network.segmentation.frames import frame_bytes
 from tieline.network.segmentation.routing import Delivery, Interface, Routing
-from tieline.network.segmentation.spread import FREE, Arrival, deliveries, spread
+from tieline.network.segmentation.spread import END, FREE, Arrival, deliveries, spread, taken
 from tieline.network.segmentation.words import stops, tags_text, way
 from tieline.security.zones import Plan
 from tieline.security.zones.packet_flows import ECHO, Flow, flows_of
@@ -128,7 +128,7 @@ class _Proof:
         self._places = Places(network, plan)
         self._fabric = fabric_of(network, plan)
         self._routing = Routing(network, self._places)
-        self._reached: dict[tuple[str, Stack], frozenset[str]] = {}
+        self._reached: dict[tuple[str, int, Stack], frozenset[str]] = {}
         self._delivered: dict[str, list[Delivery]] = {}
 
     def run(self, most: int) -> Segmentation:
@@ -342,9 +342,15 @@ class _Proof:
         }
 
     def _heard_from(self, port: str, stack: Stack) -> frozenset[str]:
-        key = port, stack
+        """The ports at which a frame leaves, and its own where others of its VLAN leave there: all of a VLAN in a switch share this."""
+        start = self._fabric.by_name[port]
+        held = next(taken(self._fabric, start, stack, END), None)
+        if held is None:
+            return frozenset()
+        key = start.bridge, held.vlan, held.known
         if key not in self._reached:
-            self._reached[key] = frozenset(out for out, _ in deliveries(self._fabric, port, stack))
+            itself = {port} if held.vlan in start.members else set[str]()
+            self._reached[key] = frozenset(itself.union(out for out, _ in deliveries(self._fabric, port, stack)))
         return self._reached[key]
 
     def _is_heard(self, node: Node, target: Node, vlan: int | None) -> bool:
