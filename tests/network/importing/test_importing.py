@@ -135,6 +135,8 @@ def test_a_single_file_holds_all_lists_and_missing_ones_are_named(folder: Path, 
         ("[]", "a single file holds an object"),
         ('{"devices": 7}', "a list is a JSON array of objects"),
         ('{"interfaces": []}', "has no devices"),
+        ('{"devices": [{"name": "a"}], "ip_addresses": [{"address": "10.1.0.300/24"}]}', "10.1.0.300"),
+        ('{"devices": [{"name": "a"}], "prefixes": [{"prefix": ""}]}', "is no export of NetBox"),
     ],
 )
 def test_a_file_that_is_no_export_is_refused_in_words(folder: Path, tmp_path: Path, content: str, words: str) -> None:

@@ -33,10 +33,11 @@ def resolve_links(draft: Draft, nodes: Mapping[str, Node]) -> list[Link]:
     taken: dict[str, tuple[int, str]] = {}
     links: list[Link] = []
     names: set[str] = set()
+    written = frozenset(row.name for _, row in draft.nodes)
     for line, row in draft.links:
         for duct in row.ducts:
             draft.is_known("links", line, "ducts", duct, ducts, "duct in network.toml", "ducts")
-        link = _Reader(draft, line, row, nodes, taken).link()
+        link = _Reader(draft, line, row, nodes, written, taken).link()
         if link is not None and link.name not in names:
             names.add(link.name)
             links.append(link)
@@ -47,12 +48,19 @@ class _Reader:
     """One row."""
 
     def __init__(
-        self, draft: Draft, line: int, row: LinkRow, nodes: Mapping[str, Node], taken: dict[str, tuple[int, str]]
+        self,
+        draft: Draft,
+        line: int,
+        row: LinkRow,
+        nodes: Mapping[str, Node],
+        written: frozenset[str],
+        taken: dict[str, tuple[int, str]],
     ) -> None:
         self._draft = draft
         self._line = line
         self._row = row
         self._nodes = nodes
+        self._written = written
         self._taken = taken
 
     def _report(self, where: str, value: object, problem: str, remedy: str) -> None:
@@ -96,8 +104,7 @@ class _Reader:
         name, _, port_name = end.text.partition("/")
         node = self._nodes.get(name)
         if node is None:
-            is_written = any(row.name == name for _, row in self._draft.nodes)  # with a model that is not known
-            if not is_written:
+            if name not in self._written:  # one that is written has a model that is not known
                 self._draft.is_known("links", self._line, end.column, name, self._nodes, "node", "nodes")
             return None
         port = node._by_name.get(port_name)  # noqa: SLF001 - the index of its ports

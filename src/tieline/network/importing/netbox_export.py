@@ -11,8 +11,9 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_interface, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -123,14 +124,22 @@ def read_export(path: Path) -> Export:
     def of(name: str) -> Sequence[Record]:
         return lists.get(name, ())
 
+    try:
+        return _export(of, tuple(name for name in LISTS if name not in lists))
+    except ValueError as error:
+        raise ConfigError(f"{path} is no export of NetBox: {error}") from error
+
+
+def _export(of: Callable[[str], Sequence[Record]], missing: tuple[str, ...]) -> Export:
+    """Raises `ValueError` for a prefix or an address that is none."""
     return Export(
         devices=tuple(_device(record) for record in of("devices") if _text(record, "name")),
         interfaces=tuple(_interface(record) for record in of("interfaces")),
         cables=tuple(_cable(record) for record in of("cables")),
         vlans=tuple(vlan for record in of("vlans") for vlan in _vlan(record)),
-        prefixes=tuple(Prefix(prefix=_text(record, "prefix"), vid=_vid(record.get("vlan"))) for record in of("prefixes")),
+        prefixes=tuple(_prefix(record) for record in of("prefixes")),
         addresses=tuple(_address(record) for record in of("ip_addresses")),
-        missing=tuple(name for name in LISTS if name not in lists),
+        missing=missing,
     )
 
 
@@ -203,7 +212,7 @@ def _text(record: Record, *keys: str) -> str:
         value = record.get(key)
         if isinstance(value, Mapping):
             value = next((value[name] for name in ("value", "slug", "name", "model", "display") if value.get(name)), "")
-        if value not in {None, ""} and not isinstance(value, list):
+        if isinstance(value, str | int | float) and value != "":
             return str(value)
     return ""
 
@@ -296,10 +305,11 @@ def _cable(record: Record) -> Cable:
 def _end(record: Record, side: str) -> tuple[str, str] | None:
     terminations = record.get(f"{side}_terminations")
     if isinstance(terminations, list):
-        if len(terminations) != 1 or not str(terminations[0].get("object_type", "")).endswith(".interface"):
+        first = terminations[0] if len(terminations) == 1 else None
+        if not isinstance(first, Mapping) or not str(first.get("object_type", "")).endswith(".interface"):
             return None
-        end = terminations[0].get("object") or {}
-        return (_name(end.get("device")), _name(end)) if end.get("device") else None
+        end = first.get("object")
+        return (_name(end.get("device")), _name(end)) if isinstance(end, Mapping) and end.get("device") else None
     if "interface" not in (_text(record, f"side_{side}_type").lower() or "interface"):
         return None
     device, name = _text(record, f"side_{side}_device"), _text(record, f"side_{side}_name")
@@ -312,8 +322,13 @@ def _vlan(record: Record) -> Iterator[Vlan]:
         yield Vlan(vid=vid, name=_text(record, "name") or f"vlan{vid}", description=_text(record, "description"))
 
 
+def _prefix(record: Record) -> Prefix:
+    return Prefix(prefix=str(ip_network(_text(record, "prefix"), strict=False)), vid=_vid(record.get("vlan")))
+
+
 def _address(record: Record) -> IpAddress:
+    address = str(ip_interface(_text(record, "address")))
     end = record.get("assigned_object")
     if isinstance(end, Mapping):
-        return IpAddress(address=_text(record, "address"), device=_name(end.get("device")), interface=_name(end))
-    return IpAddress(address=_text(record, "address"), device=_text(record, "device"), interface=_text(record, "interface"))
+        return IpAddress(address=address, device=_name(end.get("device")), interface=_name(end))
+    return IpAddress(address=address, device=_text(record, "device"), interface=_text(record, "interface"))
