@@ -56,8 +56,7 @@ def _full(performance: Performance) -> float:
     assert performance.columns is not None
     ports = performance.columns[0]
     used = np.bincount(performance.bounds.queue_port, performance.bounds.queue_rate_bps, len(ports.rate_bps))
-    fullest: float = np.max(used / ports.rate_bps)
-    return min(_MOST, _CLOSE / fullest)
+    return min(_MOST, _CLOSE / float(np.max(used / ports.rate_bps).item()))
 
 
 def _worst(bounds: Bounds, rows: Integers, limits: Floats) -> tuple[float, int]:
@@ -74,7 +73,7 @@ def _between(low: float, high: float, below: float, above: float) -> float:
     if not math.isfinite(above):
         return math.sqrt(low * high)
     guess = low + (high - low) * (1 - below) / (above - below)
-    nearest = (high / low) ** 0.15
+    nearest = math.pow(high / low, 0.15)
     return min(max(guess, low * nearest), high / nearest)
 
 
