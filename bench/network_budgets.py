@@ -1,4 +1,4 @@
-"""Part (w): how the checks of the communications network grow: physical budgets, ways, bounds of delay; and bounds alone by flows.
+"""Part (w): how the checks of the communications network grow: physical budgets, ways, bounds of delay, proofs; bounds alone by flows.
 
 The network is made up by a rule: sites of twenty switches in a ring, eight devices each, firewalls between them. Each device is polled
 from its site's gateway through the firewall, and in each VLAN two devices send GOOSE to two others. Times are CPU time of one process.
@@ -22,6 +22,9 @@ from tieline.network.performance.bounds import bounds_of
 from tieline.network.performance.network import performance_of
 from tieline.network.performance.traffic import streams_of
 from tieline.network.physical.network import budgets_of
+from tieline.network.redundancy import prove_redundancy
+from tieline.network.segmentation import prove_segmentation
+from tieline.security.zones import plan_of
 
 T = TypeVar("T")
 
@@ -50,6 +53,9 @@ def _described(switches: int) -> list[Result]:
     traffic, streams = _timed(lambda: streams_of(network))
     bounding, performance = _timed(lambda: performance_of(network, streams))
     words, results = _timed(performance.results)
+    zones, segmentation = _timed(lambda: prove_segmentation(network, plan_of(utility)))
+    failing, redundancy = _timed(lambda: prove_redundancy(network))
+    ways = sum(len(service.sources) * len(service.targets) for service in network.services)
     size = f"{switches} switches, {ports:,} ports"
     hops = sum(map(len, performance.steps))
     figures = [
@@ -57,6 +63,8 @@ def _described(switches: int) -> list[Result]:
         ("physical budgets", physical, f"{len(budgets):,} results"),
         ("streams, ways and bounds", traffic + bounding, f"{len(streams):,} streams, {hops:,} hops"),
         ("results of delay, utilization, backlog", words, f"{len(results):,} results"),
+        ("proof of segmentation", zones, f"{len(segmentation.zones)} zones, {segmentation.devices:,} devices"),
+        ("proof of redundancy", failing, f"{ways:,} ways, {len(redundancy.losses) + redundancy.harmless:,} failures"),
     ]
     return [
         Result(part="w", name=f"{switches} switches: {what}", value=spent, unit="s CPU", detail=d) for what, spent, d in figures
