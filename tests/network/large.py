@@ -37,7 +37,10 @@ class _Made:
         self.acls = ["node,interface,direction,from,to,protocol,ports,reply,action"]
         self.supplies = ["name,site,kind,voltage_v,capacity_w,fed_by,cell,cells,capacity_ah,autonomy_h"]
         self.zones: list[str] = []
-        self.sections = ["[defaults]\nnative_vlan = 1\nfiber_margin_db = 2.0\n", '[[classes]]\nname = "protection"\npcp = [6, 7]\nqueue = 3\n']
+        self.sections = [
+            "[defaults]\nnative_vlan = 1\nfiber_margin_db = 2.0\n",
+            '[[classes]]\nname = "protection"\npcp = [6, 7]\nqueue = 3\n',
+        ]
         self.names = [f"s{site:03d}" for site in range(sites)]
 
     def vlan(self, site: int, number: int) -> int:
