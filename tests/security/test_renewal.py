@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from tieline.cli.renewing import renewing
 from tieline.model import ConfigError
 from tieline.security.identity import Authority, Credentials, Renewal, read_life
 from tieline.security.identity.renewal import LONGEST_WAIT
@@ -115,6 +116,14 @@ def test_a_certificate_that_somebody_has_copied_beside_the_old_one_is_taken(tmp_
     renewal.look()
     assert told == [1]
     assert not renewal.has_changed()
+
+
+async def test_a_running_role_takes_up_a_certificate_that_somebody_has_issued_meanwhile(tmp_path: Path) -> None:
+    authority = Authority.open(tmp_path)
+    held, told = authority.credentials("web"), asyncio.Event()
+    async with renewing(authority, {held: told.set}), asyncio.timeout(20):
+        Authority.open(tmp_path, now=lambda: datetime.now(UTC) + timedelta(days=70)).credentials("web")
+        await told.wait()
 
 
 def test_what_cannot_be_renewed_leaves_the_certificate_as_it_is_and_is_tried_again(tmp_path: Path) -> None:
