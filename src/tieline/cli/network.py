@@ -25,12 +25,12 @@ _TABLE_WIDTH = 160
 
 def show_lists(folder: Path, names: Sequence[str], site: str | None, output: str) -> None:
     """Prints lists. Raises `ConfigError` for a folder without a network, and for words that mean nothing."""
-    _, network = _read(folder)
+    _, network = read_network(folder)
     for name in names:
-        _one_of(name, tuple(_LISTS), "list")
-    _one_of(output, ("table", "csv", "json"), "format")
+        one_of(name, tuple(_LISTS), "list")
+    one_of(output, ("table", "csv", "json"), "format")
     if site is not None:
-        _one_of(site, tuple(place.name for place in network.places), "site")
+        one_of(site, tuple(place.name for place in network.places), "site")
     chosen = list(names) or [name for name in _LISTS if name != "ports"]
     if output == "csv" and len(chosen) != 1:
         raise ConfigError("csv holds one list; add --list with its name")
@@ -64,8 +64,8 @@ def show_lists(folder: Path, names: Sequence[str], site: str | None, output: str
 
 def write_drawing(folder: Path, site: str | None, output: Path | None, theme: str) -> None:
     """Writes a drawing. Raises `ConfigError` where there is nothing to draw, or the file cannot be written."""
-    style = cast("Theme", _one_of(theme, get_args(Theme), "theme"))
-    utility, network = _read(folder)
+    style = cast("Theme", one_of(theme, get_args(Theme), "theme"))
+    utility, network = read_network(folder)
     plan = plan_overview(network, utility.name) if site is None else plan_site(network, site)
     svg = svg_of(plan, style)
     if output is None:
@@ -77,14 +77,16 @@ def write_drawing(folder: Path, site: str | None, output: Path | None, theme: st
         raise ConfigError(f"cannot write {output}: {(error.strerror or str(error)).lower()}") from error
 
 
-def _read(folder: Path) -> tuple[Utility, Network]:
+def read_network(folder: Path) -> tuple[Utility, Network]:
+    """The folder and its network. Raises `ConfigError` for one without."""
     utility = read_folder(folder)
     if utility.network is None:
         raise ConfigError(f"{folder} describes no network; write network/network.toml, network/nodes.csv and network/links.csv")
     return utility, utility.network
 
 
-def _one_of(word: str, known: Sequence[str], what: str) -> str:
+def one_of(word: str, known: Sequence[str], what: str) -> str:
+    """The word, if it is known. Raises `ConfigError`."""
     if word not in known:
         raise ConfigError(f"there is no {what} {word!r}; write one of {', '.join(known)}")
     return word

@@ -9,7 +9,7 @@ import typer
 
 network = typer.Typer(
     name="network",
-    help="The communications network: show, draw, report, import.",
+    help="The communications network: show, draw, report, render, import.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -69,6 +69,32 @@ def report(
     from tieline.cli.network_report import run
 
     raise typer.Exit(run(folder, output, is_whole=is_whole))
+
+
+@network.command()
+def render(
+    folder: Folder,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go; made if it is not there.")],
+    node: Annotated[str | None, typer.Option("--node", metavar="NAME", help="Only this one.")] = None,
+    style: Annotated[
+        str, typer.Option(metavar="NAME", help="linux, ovs, ios or comnet: of models that the catalogue has no style for.")
+    ] = "ios",
+) -> None:
+    """Write the configurations of switches, routers and firewalls, and what could not be written: not-rendered.md."""
+    from tieline.cli.network_render import write_rendered
+
+    write_rendered(folder, out, node, style)
+
+
+@network.command()
+def bom(
+    folder: Folder,
+    output: Annotated[str, typer.Option("--format", help="table, csv or html, one page that prints well.")] = "table",
+) -> None:
+    """Print the bill of materials: models, transceivers, cables with their lengths, supplies, batteries, by site and in all."""
+    from tieline.cli.network_render import show_bill
+
+    show_bill(folder, output)
 
 
 Into = Annotated[Path, typer.Option("--into", metavar="FOLDER", help="The utility's folder; it has no network/ yet.")]

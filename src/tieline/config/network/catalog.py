@@ -45,6 +45,8 @@ PortMedium = Literal["copper", "fiber", "sfp", "radio", "serial"]
 """`sfp` is a cage that takes a transceiver; `fiber` has its optics built in."""
 Connector = Literal["rj45", "m12", "lc", "sc", "st", "terminal", "antenna", ""]
 
+Style = Literal["linux", "ovs", "ios", "comnet"]
+"""How configurations for it are written."""
 ModelName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9_.-]{0,62}[a-z0-9])?$")]
 PoeClass = Annotated[int, Field(ge=0, le=8)]
 """A class of IEEE 802.3 clauses 33 and 145; 0 is treated as 3 by a PSE."""
@@ -177,6 +179,7 @@ class Model(Strict):
     traffic: list[TrafficHint] = Field(default_factory=list)
     has_lldp: bool = False
     has_snmp: bool = False
+    style: Style | None = Field(default=None, description="how its configuration is written, whatever else is asked for")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

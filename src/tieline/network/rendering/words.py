@@ -1,0 +1,21 @@
+"""Text of the folder as it may stand in a configuration: on one line, and without what a target would take for something else."""
+
+from __future__ import annotations
+
+import re
+
+
+def one_line(text: str) -> str:
+    """Without control characters, so that a comment stays one."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def plain_ascii(text: str, most: int = 200) -> str:
+    """What command lines of switches take: ASCII, without the question mark that asks for help, and not too long."""
+    return one_line(text).encode("ascii", "replace").decode().replace("?", ".")[:most].rstrip()
+
+
+def interface_name(port: str) -> str:
+    """Of a port on Linux: as it is called where that is a name for an interface, otherwise like `port9`; at most 15 characters."""
+    name = re.sub(r"[^A-Za-z0-9_.-]", "-", port)
+    return (name if name[:1].isalpha() else f"port{name}")[:15]
