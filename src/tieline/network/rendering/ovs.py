@@ -54,6 +54,8 @@ def _bridge(device: Device, bridge: str) -> Iterator[list[str]]:
     yield ["--if-exists", "del-br", bridge]
     yield ["add-br", bridge]
     yield ["set", "bridge", bridge, "fail_mode=standalone"]
+    # The computer's own end of the bridge would be a trunk of everything; it has interfaces in single VLANs.
+    yield ["set", "port", bridge, "vlan_mode=trunk", f"trunks={_NOTHING}"]
     if device.tree is not None:
         ring = device.tree
         yield [
