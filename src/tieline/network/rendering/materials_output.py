@@ -15,7 +15,7 @@ from tieline.network.rendering.materials import Bill, Item, Section
 _TITLES: Mapping[Section, str] = {
     "models": "Models",
     "transceivers": "Transceivers",
-    "cables": "Cables: runs, and m",
+    "cables": "Cables: length, and how many",
     "supplies": "Supplies",
     "batteries": "Battery cells",
 }
@@ -24,7 +24,8 @@ body { font: 10pt/1.4 system-ui, sans-serif; margin: 2em; color: #111; backgroun
 h1 { font-size: 16pt; margin: 0 0 1em; } h2 { font-size: 12pt; margin: 1.5em 0 .4em; break-after: avoid; }
 table { border-collapse: collapse; width: 100%; } thead { display: table-header-group; } tr { break-inside: avoid; }
 th, td { padding: .2em .6em; text-align: left; vertical-align: top; border-bottom: 1px solid #bbb; }
-th { border-bottom: 2px solid #555; } .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+thead th { border-bottom: 2px solid #555; } tbody th { font-weight: 500; white-space: nowrap; }
+.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 @media print { body { margin: 0; } @page { size: A4 landscape; margin: 15mm; } }
 """
 
@@ -110,4 +111,4 @@ def _cells(places: Sequence[str], item: Item) -> Iterator[str]:
 def _cell(count: int | None, length_m: float | None) -> str:
     if count is None:
         return ""
-    return f"{count}" if length_m is None else f"{count}, {length_m:,.0f} m"
+    return f"{count}" if length_m is None else f"{length_m:,.0f} m ({count})"
