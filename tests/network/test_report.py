@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,18 @@ def test_json_is_json_where_a_value_is_not_known() -> None:
     document = json.loads(output, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
     assert document["is_right"] is False
     assert {each["subject"] for each in document["physical"] if each["verdict"] == "fails"} == {"ng-cam-sw", "ng-cam-sw 7"}
+
+
+def test_the_report_as_a_page_says_what_the_text_says_and_needs_nothing_from_elsewhere(of_example: tuple[int, str]) -> None:
+    code, output = report(EXAMPLE, "--format", "html")
+    assert code == 1
+    said = unescape(output)
+    findings = of_example[1].partition("Redundancy")[2].partition("Physical budgets")[0].split("\n")
+    assert all(f"<p>{line}</p>" in said for line in findings if line)
+    assert '<th scope="row">ng-cam-sw</th><td>PoE claimed</td><td class="number">111.00 W</td>' in output
+    assert "\u2717 fails" in output
+    assert said.count("475 of 477 results are within their limits") == 1
+    assert not any(word in output for word in ("<script", "src=", "href=", "url("))
 
 
 def test_a_folder_without_a_network_is_said(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def report(
     is_whole: Annotated[
         bool, typer.Option("--all", help="Every result with its formula, and every failure with what it stops.")
     ] = False,
-    output: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    output: Annotated[str, typer.Option("--format", help="text, json, or html, one page that prints well.")] = "text",
 ) -> None:
     """Prove segmentation and redundancy, compute budgets and delays, and say what fails; exit code 1 where anything does."""
     from tieline.cli.network_report import run

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 
 from rich.console import Console
 from rich.table import Table
 
 from tieline.network.rendering.materials import Bill, Item, Section
+from tieline.network.rendering.page import heading, page, table
 
 _TITLES: Mapping[Section, str] = {
     "models": "Models",
@@ -19,15 +19,6 @@ _TITLES: Mapping[Section, str] = {
     "supplies": "Supplies",
     "batteries": "Battery cells",
 }
-_STYLE = """\
-body { font: 10pt/1.4 system-ui, sans-serif; margin: 2em; color: #111; background: #fff; }
-h1 { font-size: 16pt; margin: 0 0 1em; } h2 { font-size: 12pt; margin: 1.5em 0 .4em; break-after: avoid; }
-table { border-collapse: collapse; width: 100%; } thead { display: table-header-group; } tr { break-inside: avoid; }
-th, td { padding: .2em .6em; text-align: left; vertical-align: top; border-bottom: 1px solid #bbb; }
-thead th { border-bottom: 2px solid #555; } tbody th { font-weight: 500; white-space: nowrap; }
-.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-@media print { body { margin: 0; } @page { size: A4 landscape; margin: 15mm; } }
-"""
 
 
 def as_table(bill: Bill) -> str:
@@ -68,34 +59,18 @@ def as_csv(bill: Bill) -> str:
 
 def as_html(bill: Bill) -> str:
     """One page without script and without anything from elsewhere."""
-    title = escape(f"Bill of materials: the network of {bill.utility}")
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en">',
-            f'<head><meta charset="utf-8"><title>{title}</title>',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<style>\n{_STYLE}</style></head>",
-            f"<body>\n<h1>{title}</h1>",
-            *_sections(bill),
-            "</body>\n</html>\n",
-        ]
-    )
+    return page(f"Bill of materials: the network of {bill.utility}", _sections(bill))
 
 
 def _sections(bill: Bill) -> Iterator[str]:
     for section, title in _TITLES.items():
         items = bill.section(section)
-        if not items:
-            continue
-        yield f"<h2>{escape(title)}</h2>\n<table>"
-        places = _places(bill, section)
-        heads = "".join(f'<th scope="col" class="number">{escape(place)}</th>' for place in (*places, "all"))
-        yield f'<thead><tr><th scope="col">item</th><th scope="col">description</th>{heads}</tr></thead>\n<tbody>'
-        for item in items:
-            cells = "".join(f'<td class="number">{escape(text)}</td>' for text in _cells(places, item))
-            yield f'<tr><th scope="row">{escape(item.name)}</th><td>{escape(item.description)}</td>{cells}</tr>'
-        yield "</tbody>\n</table>"
+        if items:
+            places = _places(bill, section)
+            yield heading(title)
+            columns = ("item", "description", *places, "all")
+            rows = ((item.name, item.description, *_cells(places, item)) for item in items)
+            yield from table(columns, frozenset(range(2, len(columns))), rows)
 
 
 def _places(bill: Bill, section: Section) -> list[str]:
