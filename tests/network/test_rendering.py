@@ -378,3 +378,55 @@ def test_no_configuration_holds_a_secret(rendered: dict[Style, Rendered]) -> Non
     said = [line for text in texts for line in text.splitlines() if re.search("secret|password|auth|priv|key", line)]
     assert said
     assert all(line.startswith("!") or line == "snmp-server group tieline v3 priv" for line in said), said
+
+
+def test_a_root_that_is_only_named_becomes_the_root(utility: Utility, network: Network) -> None:
+    rings = tuple(dataclasses.replace(ring, priorities={}) for ring in network.rings)
+    rendered = render_network(dataclasses.replace(network, rings=rings), plan_of(utility), "ovs")
+    priorities = {
+        Path(name).stem: int(re.findall(r"rstp-priority=(\d+)", text)[0])
+        for name, text in rendered.files.items()
+        if "mb-s" in name
+    }
+    assert sorted(priorities, key=priorities.__getitem__)[:2] == ["mb-s1", "mb-s4"]
+
+
+def test_a_bridge_in_two_rings_has_the_lower_of_its_priorities(utility: Utility, network: Network) -> None:
+    second = Ring(name="second", protocol="rstp", members=("mb-s1", "mb-s2"), root="mb-s2", priorities={"mb-s2": 12_288})
+    rendered = render_network(dataclasses.replace(network, rings=(*network.rings, second)), plan_of(utility), "ios")
+    assert "priority 4096\n" in rendered.files["millbrook/mb-s1.cfg"]
+    assert "priority 12288\n" in rendered.files["millbrook/mb-s2.cfg"]
+
+
+def test_a_group_called_like_a_port_is_not_that_port(tmp_path: Path) -> None:
+    folder = network_folder(tmp_path)
+    ports = folder / "network/ports.csv"
+    ports.write_text(ports.read_text().replace(",up,", ",1,"))
+    readings = read_bridge_commands(_of(folder, "linux").files["alpha/sw-1.sh"])
+    assert set(readings) == {"port1", "port2", "port3", "port8", "bond1"}
+    assert readings["port1"].members == {11}
+    assert readings["bond1"].members == {11, 12}
+    assert "add-bond sw-1 bond1 port9 port10" in _of(folder, "ovs").files["alpha/sw-1.sh"]
+
+
+def test_interfaces_with_long_names_are_told_apart() -> None:
+    names = [interface_name(f"GigabitEthernet1-0-{number}") for number in range(1, 49)]
+    assert len(set(names)) == 48
+    assert all(len(name) <= 15 for name in names)
+    assert interface_name("eth0") == "eth0"
+
+
+def test_an_aggregation_of_routed_ports_is_reported(utility: Utility, network: Network) -> None:
+    odd = _with_port(network, "ng-fw", "7", lag="wan")
+    for style in ("ios", "linux"):
+        rendered = render_network(odd, plan_of(utility), style, "ng-fw")
+        assert "| ng-fw | port 7 | link aggregation of routed ports" in rendered.report()
+        assert not re.search("Port-channel|channel-group|bond", "".join(rendered.files.values()))
+
+
+def test_two_unused_native_vlans_have_names_of_their_own(utility: Utility, network: Network) -> None:
+    odd = _with_port(network, "mb-s1", "17", native=997)
+    text = render_network(odd, plan_of(utility), "ios", "mb-s1").files["millbrook/mb-s1.cfg"]
+    names = re.findall(r"^vlan (\d+)\n name (\S+)$", text, re.MULTILINE)
+    assert len({name for _, name in names}) == len(names)
+    assert ("997", "native-997-unused") in names

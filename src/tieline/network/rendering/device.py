@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 from tieline.config.network import AclEntry, Address, Network, Node, NodeAddress, Port, QosClass, Ring, Route
 from tieline.config.network.catalog import expand_names
+from tieline.network.redundancy.spanning_tree import DEFAULT_PRIORITY, priority_of
 from tieline.network.rendering.access_lists import AccessList, Conduits, access_lists
 
 _PARKING = 998
 _LAST_VLAN = 4094
-DEFAULT_PRIORITY = 32768
-"""Of a bridge (IEEE 802.1D clause 17.14)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +61,7 @@ class Device:
     node: Node
     ports: tuple[DevicePort, ...]
     lags: Mapping[str, tuple[DevicePort, ...]]
-    """Members by the group's name; groups with a member in use."""
+    """Members by the group's name; groups with a member in use that is not routed."""
     vlans: Mapping[int, str]
     """Those that it has to know, with their names."""
     native: int
@@ -75,7 +74,9 @@ class Device:
     gateway: Address | None
     """Of a switch for its own address."""
     tree: Ring | None
-    """The RSTP ring that it is in."""
+    """The RSTP ring that it is in; of several, the first."""
+    priority: int
+    """Of the bridge, the lowest of its rings."""
     classes: tuple[QosClass, ...]
 
     @property
@@ -87,11 +88,6 @@ class Device:
     def bridged(self) -> Iterator[DevicePort]:
         """Of these, those that frames of VLANs pass."""
         return (each for each in self.used if each.port.mode in {"access", "trunk", "hybrid"})
-
-    @property
-    def priority(self) -> int:
-        """Of the bridge."""
-        return DEFAULT_PRIORITY if self.tree is None else self.tree.priorities.get(self.node.name, DEFAULT_PRIORITY)
 
     def native_of(self, port: Port) -> int:
         """The native VLAN of a trunk."""
@@ -111,7 +107,11 @@ def devices_of(network: Network, utility: str, native: int, zone_vlans: frozense
     """The switches, routers and firewalls of the network, settled."""
     taken = {*network.vlan_by_id, *zone_vlans, native, network.defaults.native_vlan}
     parking = next(vlan for vlan in (_PARKING, *range(_LAST_VLAN, 1, -1)) if vlan not in taken)
-    trees = {member: ring for ring in network.rings if ring.protocol == "rstp" for member in ring.members}
+    trees: dict[str, list[Ring]] = {}
+    for ring in network.rings:
+        if ring.protocol == "rstp":
+            for member in ring.members:
+                trees.setdefault(member, []).append(ring)
     for node in network.nodes:
         if not node.is_bridge:
             continue
@@ -132,7 +132,8 @@ def devices_of(network: Network, utility: str, native: int, zone_vlans: frozense
             is_denied_by_default=node.is_router and network.is_denied_by_default(node),
             routes=tuple(route for route in network.routes if route.node == node.name),
             gateway=None if node.is_router else _gateway(network, interfaces),
-            tree=trees.get(node.name),
+            tree=next(iter(trees.get(node.name, ())), None),
+            priority=min((priority_of(ring, node.name) for ring in trees.get(node.name, ())), default=DEFAULT_PRIORITY),
             classes=tuple(sorted(network.classes, key=lambda each: each.queue)),
         )
 
@@ -164,7 +165,7 @@ def _ports(network: Network, node: Node) -> Iterator[DevicePort]:
 def _lags(ports: Sequence[DevicePort]) -> dict[str, tuple[DevicePort, ...]]:
     found: dict[str, list[DevicePort]] = {}
     for each in ports:
-        if each.port.lag and each.is_used:
+        if each.port.lag and each.is_used and each.port.mode != "routed":
             found.setdefault(each.port.lag, []).append(each)
     return {name: tuple(members) for name, members in found.items()}
 

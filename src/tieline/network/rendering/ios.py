@@ -68,7 +68,7 @@ def vlan_list(vlans: frozenset[int] | set[int]) -> str:
 
 def _vlans(device: Device) -> Iterator[list[str]]:
     used = {device.native_of(each.port) for each in device.bridged if each.port.mode != "access"} - set(device.vlans)
-    own = dict(device.vlans) | dict.fromkeys(used, "native-unused") | {device.parking: "parking"}
+    own = dict(device.vlans) | {vlan: f"native-{vlan}-unused" for vlan in used} | {device.parking: "parking"}
     for vlan, name in sorted(own.items()):
         yield [f"vlan {vlan}", f" name {re.sub(r'[^A-Za-z0-9_.-]', '-', plain_ascii(name, 32))}"]
     if device.node.model.tagging.native_egress == "tagged":
@@ -79,6 +79,7 @@ def _tree(device: Device) -> Iterator[str]:
     yield "spanning-tree mode rapid-pvst"
     if device.tree is None or not device.vlans:
         return
+    yield "spanning-tree pathcost method long"
     vlans, ring = vlan_list(set(device.vlans)), device.tree
     yield f"spanning-tree vlan {vlans} priority {device.priority}"
     for word, seconds, usual in (
@@ -149,7 +150,7 @@ def _interface(device: Device, each: DevicePort) -> Iterator[str]:
     if each.is_edge and port.mode != "routed":
         yield " spanning-tree portfast" + ("" if port.mode == "access" else " trunk")
         yield " spanning-tree bpduguard enable"
-    if port.lag:
+    if port.lag in device.lags:
         yield f" channel-group {list(device.lags).index(port.lag) + 1} mode active"
     if each.speed_mbps is not None and port.medium == "copper":
         yield f" speed {each.speed_mbps}"

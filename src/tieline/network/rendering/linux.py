@@ -74,7 +74,7 @@ def _bridge(device: Device) -> Iterator[str]:
 
 def _lags(device: Device) -> Iterator[str]:
     for name, members in device.lags.items():
-        bond = interface_name(name)
+        bond = interface_name(name, "bond")
         yield f"ip link delete {bond} 2>/dev/null || true"
         yield f"ip link add {bond} type bond mode 802.3ad lacp_rate fast miimon 100 xmit_hash_policy layer2+3"
         for each in members:
@@ -86,10 +86,10 @@ def _lags(device: Device) -> Iterator[str]:
 def _bridge_ports(device: Device) -> Iterator[Iterator[str]]:
     seen: set[str] = set()
     for each in device.bridged:
-        name = each.port.lag or each.port.name
+        name = interface_name(each.port.lag, "bond") if each.port.lag else interface_name(each.port.name)
         if name not in seen:
             seen.add(name)
-            yield _bridge_port(device, each, interface_name(name))
+            yield _bridge_port(device, each, name)
 
 
 def _bridge_port(device: Device, each: DevicePort, name: str) -> Iterator[str]:

@@ -72,14 +72,14 @@ def _bridge(device: Device, bridge: str) -> Iterator[list[str]]:
 def _ports(device: Device, bridge: str) -> Iterator[Iterator[list[str]]]:
     seen: set[str] = set()
     for each in device.bridged:
-        name = each.port.lag or each.port.name
+        name = f"lag {each.port.lag}" if each.port.lag else each.port.name
         if name not in seen:
             seen.add(name)
             yield _port(device, each, bridge, [one.port.name for one in device.lags.get(each.port.lag, ())])
 
 
 def _port(device: Device, each: DevicePort, bridge: str, members: Sequence[str]) -> Iterator[list[str]]:
-    name = interface_name(each.port.lag or each.port.name)
+    name = interface_name(each.port.lag, "bond") if each.port.lag else interface_name(each.port.name)
     if len(members) > 1:
         yield ["add-bond", bridge, name, *map(interface_name, members)]
         yield ["set", "port", name, "lacp=active", "bond_mode=balance-tcp", "other_config:lacp-time=fast"]

@@ -122,6 +122,11 @@ def _general(network: Network, device: Device, target: _Target) -> Iterator[NotR
         if ring.protocol in _OTHER_RINGS and node.name in ring.members:
             problem = f"{_OTHER_RINGS[ring.protocol]} has commands of the model's own"
             yield NotRendered(node=node.name, subject=f"ring {ring.name}", problem=problem)
+    for each in device.used:
+        if each.port.lag and each.port.mode == "routed":
+            yield NotRendered(
+                node=node.name, subject=f"port {each.port.name}", problem="link aggregation of routed ports: set it by hand"
+            )
     if node.is_router and not device.routes:
         problem = "it has no static routes, and its routing protocol is not described: write that yourself"
         yield NotRendered(node=node.name, subject="routes", problem=problem)
