@@ -29,13 +29,13 @@ def described(port: Port, *, is_native_tagged: bool = False) -> Reading:
 
 
 def read_bridge_commands(script: str) -> dict[str, Reading]:
-    """Of `ip link set X master br0` and `bridge vlan add dev X vid N [pvid] [untagged]`; the bridge has no default VLAN."""
+    """Of `ip link set dev X master br0` and `bridge vlan add dev X vid N [pvid] [untagged]`; the bridge has no default VLAN."""
     assert "vlan_filtering 1 vlan_default_pvid 0" in script
     found: dict[str, Reading] = {}
     for line in script.splitlines():
         words = line.split()
-        if words[:3] == ["ip", "link", "set"] and words[4:] == ["master", "br0"]:
-            found[words[3]] = Reading()
+        if words[:4] == ["ip", "link", "set", "dev"] and words[5:] == ["master", "br0"]:
+            found[words[4]] = Reading()
         elif words[:3] == ["bridge", "vlan", "add"] and "self" not in words:
             assert words[3:6:2] == ["dev", "vid"]
             reading, vlan = found[words[4]], int(words[6])

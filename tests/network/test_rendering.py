@@ -303,6 +303,12 @@ def test_lists_stand_at_the_interface_and_direction_that_they_are_for(tmp_path: 
     assert 'iifname "vlan11" oifname { "vlan11", "vlan12" } counter drop' in nft
 
 
+def test_a_name_that_ip_takes_for_a_word_of_its_own_stays_a_name(tmp_path: Path) -> None:
+    script = _of(network_folder(tmp_path), "linux").files["alpha/sw-1.sh"]  # with a group called `up`
+    named = [line.split() for line in script.splitlines() if line.startswith(("ip link", "bridge"))]
+    assert all({"dev", "name"} & set(words[3:5]) or words[2:4] == ["add", "link"] for words in named), named
+
+
 def test_members_of_a_link_aggregation_are_one_port(tmp_path: Path) -> None:
     folder = network_folder(tmp_path)
     ios = dict(interfaces(_of(folder, "ios").files["alpha/sw-1.cfg"]))
@@ -313,7 +319,7 @@ def test_members_of_a_link_aggregation_are_one_port(tmp_path: Path) -> None:
     ]
     linux = _of(folder, "linux").files["alpha/sw-1.sh"]
     assert set(read_bridge_commands(linux)) == {"port1", "port2", "port3", "port8", "up"}
-    assert "ip link set port10 master up" in linux
+    assert "ip link set dev port10 master up\n" in linux
 
 
 def test_the_root_of_a_ring_is_the_described_one_on_every_target(rendered: dict[Style, Rendered]) -> None:
@@ -339,6 +345,7 @@ def test_what_a_target_cannot_express_is_reported_by_name(utility: Utility, netw
     assert "protection" in report.report()
     power = render_network(network, plan_of(utility), "linux").report()
     assert "| ng-cam-sw | port 1, PoE; port 2, PoE;" in power
+    assert "port 8, PoE" not in power, "the firewall there has a supply of its own"
     assert "run mstpd" in power
     routers = render_network(network, plan_of(utility), "ovs")
     assert "| ng-fw mb-fw sf-fw cc-fw | everything |" in routers.report()

@@ -35,6 +35,8 @@ class DevicePort:
     """What the model's port can have."""
     can_feed: bool
     """Whether the model's port feeds devices."""
+    feeds: bool
+    """Whether a device lives from it."""
 
     @property
     def words(self) -> str:
@@ -159,6 +161,7 @@ def _ports(network: Network, node: Node) -> Iterator[DevicePort]:
             speed_mbps=port.speeds_mbps[0] if len(port.speeds_mbps) == 1 and port.name in several else None,
             fastest_mbps=fastest[port.name],
             can_feed=port.name in feeding,
+            feeds=other is not None and network.by_name[other.node].powered_by == port.path,
         )
 
 

@@ -36,7 +36,7 @@ def render(device: Device) -> str:
         *_interfaces(device),
         *_queues(device),
         *_parked(device),
-        f"ip link set {BRIDGE} up",
+        f"ip link set dev {BRIDGE} up",
         *_routes(device),
     ]
     if device.node.is_router:
@@ -61,26 +61,26 @@ def _rules(device: Device) -> Iterator[str]:
 
 
 def _bridge(device: Device) -> Iterator[str]:
-    yield f"ip link delete {BRIDGE} 2>/dev/null || true"
+    yield f"ip link delete dev {BRIDGE} 2>/dev/null || true"
     settings = "vlan_filtering 1 vlan_default_pvid 0 vlan_protocol 802.1Q"
-    yield f"ip link add {BRIDGE} type bridge {settings}"
+    yield f"ip link add name {BRIDGE} type bridge {settings}"
     if device.tree is not None:
         ring = device.tree
         timers = (("hello_time", ring.hello_s), ("max_age", ring.max_age_s), ("forward_delay", ring.forward_delay_s))
         said = " ".join(f"{name} {seconds * 100:.0f}" for name, seconds in timers)
         # The kernel counts the priority in full, the timers in hundredths of a second.
-        yield f"ip link set {BRIDGE} type bridge priority {device.priority} {said} stp_state 1"
+        yield f"ip link set dev {BRIDGE} type bridge priority {device.priority} {said} stp_state 1"
 
 
 def _lags(device: Device) -> Iterator[str]:
     for name, members in device.lags.items():
         bond = interface_name(name, "bond")
-        yield f"ip link delete {bond} 2>/dev/null || true"
-        yield f"ip link add {bond} type bond mode 802.3ad lacp_rate fast miimon 100 xmit_hash_policy layer2+3"
+        yield f"ip link delete dev {bond} 2>/dev/null || true"
+        yield f"ip link add name {bond} type bond mode 802.3ad lacp_rate fast miimon 100 xmit_hash_policy layer2+3"
         for each in members:
             own = interface_name(each.port.name)
-            yield f"ip link set {own} down"
-            yield f"ip link set {own} master {bond}"
+            yield f"ip link set dev {own} down"
+            yield f"ip link set dev {own} master {bond}"
 
 
 def _bridge_ports(device: Device) -> Iterator[Iterator[str]]:
@@ -96,8 +96,8 @@ def _bridge_port(device: Device, each: DevicePort, name: str) -> Iterator[str]:
     port = each.port
     yield ""
     yield f"# {one_line(each.words)}"
-    yield f"ip link set {name} master {BRIDGE}"
-    yield f"ip link set {name} alias {shlex.quote(one_line(each.words)[:250])}"
+    yield f"ip link set dev {name} master {BRIDGE}"
+    yield f"ip link set dev {name} alias {shlex.quote(one_line(each.words)[:250])}"
     if device.tree is not None and each.is_edge:
         yield f"bridge link set dev {name} guard on"
     for vlan in sorted(port.allowed):
@@ -106,7 +106,7 @@ def _bridge_port(device: Device, each: DevicePort, name: str) -> Iterator[str]:
             is_tagged = port.mode != "access" and device.node.model.tagging.native_egress == "tagged"
             flags = " pvid" if is_tagged else " pvid untagged"
         yield f"bridge vlan add dev {name} vid {vlan}{flags}"
-    yield f"ip link set {name} up"
+    yield f"ip link set dev {name} up"
 
 
 def _interfaces(device: Device) -> Iterator[str]:
@@ -117,7 +117,7 @@ def _interfaces(device: Device) -> Iterator[str]:
             yield f"ip link add link {BRIDGE} name {name} type vlan id {each.vlan}"
         for address in each.addresses:
             yield f"ip address replace {address.address}/{address.prefix} dev {name}"
-        yield f"ip link set {name} up"
+        yield f"ip link set dev {name} up"
 
 
 def _queues(device: Device) -> Iterator[str]:
@@ -145,7 +145,7 @@ def _parked(device: Device) -> Iterator[str]:
     if parked:
         yield ""
         yield "# Nobody uses these."
-        yield from (f"ip link set {name} nomaster down" for name in parked)
+        yield from (f"ip link set dev {name} nomaster down" for name in parked)
         yield ""
 
 
@@ -166,7 +166,7 @@ def not_rendered(device: Device) -> Iterator[NotRendered]:
     if device.tree is not None:
         yield NotRendered(node=node, subject=f"ring {device.tree.name}", problem="the kernel has no RSTP; run mstpd")
     for each in device.used:
-        if each.port.poe is not None:
+        if each.feeds:
             yield NotRendered(node=node, subject=f"port {each.port.name}, PoE", problem="no power is switched by iproute2")
         if each.speed_mbps is not None:
             yield NotRendered(

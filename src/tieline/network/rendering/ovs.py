@@ -44,7 +44,7 @@ def render(device: Device) -> str:
     for each in device.interfaces:
         if each.vlan is not None:
             lines += [f"ip address replace {one.address}/{one.prefix} dev {each.name}" for one in each.addresses]
-            lines.append(f"ip link set {each.name} up")
+            lines.append(f"ip link set dev {each.name} up")
     if device.gateway is not None:
         lines.append(f"ip {'-6 ' if device.gateway.version == 6 else ''}route replace default via {device.gateway}")
     return "\n".join(lines) + "\n"
@@ -127,7 +127,7 @@ def not_rendered(device: Device) -> Iterator[NotRendered]:
     if device.tree is not None and device.tree.hello_s != 2:
         yield NotRendered(node=node, subject=f"ring {device.tree.name}", problem="its hello time is 2 s and cannot be set")
     for each in device.used:
-        if each.port.poe is not None:
+        if each.feeds:
             yield NotRendered(node=node, subject=f"port {each.port.name}, PoE", problem="Open vSwitch switches no power")
         if each.speed_mbps is not None:
             problem = f"set {each.speed_mbps} Mbit/s with ethtool or systemd.link"

@@ -7,32 +7,32 @@
 set -eu
 
 nft -f "$(dirname "$0")/ng-fw.nft"
-ip link delete br0 2>/dev/null || true
-ip link add br0 type bridge vlan_filtering 1 vlan_default_pvid 0 vlan_protocol 802.1Q
+ip link delete dev br0 2>/dev/null || true
+ip link add name br0 type bridge vlan_filtering 1 vlan_default_pvid 0 vlan_protocol 802.1Q
 
 # to ng-acc/16: to ng-acc
-ip link set port1 master br0
-ip link set port1 alias 'to ng-acc/16: to ng-acc'
+ip link set dev port1 master br0
+ip link set dev port1 alias 'to ng-acc/16: to ng-acc'
 bridge vlan add dev port1 vid 11
-ip link set port1 up
+ip link set dev port1 up
 
 # to ng-cam-sw/8: to ng-cam-sw
-ip link set port2 master br0
-ip link set port2 alias 'to ng-cam-sw/8: to ng-cam-sw'
+ip link set dev port2 master br0
+ip link set dev port2 alias 'to ng-cam-sw/8: to ng-cam-sw'
 bridge vlan add dev port2 vid 101
-ip link set port2 up
+ip link set dev port2 up
 bridge vlan add dev br0 vid 11 self
 ip link add link br0 name vlan11 type vlan id 11
 ip address replace 10.41.1.1/24 dev vlan11
-ip link set vlan11 up
+ip link set dev vlan11 up
 bridge vlan add dev br0 vid 101 self
 ip link add link br0 name vlan101 type vlan id 101
 ip address replace 10.41.101.1/24 dev vlan101
-ip link set vlan101 up
+ip link set dev vlan101 up
 ip address replace 10.255.0.2/30 dev port7
-ip link set port7 up
+ip link set dev port7 up
 ip address replace 10.255.0.5/30 dev port8
-ip link set port8 up
+ip link set dev port8 up
 
 for port in port1 port2 port7 port8; do
   tc qdisc delete dev $port root 2>/dev/null || true
@@ -48,10 +48,10 @@ for port in port1 port2 port7 port8; do
 done
 
 # Nobody uses these.
-ip link set port3 nomaster down
-ip link set port4 nomaster down
-ip link set port5 nomaster down
-ip link set port6 nomaster down
+ip link set dev port3 nomaster down
+ip link set dev port4 nomaster down
+ip link set dev port5 nomaster down
+ip link set dev port6 nomaster down
 
-ip link set br0 up
+ip link set dev br0 up
 sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1

@@ -35,5 +35,5 @@ ovs-vsctl \
   -- set interface port19 lldp:enable=true \
   -- add-port mb-s1 vlan12 tag=12 -- set interface vlan12 type=internal
 ip address replace 10.41.2.241/24 dev vlan12
-ip link set vlan12 up
+ip link set dev vlan12 up
 ip route replace default via 10.41.2.1
