@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -130,40 +131,82 @@ def test_switchports_are_what_each_port_is_described_as(network: Network, render
 def test_open_vswitch_told_so_treats_every_frame_as_the_description_says(
     network: Network, rendered: dict[Style, Rendered], tmp_path: Path
 ) -> None:
-    passing = 0
     with ovs.open_vswitch(tmp_path) as switch:
-        for node in _switches(network):
-            _load(rendered["ovs"].files[f"{node.site}/{node.name}.sh"], tmp_path)
-            ports = {interface_name(each.name): each for each in _used(network, node)}
-            bridge = interface_name(node.name)
-            # Without a network card behind them, and without a tree, which takes half a minute until ports forward.
-            switch.configure(
-                [
-                    ["set", "bridge", bridge, "datapath_type=dummy", "rstp_enable=false"],
-                    *(["set", "interface", name, "type=dummy"] for name in ports),
-                ]
-            )
-            made = []
-            for name, port in ports.items():
-                expected = fabric_port(node, port, ovs.OPENVSWITCH)
-                assert expected is not None
-                made.append(dataclasses.replace(expected, name=name, bridge=bridge))
-            own = {f"vlan{each.vlan}": each.vlan for each in node.addresses}
-            made += [
-                FabricPort(name=name, bridge=bridge, kind=PortKind.ACCESS, vlan=vlan, behavior=ovs.OPENVSWITCH)
-                for name, vlan in own.items()
-            ]
-            made.append(FabricPort(name=bridge, bridge=bridge, kind=PortKind.TRUNK, behavior=ovs.OPENVSWITCH))
-            one = fabric(made, [])
-            stacks = [(), (0,), *((vlan,) for vlan in sorted({*network.vlan_by_id, 1, 998, 999}))]
-            injections = [(name, stack) for name in ports for stack in stacks]
-            for (port_name, stack), left in zip(
-                injections, ovs.traced(switch, one, injections, ovs.numbers_of(switch)), strict=True
-            ):
-                assert left == deliveries(one, port_name, stack), f"{node.name} {port_name} {stack}"
-                passing += len(left)
-            switch.configure([["del-br", bridge]])
+        passing = sum(
+            _trace(switch, network, node, rendered["ovs"].files[f"{node.site}/{node.name}.sh"], tmp_path)
+            for node in _switches(network)
+        )
     assert passing > 500
+
+
+def _random_ports(network: Network, seed: int) -> Network:
+    """mb-s1 with ports of any mode, native VLAN inside or outside what passes, and native frames with or without their tag."""
+    generator = random.Random(seed)
+    node = network.by_name["mb-s1"]
+    egress = generator.choice(["untagged", "tagged"])
+    ports = []
+    for port in node.ports:
+        mode = generator.choice(["access", "trunk", "trunk", "hybrid"])
+        native = generator.choice([12, 20, 21, 997]) if mode == "access" else generator.choice([None, 12, 20, 997])
+        allowed = {native} if mode == "access" else set(generator.sample([12, 20, 21], generator.randint(0, 3)))
+        ports.append(dataclasses.replace(port, mode=mode, native=native, allowed=frozenset(allowed)))  # type: ignore[arg-type]
+    model = node.model.model_copy(update={"tagging": node.model.tagging.model_copy(update={"native_egress": egress})})
+    return _with(network, dataclasses.replace(node, ports=tuple(ports), model=model))
+
+
+@pytest.mark.skipif(not ovs.IS_THERE, reason=ovs.ABSENT)
+def test_switches_of_any_kind_are_told_what_they_are_described_as(utility: Utility, network: Network, tmp_path: Path) -> None:
+    plan, passing = plan_of(utility), 0
+    with ovs.open_vswitch(tmp_path) as switch:
+        for seed in range(8):
+            odd = _random_ports(network, seed)
+            node = odd.by_name["mb-s1"]
+            is_tagged = node.model.tagging.native_egress == "tagged"
+            passing += _trace(switch, odd, node, render_network(odd, plan, "ovs", "mb-s1").files["millbrook/mb-s1.sh"], tmp_path)
+            wanted = {
+                each.name: described(each, is_native_tagged=is_tagged and each.mode != "access") for each in _used(odd, node)
+            }
+            linux = read_bridge_commands(render_network(odd, plan, "linux", "mb-s1").files["millbrook/mb-s1.sh"])
+            assert linux == {interface_name(name): reading for name, reading in wanted.items()}, f"seed {seed}"
+            ios = render_network(odd, plan, "ios", "mb-s1").files["millbrook/mb-s1.cfg"]
+            assert ("vlan dot1q tag native" in ios) == is_tagged
+            for style in ("ios", "comnet") if not is_tagged else ():
+                text = render_network(odd, plan, style, "mb-s1").files["millbrook/mb-s1.cfg"]
+                assert read_switchports(text) == wanted, f"seed {seed}"
+    assert passing > 100
+
+
+def _trace(switch: ovs.OpenVSwitch, network: Network, node: Node, script: str, folder: Path) -> int:
+    """Loads the script, and compares where every frame leaves; how many do."""
+    _load(script, folder)
+    ports = {interface_name(each.name): each for each in _used(network, node)}
+    bridge = interface_name(node.name)
+    # Without a network card behind them, and without a tree, which takes half a minute until ports forward.
+    switch.configure(
+        [
+            ["set", "bridge", bridge, "datapath_type=dummy", "rstp_enable=false"],
+            *(["set", "interface", name, "type=dummy"] for name in ports),
+        ]
+    )
+    behavior = dataclasses.replace(ovs.OPENVSWITCH, native_egress=node.model.tagging.native_egress)
+    made = []
+    for name, port in ports.items():
+        expected = fabric_port(node, port, behavior)
+        assert expected is not None
+        made.append(dataclasses.replace(expected, name=name, bridge=bridge))
+    made += [
+        FabricPort(name=f"vlan{each.vlan}", bridge=bridge, kind=PortKind.ACCESS, vlan=each.vlan, behavior=behavior)
+        for each in node.addresses
+    ]
+    made.append(FabricPort(name=bridge, bridge=bridge, kind=PortKind.TRUNK, behavior=behavior))
+    one = fabric(made, [])
+    stacks = [(), (0,), *((vlan,) for vlan in sorted({*network.vlan_by_id, 1, 997, 998, 999}))]
+    injections = [(name, stack) for name in ports for stack in stacks]
+    traced = ovs.traced(switch, one, injections, ovs.numbers_of(switch))
+    for (name, stack), left in zip(injections, traced, strict=True):
+        assert left == deliveries(one, name, stack), f"{node.name} {name} {stack}"
+    switch.configure([["del-br", bridge]])
+    return sum(map(len, traced))
 
 
 def _load(script: str, folder: Path) -> None:
