@@ -115,8 +115,10 @@ async def door(folder: Path) -> AsyncIterator[Door]:
         verifier = Verifier(credentials.authority, subjects.SCADA_ROLE)
         commands = Commands("north", POINTS, gate, book, audit, verifier, offset_s=lambda: 0.0, on_event=_drop, clock=clock)
         inner = stack.enter_context(ExitStack())
+        center_audit = AuditLog.open(folder / "center-data" / "audit", "center", clock)
+        inner.callback(center_audit.close)
         service = ControlService.open(
-            utility, live, client, Signer(credentials), inner, folder=folder / "center-data", clock=clock
+            utility, live, client, Signer(credentials), inner, folder=folder / "center-data", audit=center_audit, clock=clock
         )
         take(1.0)
         taking = asyncio.create_task(commands.run(topology.edge))

@@ -22,7 +22,7 @@ CHANGES_SESSION = "^/api/(login|logout|account/(app|security-keys|recovery-codes
 """What ends the session of who attacks, or gives it another value."""
 
 
-async def schemathesis(address: str, phases: str, headers: dict[str, str], skipped: str = "^$") -> str:
+async def schemathesis(folder: Path, address: str, phases: str, headers: dict[str, str], skipped: str = "^$") -> str:
     """What it prints; it found nothing."""
     options = ["--checks", CHECKS, "--phases", phases, "--max-examples", "5", "--seed", "1", "--no-color"]
     options += [word for name, value in headers.items() for word in ("--header", f"{name}: {value}")]
@@ -58,8 +58,8 @@ async def test_no_request_finds_a_crash_or_an_answer_that_is_not_described(tmp_p
         cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
         async with serving(world, app=target.app) as address:
             session = {"Cookie": cookies, **browser.token(), "Origin": f"http://{address}"}
-            by_token = await schemathesis(address, "coverage", token)
-            by_session = await schemathesis(address, "coverage,fuzzing", session, CHANGES_SESSION)
+            by_token = await schemathesis(tmp_path, address, "coverage", token)
+            by_session = await schemathesis(tmp_path, address, "coverage,fuzzing", session, CHANGES_SESSION)
         assert (await browser.get("/api/session")).json()["stage"] == "full"
     assert requests_in(by_token) > LEAST_REQUESTS
     assert requests_in(by_session) > LEAST_REQUESTS

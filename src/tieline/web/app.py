@@ -103,7 +103,7 @@ def create_app(
     for router in (
         alarm_router(scada, clock),
         control_router(scada, catalog),
-        remote_router(remote),
+        *(() if remote is None else (remote_router(remote),)),
         details_router(catalog),
         diagram_router(catalog, live, clock),
         history_router(catalog, history, clock),

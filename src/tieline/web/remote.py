@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import FileResponse
 
-from tieline.bus.asking import Request
 from tieline.bus.remote import (
     ApproveGrant,
     AskGrant,
@@ -30,7 +29,6 @@ from tieline.web.asking import Who, moment
 from tieline.web.errors import bad_request
 from tieline.web.times import parse_time
 
-A = TypeVar("A")
 PCAPNG = "application/x-pcapng"
 
 
@@ -159,18 +157,13 @@ class CutBody(BaseModel):
     sessions: list[str]
 
 
-def remote_router(remote: RemoteClient | None) -> APIRouter:
+def remote_router(remote: RemoteClient) -> APIRouter:
     """All routes under `/api/remote`."""
     router = APIRouter(prefix="/api/remote", responses=ERRORS)
 
-    async def ask(request: Request[A]) -> A:
-        if remote is None:
-            raise UnavailableError("remote access is at the center, and only where [dmz] remote_port opens it")
-        return await remote.ask(request)
-
     @router.get("", summary="Grants and sessions that one may see, and what there is to ask for")
     async def state(who: Who) -> RemoteBody:
-        found = await ask(ReadRemote(who=who))
+        found = await remote.ask(ReadRemote(who=who))
         return RemoteBody(
             now=moment(found.now_us),
             door=found.door,
@@ -207,19 +200,19 @@ def remote_router(remote: RemoteClient | None) -> APIRouter:
             minutes=body.minutes,
             begin_us=begin_us,
         )
-        return _grant(await ask(request))
+        return _grant(await remote.ask(request))
 
     @router.post("/grants/{id}/approve", summary="Approves a grant, as the second person")
     async def approve(id: Id, who: Who) -> GrantBody:  # noqa: A002 - the API's own name
-        return _grant(await ask(ApproveGrant(who=who, grant=id)))
+        return _grant(await remote.ask(ApproveGrant(who=who, grant=id)))
 
     @router.post("/grants/{id}/refuse", summary="Refuses a grant, as the second person")
     async def refuse(id: Id, body: RefusalAsked, who: Who) -> GrantBody:  # noqa: A002 - the API's own name
-        return _grant(await ask(RefuseGrant(who=who, grant=id, reason=body.reason)))
+        return _grant(await remote.ask(RefuseGrant(who=who, grant=id, reason=body.reason)))
 
     @router.post("/grants/{id}/ticket", summary="A one-time ticket for one session under the own grant")
     async def ticket(id: Id, who: Who) -> TicketBody:  # noqa: A002 - the API's own name
-        given = await ask(AskTicket(who=who, grant=id))
+        given = await remote.ask(AskTicket(who=who, grant=id))
         return TicketBody(
             ticket=given.ticket,
             lasts_s=given.lasts_s,
@@ -231,7 +224,7 @@ def remote_router(remote: RemoteClient | None) -> APIRouter:
 
     @router.post("/cut", summary="Ends a grant, with every session under it, or all of them")
     async def cut(body: CutAsked, who: Who) -> CutBody:
-        done = await ask(Cut(who=who, name=body.name, reason=body.reason))
+        done = await remote.ask(Cut(who=who, name=body.name, reason=body.reason))
         return CutBody(grants=list(done.grants), sessions=list(done.sessions))
 
     @router.get(
@@ -241,7 +234,7 @@ def remote_router(remote: RemoteClient | None) -> APIRouter:
         responses={200: {"content": {PCAPNG: {}}, "description": "The recording"}},
     )
     async def recording(id: Id, who: Who) -> FileResponse:  # noqa: A002 - the API's own name
-        found = await ask(FindRecording(who=who, session=id))
+        found = await remote.ask(FindRecording(who=who, session=id))
         path = Path(found.path)
         if not path.is_file():
             raise UnavailableError(f"the recording of {id} is not there any more")

@@ -92,6 +92,9 @@ class Spool:
         self._clock = clock
         self._held: Counter[str] = Counter()
         """Bytes by stream, at the most."""
+        self._begun: Counter[str] = Counter()
+        self._ended: Counter[str] = Counter()
+        """Bytes by stream that were ever on their way there, and that are not any more."""
         self._free: float = float("inf")
         """Bytes on the disk that are free."""
         self._credit = 0
@@ -111,6 +114,7 @@ class Spool:
             async with self._making_room:
                 await self._make_space(stream, size)
                 self._held[stream] += size
+                self._begun[stream] += size
             try:
                 await publish(self._client, batch, payload=payload, timeout_s=ACKNOWLEDGE_TIMEOUT_S)
             except FullError:
@@ -123,6 +127,8 @@ class Spool:
             else:
                 self._failed_since_s.pop(stream, None)
                 return
+            finally:
+                self._ended[stream] += size
         raise UnavailableError("the stream stays full")
 
     def close(self) -> None:
@@ -133,17 +139,20 @@ class Spool:
         """Looks at streams and disk once a second, until closed; brings the server back where it has stopped storing."""
         while not self._is_closed:
             try:
-                await self._look()
+                async with self._making_room:
+                    await self._look()
             except UnavailableError as error:
                 log.debug("streams cannot be asked", site=self._site, reason=str(error))
             await self._heal()
             await asyncio.sleep(PERIOD_S)
 
     async def _look(self) -> None:
+        """To be called while nothing is dropped; what is on its way to a stream counts as there."""
         self._look_at_disk()
         for stream in subjects.SITE_STREAMS:
+            ended = self._ended[stream]
             self.depths[stream] = await streams.depth(self._client, stream)
-            self._held[stream] = self.depths[stream].bytes
+            self._held[stream] = self.depths[stream].bytes + self._begun[stream] - ended
         if self._dropping is not None and self._has_recovered():
             self._tell("spool_restored", Severity.WARNING, f"the spool has room again; {self._dropping.in_words()}")
             self._dropping, self._credit = None, 0
