@@ -33,6 +33,7 @@ async def schemathesis(folder: Path, address: str, phases: str, headers: dict[st
         "run",
         f"http://{address}/openapi.json",
         *options,
+        cwd=folder,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
