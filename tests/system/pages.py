@@ -63,7 +63,7 @@ def look_at_pages(port: int, person: Person) -> None:
         page.unroute("**/api/details/points/*")
         page.locator('.choice label:has-text("open") input').check()
         page.get_by_role("button", name="Select", exact=True).click()
-        expect(page.locator(".standing")).to_have_text(re.compile("^Refused"))
+        expect(page.locator(".operate-steps")).to_contain_text("Refused")
         expect(page.locator('.verdicts [data-standing="refused"]')).to_contain_text("feeder 5")
         expect(page.locator(".execute")).to_be_hidden()
 
