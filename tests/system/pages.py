@@ -38,7 +38,7 @@ def look_at_pages(port: int, person: Person) -> None:
         page.locator(f'.choose button[data-point="{POINT}"]').press("Enter")
         page.locator('.choice label:has-text("open") input').check()
         page.get_by_label("Reason", exact=True).fill("test of the page")
-        page.get_by_role("button", name="Select", exact=True).click()
+        page.get_by_role("button", name="Select", exact=True).press("Enter")
         expect(page.locator(".verdicts li")).not_to_have_count(0)
         expect(page.locator(".standing")).to_have_text("Ready to execute.")
         _picture(page, "operate-confirm")
@@ -55,14 +55,14 @@ def look_at_pages(port: int, person: Person) -> None:
         page.get_by_role("searchbox", name="Search").fill("rtu-1/f2_command")
         asked: list[Route] = []
         page.route("**/api/details/points/*", lambda route: asked.append(route))
-        page.locator('.choose button[data-point="northgate/rtu-1/f2_command"]').click()
+        page.locator('.choose button[data-point="northgate/rtu-1/f2_command"]').press("Enter")
         expect(page.locator(".operated h2")).to_contain_text("Feeder 2")
         expect(page.locator(".operate-steps")).to_be_hidden()  # nothing of the point before can be operated meanwhile
         for route in asked:
             route.continue_()
         page.unroute("**/api/details/points/*")
         page.locator('.choice label:has-text("open") input').check()
-        page.get_by_role("button", name="Select", exact=True).click()
+        page.get_by_role("button", name="Select", exact=True).press("Enter")
         expect(page.locator(".operate-steps")).to_contain_text("Refused")
         expect(page.locator('.verdicts [data-standing="refused"]')).to_contain_text("feeder 5")
         expect(page.locator(".execute")).to_be_hidden()
