@@ -140,6 +140,7 @@ export class OperateSteps {
   clear() {
     void this.giveUp();
     this.#point = null;
+    this.#choice.replaceChildren(this.#legend);
   }
 
   /** Whether this person holds the point. */
@@ -194,7 +195,8 @@ export class OperateSteps {
     }
     this.element.dataset.phase = phase.name;
     const wanted = isDiscrete(point) ? "" : this.#problemNow();
-    setText(this.#problem, this.#isTouched ? wanted : "");
+    const isMissing = isDiscrete(point) && !this.#choice.querySelector("input:checked");
+    setText(this.#problem, this.#isTouched ? (isMissing ? texts.chooseState : wanted) : "");
     this.#select.disabled = !phase.canSelect || Boolean(wanted);
     show(this.#execute, phase.canExecute || phase.name === "ready" || phase.name === "waiting" || phase.name === "cut");
     this.#execute.disabled = performance.now() - this.#readySince < SETTLE_MS || !phase.canExecute;
