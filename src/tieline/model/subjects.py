@@ -31,15 +31,11 @@ EVERY_BATCH = "site.*.batch"
 EVERY_SITE_EVENT = "site.*.events"
 EVERY_CENTER_BATCH = "center.*.batch"
 EVERY_CONTROL_EVENT = "center.*.control"
-EVERY_HEALTH = "health.*"
-EVERY_FETCH = "fetch.*"
-EVERY_COMMAND = "command.*"
 
 SCADA_ASK = "scada.ask"
 """Where screens ask alarms and control."""
 ALARMS_CHANGED = "scada.alarms.changed"
 CONTROL_CHANGED = "scada.control.changed"
-SCADA_CHANGES = (ALARMS_CHANGED, CONTROL_CHANGED)
 
 REMOTE_ASK = "remote.ask"
 """Where screens ask remote access."""

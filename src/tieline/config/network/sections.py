@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from tieline.config.fields import Name, Strict
 from tieline.config.network.description import RingProtocol, ServiceKind, TransferClass
 from tieline.config.zones import Address, Subnet, Vlan
-
-_RINGS = get_args(RingProtocol)
 
 
 def _as_list(value: object) -> object:
