@@ -97,6 +97,8 @@ class Neighbor:
     port: str
     interface: str
     """What the node itself calls the port."""
+    addresses: tuple[str, ...] = ()
+    """Of the node: what tells a name of its own, as cameras do, is known by them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
