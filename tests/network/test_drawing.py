@@ -155,3 +155,21 @@ def test_ports_tell_what_passes_and_where_they_lead() -> None:
     lines = CliRunner().invoke(app, arguments).output.splitlines()
     assert 'ng-a1,1,fiber,trunk,"11 untagged, 23-24",100,,ng-p-t1/a' in lines
     assert "ng-cam-sw,1,copper,access,101 untagged,100,class 4,ng-cam-gate/1" in lines
+
+
+def test_boxes_come_in_the_order_in_which_they_are_read(example: Network) -> None:
+    overview = plan_overview(example, "Ridgeway Electric").boxes
+    assert [box.y for box in overview] == sorted(box.y for box in overview)
+    boxes = [box for box in plan_site(example, "northgate").boxes if box.kind != "group"]
+    assert [box.y for box in boxes] == sorted(box.y for box in boxes)
+    keys = [box.key for box in plan_site(example, "northgate").boxes]
+    assert keys[keys.index("at ng-acc") - 1] == "ng-acc"
+
+
+def test_a_wire_names_the_links_that_it_stands_for(example: Network) -> None:
+    wires = [wire for site in PLACES for wire in plan_site(example, site).wires]
+    names = {link.name for link in example.links}
+    assert all(wire.links and names.issuperset(wire.links) for wire in wires)
+    between = next(wire for wire in plan_overview(example, "Ridgeway Electric").wires if wire.key == "northgate|ridge-road")
+    assert between.links == ("wan-cc-ng",)
+    assert 'data-links="wan-cc-ng"' in svg_of(plan_overview(example, "Ridgeway Electric"))

@@ -41,7 +41,8 @@ def plan_overview(network: Network, title: str) -> Plan:
     width, height = _place(boxes, order)
     wires = [_wire(boxes, pair, links) for pair, links in between.items()]
     summary = f"Network of {title}: {len(sites)} sites, {sum(map(len, between.values()))} links between them."
-    return Plan(title=title, summary=summary, width=width, height=height, boxes=tuple(boxes.values()), wires=tuple(wires))
+    read = sorted(boxes.values(), key=lambda box: (round(box.y), box.x))
+    return Plan(title=title, summary=summary, width=width, height=height, boxes=tuple(read), wires=tuple(wires))
 
 
 def _around(names: Sequence[str], between: Mapping[tuple[str, str], Sequence[Link]]) -> list[str]:
@@ -103,6 +104,7 @@ def _wire(boxes: Mapping[str, Box], pair: tuple[str, str], links: Sequence[Link]
         label_y=(start[1] + end[1]) / 2 - (3 if ducts else -3),
         anchor="middle",
         tip="\n".join(map(link_tip, links)),
+        links=tuple(link.name for link in links),
     )
 
 

@@ -72,6 +72,8 @@ class Wire:
     label_y: float
     anchor: str
     tip: str = ""
+    links: tuple[str, ...] = ()
+    """Names of those that it stands for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,7 @@ class Plan:
     width: float
     height: float
     boxes: tuple[Box, ...]
+    """In the order in which they are read: from above, from the left, devices after their switch."""
     wires: tuple[Wire, ...]
 
 

@@ -57,6 +57,7 @@ class _Edge:
     medium: str
     label: str
     tip: str
+    links: tuple[str, ...]
 
 
 def plan_site(network: Network, name: str) -> Plan:
@@ -200,7 +201,8 @@ def _edge(links: Sequence[Link], a: str, b: str) -> _Edge:
     label = link_words(links[0]) if len(links) == 1 else together
     media = {link.medium for link in links}
     medium = media.pop() if len(media) == 1 else "copper"
-    return _Edge(f"{a}|{b}", a, b, medium, label, "\n".join(link_tip(link) for link in links))
+    tip = "\n".join(link_tip(link) for link in links)
+    return _Edge(f"{a}|{b}", a, b, medium, label, tip, tuple(link.name for link in links))
 
 
 def _node_tip(node: Node) -> str:
@@ -307,7 +309,8 @@ class _Routed:
                 block.group.width = block.box.width
         height = self._place()
         wires = [self._wire(number, edge) for number, edge in enumerate(self._edges)]
-        boxes = [box for block in self._blocks.values() for box in (block.box, block.group) if box is not None]
+        read = (block for level in sorted(self._layers) for block in self._layers[level])
+        boxes = [box for block in read for box in (block.box, block.group) if box is not None]
         right = max((block.box.x + block.box.width for block in self._blocks.values()), default=0.0)
         right = max([right, *(_reach(wire) for wire in wires)])
         left = min([0.0, *(_left(wire) for wire in wires)])
@@ -374,6 +377,7 @@ class _Routed:
             label_y=label_y,
             anchor=anchor,
             tip=edge.tip,
+            links=edge.links,
         )
 
     def _leave(self, block: _Block, number: int) -> list[tuple[float, float]]:

@@ -49,7 +49,8 @@ def _legend() -> Iterator[str]:
 
 def _wire(wire: Wire) -> str:
     d = "M" + "L".join(f"{_n(x)} {_n(y)}" for x, y in wire.points)
-    return f'<g class="link" data-id={quoteattr(wire.key)}><title>{escape(wire.tip)}</title><path class="wire {wire.medium}" d="{d}"/></g>'
+    names = f"data-id={quoteattr(wire.key)} data-links={quoteattr(' '.join(wire.links))}"
+    return f'<g class="link" {names}><title>{escape(wire.tip)}</title><path class="wire {wire.medium}" d="{d}"/></g>'
 
 
 def _label(wire: Wire) -> str:
@@ -57,13 +58,14 @@ def _label(wire: Wire) -> str:
         f'<tspan x="{_n(wire.label_x)}" dy="{12 if number else 0}">{escape(line)}</tspan>'
         for number, line in enumerate(wire.label.split("\n"))
     )
-    return f'<text class="label" y="{_n(wire.label_y)}" text-anchor="{wire.anchor}">{lines}</text>'
+    of = f'class="label" data-of={quoteattr(wire.key)}'
+    return f'<text {of} y="{_n(wire.label_y)}" text-anchor="{wire.anchor}">{lines}</text>'
 
 
 def _box(box: Box) -> str:
     parts = [
         f'<g class="node {box.kind}" data-id={quoteattr(box.key)} transform="translate({_n(box.x)} {_n(box.y)})">',
-        f'<rect class="frame" width="{_n(box.width)}" height="{_n(box.height)}" rx="{11 if box.kind == "remote" else 3}"/>',
+        f'<rect class="frame hit" width="{_n(box.width)}" height="{_n(box.height)}" rx="{11 if box.kind == "remote" else 3}"/>',
     ]
     if box.tip:
         parts.insert(1, f"<title>{escape(box.tip)}</title>")
@@ -81,7 +83,9 @@ def _box(box: Box) -> str:
             continue
         title = f"<title>{escape(row.tip)}</title>" if row.tip else ""
         parts.append(
-            f'<g class="row" data-id={quoteattr(row.name)}>{title}<text class="name" x="{_n(8 + 10 * row.indent)}" y="{_n(y)}">'
+            f'<g class="row" data-id={quoteattr(row.name)}>{title}'
+            f'<rect class="hit" x="2" y="{_n(y - 11)}" width="{_n(box.width - 4)}" height="{_n(ROW)}"/>'
+            f'<text class="name" x="{_n(8 + 10 * row.indent)}" y="{_n(y)}">'
             f"{escape(('↳ ' if row.indent else '') + row.name)}</text>"
         )
         if row.note:
