@@ -28,6 +28,8 @@ IN_OCTETS, OUT_OCTETS, IN_ERRORS, OUT_ERRORS, IN_DISCARDS, OUT_DISCARDS = range(
 """Columns of `Reading.counters`."""
 COUNTERS = 6
 
+SHORTEST_S = 1e-3
+"""No two answers come so soon after each other."""
 TICKS_PER_S = 100.0
 UPTIME_SLACK = (5.0, 0.1)
 """Seconds, and share of the time between the readings, by which sysUpTime and our clock may differ."""
@@ -75,7 +77,7 @@ def rates_between(before: Reading, after: Reading, design_mbps: FloatColumn) -> 
     """Of the time between two readings; `design_mbps` is the speed of a port whose agent does not say it, NaN where nobody does."""
     elapsed_s = after.time_s - before.time_s
     ports = len(after.counters)
-    if elapsed_s <= 0 or has_restarted(before, after):
+    if elapsed_s < SHORTEST_S or has_restarted(before, after):
         return Rates.unknown(ports)
     speed_mbps = np.where(after.speed_mbps > 0, after.speed_mbps, design_mbps)
     speed_mbps[speed_mbps <= 0] = np.nan
