@@ -13,9 +13,10 @@ import tieline.examples
 from tests.network.large import write_large
 from tieline.config import Utility, read_folder
 from tieline.config.network import Link, Network, Node, Port, Ring, Service, standard_catalog
+from tieline.network.performance.after import rerouting, worst_after
 from tieline.network.performance.headroom import headroom_of
 from tieline.network.performance.known import known_of
-from tieline.network.performance.network import performance_of, worst_after
+from tieline.network.performance.network import performance_of
 from tieline.network.performance.paths import NoPathError, Paths
 from tieline.network.performance.traffic import goose, sampled_values, streams_of, synchrophasors
 from tieline.network.redundancy.failures import failures_of
@@ -180,12 +181,20 @@ def test_after_a_loss_the_longer_way_has_the_greater_bound(station: Network) -> 
     trip = service("goose", "s000-sw00-d0", "s000-sw02-d0", vlan=100, transfer_class="TT6", max_delay_ms=3.0)
     network = replace(station, services=(trip,))
     streams = streams_of(network)
-    (whole,) = performance_of(network, streams).delays()
-    worst = worst_after(network, streams, failures_of(network))
-    failure, result = worst[whole.subject]
-    assert result.value > whole.value
-    assert failure.kind in {"link", "node"}
-    assert result.what.endswith(f"after the failure of {failure}")
+    everything = performance_of(network, streams)
+    (whole,) = everything.delays()
+    failures = rerouting(everything, failures_of(network))
+    (raised,) = worst_after(everything, failures)
+    assert raised.result.value > whole.value
+    assert raised.failure.kind in {"link", "node"}
+    assert raised.result.what.endswith(f"after the failure of {raised.failure}")
+    # Nobody asked for redundancy, so nothing is judged; where it is asked, that comes first, and more where more is not asked.
+    assert raised.result.verdict is Verdict.INFORMATION
+    assert "does not have to survive" in raised.result.note
+    asked = replace(network, services=(replace(trip, redundancy="any_link"),))
+    judged = worst_after(performance_of(asked, streams_of(asked)), failures)
+    assert [each.failure.kind for each in judged if each.has_to_survive] == ["link"]
+    assert {each.result.verdict for each in judged if each.has_to_survive} == {Verdict.OK}
     gone = performance_of(network, streams, [("node", "s000-sw02")])
     (result,) = gone.delays()
     assert result.verdict is Verdict.FAILS

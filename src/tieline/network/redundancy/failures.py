@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from tieline.config.network import Network
+from tieline.config.network import Network, Service
 
 FailureKind = Literal["link", "node", "duct", "supply"]
 Element = tuple[Literal["link", "node"], str]
 """What a way goes through."""
+
+_SURVIVES: Mapping[str, tuple[FailureKind, ...]] = {
+    "none": (),
+    "any_link": ("link",),
+    "any_node": ("node",),
+    "any_duct": ("duct",),
+    "any": ("link", "node", "duct", "supply"),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,6 +31,11 @@ class Failure:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
+
+
+def has_to_survive(service: Service, failure: Failure) -> bool:
+    """Whether the description asks it of the service."""
+    return failure.kind in _SURVIVES[service.redundancy]
 
 
 def failures_of(network: Network) -> Iterator[Failure]:

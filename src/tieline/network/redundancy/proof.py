@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from tieline.config.network import Network, Ring, Service
-from tieline.network.redundancy.failures import Element, Failure, FailureKind
+from tieline.network.redundancy.failures import Element, Failure, has_to_survive
 from tieline.network.redundancy.rules import ring_problems
 from tieline.network.redundancy.spanning_tree import Tree, recovery_ms, timer_bound_ms, tree_of
 from tieline.network.redundancy.ways import Cable, Ways
@@ -15,13 +15,6 @@ from tieline.network.redundancy.ways import Cable, Ways
 Pair = tuple[str, str]
 Fault = Literal["no-way", "single-point", "slow", "ring"]
 
-_SURVIVES: Mapping[str, tuple[FailureKind, ...]] = {
-    "none": (),
-    "any_link": ("link",),
-    "any_node": ("node",),
-    "any_duct": ("duct",),
-    "any": ("link", "node", "duct", "supply"),
-}
 _MOST = 4
 
 
@@ -153,7 +146,7 @@ def _unmet(network: Network, losses: tuple[Loss, ...]) -> Iterator[RedundancyFin
     for loss in losses:
         for name, pairs in loss.services.items():
             service = wanted[name]
-            if loss.failure.kind in _SURVIVES[service.redundancy]:
+            if has_to_survive(service, loss.failure):
                 asked = service.redundancy.replace("_", " ") + (" failure" if service.redundancy == "any" else "")
                 yield RedundancyFinding(
                     fault="single-point",
