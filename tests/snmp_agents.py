@@ -101,8 +101,13 @@ class SnmpAgent:
         if self._interfaces:
             lines += ["master agentx", f"agentXSocket unix:{self.folder}/x"]
         (self.folder / "snmpd.conf").write_text("\n".join(lines) + "\n")
-        environment = {**os.environ, "MIBS": "", "SNMP_PERSISTENT_DIR": str(self._persistent), "SNMPCONFPATH": str(self.folder)}
-        words = ["snmpd", "-f", "-Lf", str(log), "-C", "-c", f"{self.folder}/snmpd.conf", "-p", f"{self.folder}/snmpd.pid"]
+        environment = {
+            **os.environ,
+            "MIBS": "",
+            "SNMP_PERSISTENT_DIR": str(self._persistent),
+            "SNMPCONFPATH": f"{self.folder}:{self._persistent}",
+        }
+        words = ["snmpd", "-f", "-Lf", str(log), "-p", f"{self.folder}/snmpd.pid"]
         self._children.append(self._run(words, environment))
         end = time.monotonic() + _START_S
         while not (log.exists() and "NET-SNMP version" in log.read_text()):
