@@ -27,8 +27,8 @@ from tests.network.rendered import (
 )
 from tieline.config import Utility, read_folder
 from tieline.config.network import Network, Node, Port, Ring
+from tieline.config.network.interfaces import linux_name
 from tieline.network.rendering import STYLES, Rendered, Style, render_network
-from tieline.network.rendering.words import interface_name
 from tieline.network.segmentation.described import fabric_port
 from tieline.network.segmentation.fabric import FabricPort, PortKind, fabric
 from tieline.network.segmentation.spread import deliveries
@@ -114,7 +114,7 @@ def _bridges(network: Network) -> Iterator[Node]:
 def test_what_a_linux_bridge_is_told_is_what_each_port_is_described_as(network: Network, rendered: dict[Style, Rendered]) -> None:
     for node in _bridges(network):
         readings = read_bridge_commands(rendered["linux"].files[f"{node.site}/{node.name}.sh"])
-        assert readings == {interface_name(each.name): described(each) for each in _used(network, node)}, node.name
+        assert readings == {linux_name(each.name): described(each) for each in _used(network, node)}, node.name
 
 
 @pytest.mark.parametrize("style", ["ios", "comnet"])
@@ -167,7 +167,7 @@ def test_switches_of_any_kind_are_told_what_they_are_described_as(utility: Utili
                 each.name: described(each, is_native_tagged=is_tagged and each.mode != "access") for each in _used(odd, node)
             }
             linux = read_bridge_commands(render_network(odd, plan, "linux", "mb-s1").files["millbrook/mb-s1.sh"])
-            assert linux == {interface_name(name): reading for name, reading in wanted.items()}, f"seed {seed}"
+            assert linux == {linux_name(name): reading for name, reading in wanted.items()}, f"seed {seed}"
             ios = render_network(odd, plan, "ios", "mb-s1").files["millbrook/mb-s1.cfg"]
             assert ("vlan dot1q tag native" in ios) == is_tagged
             for style in ("ios", "comnet") if not is_tagged else ():
@@ -179,8 +179,8 @@ def test_switches_of_any_kind_are_told_what_they_are_described_as(utility: Utili
 def _trace(switch: ovs.OpenVSwitch, network: Network, node: Node, script: str, folder: Path) -> int:
     """Loads the script, and compares where every frame leaves; how many do."""
     _load(script, folder)
-    ports = {interface_name(each.name): each for each in _used(network, node)}
-    bridge = interface_name(node.name)
+    ports = {linux_name(each.name): each for each in _used(network, node)}
+    bridge = linux_name(node.name)
     # Without a network card behind them, and without a tree, which takes half a minute until ports forward.
     switch.configure(
         [
@@ -250,7 +250,7 @@ def _can_bridge() -> bool:
 def test_a_bridge_of_the_kernel_is_what_each_port_is_described_as(network: Network, rendered: dict[Style, Rendered]) -> None:
     for node in _switches(network):
         script = rendered["linux"].files[f"{node.site}/{node.name}.sh"].split("\nfor port in")[0]
-        ports = {interface_name(each.name): each for each in _used(network, node)}
+        ports = {linux_name(each.name): each for each in _used(network, node)}
         made = "\n".join(f"ip link add {name} type dummy" for name in ports)
         shown = subprocess.run(
             ["unshare", "--net", "/bin/sh", "-s"],
@@ -460,10 +460,10 @@ def test_a_group_called_like_a_port_is_not_that_port(tmp_path: Path) -> None:
 
 
 def test_interfaces_with_long_names_are_told_apart() -> None:
-    names = [interface_name(f"GigabitEthernet1-0-{number}") for number in range(1, 49)]
+    names = [linux_name(f"GigabitEthernet1-0-{number}") for number in range(1, 49)]
     assert len(set(names)) == 48
     assert all(len(name) <= 15 for name in names)
-    assert interface_name("eth0") == "eth0"
+    assert linux_name("eth0") == "eth0"
 
 
 def test_an_aggregation_of_routed_ports_is_reported(utility: Utility, network: Network) -> None:

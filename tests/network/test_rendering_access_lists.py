@@ -16,9 +16,9 @@ import pytest
 from tests.network.rendered import interfaces
 from tieline.config import Utility, read_folder
 from tieline.config.network import AclEntry, Network, Node
+from tieline.config.network.interfaces import linux_name
 from tieline.config.services import Ports
 from tieline.network.rendering import render_network
-from tieline.network.rendering.words import interface_name
 from tieline.security.zones import plan_of
 from tieline.security.zones.packets import ICMP, TRANSPORTS, Packet, State, address_number, interface_number
 from tieline.security.zones.ruleset import Bound, decide
@@ -120,8 +120,8 @@ def utility() -> Utility:
 def _packet(sent: Sent) -> Packet:
     is_icmp = sent.protocol == "icmp"
     return Packet(
-        input=interface_number(interface_name(sent.into)),
-        output=interface_number(interface_name(sent.out)),
+        input=interface_number(linux_name(sent.into)),
+        output=interface_number(linux_name(sent.out)),
         source=address_number(sent.source),
         target=address_number(sent.target),
         transport=ICMP if is_icmp else TRANSPORTS[sent.protocol],

@@ -34,8 +34,10 @@ from tieline.config.network.description import (
     Subnet,
     Supply,
     Vlan,
+    Watch,
 )
 from tieline.config.network.draft import Surroundings
+from tieline.config.network.interfaces import interface_of
 from tieline.config.network.reading import read_network
 from tieline.config.network.vlan_sets import format_vlans, parse_vlans
 
@@ -70,7 +72,9 @@ __all__ = [
     "TrafficHint",
     "Transceiver",
     "Vlan",
+    "Watch",
     "format_vlans",
+    "interface_of",
     "is_within",
     "parse_vlans",
     "read_network",

@@ -89,6 +89,18 @@ def _check_names(text: str) -> str:
     return text
 
 
+def _check_template(text: str) -> str:
+    try:
+        text.format(port="9", index=9)
+    except (LookupError, ValueError, AttributeError) as error:
+        raise ValueError("is no template; write for example GigabitEthernet1/{port}, or {index} for the port's number") from error
+    return text
+
+
+Template = Annotated[str, AfterValidator(_check_template)]
+"""`{port}` stands for the port's name, `{index}` for its number within the model, from 1."""
+
+
 class Tagging(Strict):
     """What becomes of the tags of frames, which differs between vendors where the configuration says the same."""
 
@@ -128,6 +140,7 @@ class PortGroup(Strict):
     optics: str = Field(default="", description="a transceiver of the catalogue that is built in; with medium fiber")
     poe_class: PoeClass | None = Field(default=None, description="the highest class that it feeds")
     buffer_kib: float | None = Field(default=None, gt=0, description="of this port alone; shared where it is left out")
+    interface: Template = Field(default="", description="what the device calls them; the model's template where it is left out")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -179,6 +192,8 @@ class Model(Strict):
     traffic: list[TrafficHint] = Field(default_factory=list)
     has_lldp: bool = False
     has_snmp: bool = False
+    has_port_security: bool = Field(default=False, description="whether it counts strangers at its access ports")
+    interface: Template = Field(default="", description="what it calls its ports, like GigabitEthernet1/{port}")
     style: Style | None = Field(default=None, description="how its configuration is written, whatever else is asked for")
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ from typing import Literal
 
 from tieline.config.network.catalog import Cable, Catalog, Cell, Connector, Model, NodeKind, PortMedium, Transceiver
 from tieline.config.services import Ports
+from tieline.config.snmp import Auth, Priv
 
 Address = IPv4Address | IPv6Address
 Subnet = IPv4Network | IPv6Network
@@ -172,6 +173,10 @@ class Node:
     devices: tuple[str, ...] = ()
     """What it is elsewhere in the folder: hosts of utility.toml by name, devices as `site/device`."""
     outdoor: bool = False
+    watch: str = ""
+    """`no`, `yes`, or the address of its agent; empty where it is watched if it can be."""
+    firmware: str = ""
+    """What it should run; empty where nobody says."""
     description: str = ""
     _by_name: dict[str, Port] = field(default_factory=dict, compare=False, repr=False)
 
@@ -362,6 +367,25 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """How the network is watched: SNMPv3 with authentication and privacy (RFC 3414)."""
+
+    period_s: float = 30.0
+    """From one look at a node to the next."""
+    timeout_s: float = 2.0
+    retries: int = 2
+    user: str = "tieline"
+    auth: Auth = "sha256"
+    priv: Priv = "aes128"
+    trap_port: int | None = None
+    """Where each site's gateway listens for notifications (UDP); None for nowhere."""
+    syslog_port: int | None = None
+    """The same for syslog (UDP)."""
+    ids: Mapping[str, int] = field(default_factory=dict)
+    """Of points, by their paths, where they are not derived."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
     """What holds where nothing else is said."""
 
@@ -397,6 +421,8 @@ class Network:
     supplies: tuple[Supply, ...] = ()
     rings: tuple[Ring, ...] = ()
     services: tuple[Service, ...] = ()
+    watch: Watch | None = None
+    """None where nothing is watched."""
 
     @cached_property
     def by_name(self) -> Mapping[str, Node]:

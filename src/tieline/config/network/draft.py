@@ -101,6 +101,10 @@ def outline(document: Mapping[str, Any]) -> tuple[NetworkFile, dict[str, list[in
     partial: set[str] = set() if document else set(SECTIONS)
     with suppress(ValidationError):
         kept["defaults"] = NetworkFile.model_validate({"defaults": document.get("defaults", {})}).defaults
+    try:
+        kept["watch"] = NetworkFile.model_validate({"watch": document.get("watch")}).watch
+    except ValidationError:
+        partial.add("watch")
     for name in SECTIONS:
         positions[name] = []
         entries = document.get(name, [])

@@ -41,6 +41,8 @@ def resolve_nodes(draft: Draft, places: set[str], vlans: Sequence[Vlan], supplie
             vlans=known if model.is_bridge else _ALONE,
             supplies=tuple(row.supplies),
             outdoor=row.outdoor,
+            watch=row.watch,
+            firmware=row.firmware,
             description=row.description,
             addresses=tuple(_addresses(draft, line, row, {port.name: port for port in ports}, subnets)),
             devices=tuple(devices.of(line, row)),

@@ -16,7 +16,7 @@ from tieline.config.findings import Finding
 from tieline.config.network.access_lists import resolve_acls, resolve_routes
 from tieline.config.network.addressing import check_addresses, check_connections, check_vlans, resolve_vlans
 from tieline.config.network.catalog import read_catalog
-from tieline.config.network.description import Defaults, Duct, Network, Place
+from tieline.config.network.description import Defaults, Duct, Network, Place, Watch
 from tieline.config.network.draft import Draft, Surroundings, outline
 from tieline.config.network.lags import check_lags
 from tieline.config.network.links import resolve_links
@@ -87,6 +87,7 @@ def _resolve(draft: Draft) -> Network:
     nodes = check_power(draft, nodes, links)
     network = Network(
         defaults=Defaults(**file.defaults.model_dump()),
+        watch=None if file.watch is None else Watch(**file.watch.model_dump()),
         catalog=draft.catalog,
         places=places,
         vlans=vlans,

@@ -88,6 +88,8 @@ class NodeRow(Strict):
     supplies: Names = Field(default_factory=list)
     devices: Devices = Field(default_factory=list, description="hosts of utility.toml, devices of its site")
     outdoor: bool = False
+    watch: str = Field(default="", description="no; yes; or the address of its agent, where it has several")
+    firmware: str = Field(default="", max_length=255, description="what it should run; compared where it is written")
     description: str = ""
 
 

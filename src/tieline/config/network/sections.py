@@ -7,8 +7,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from tieline.config.fields import Name, Strict
+from tieline.config.fields import Name, Port, PositiveSeconds, Strict
 from tieline.config.network.description import RingProtocol, ServiceKind, TransferClass
+from tieline.config.snmp import Auth, Priv, check_algorithms
 from tieline.config.zones import Address, Subnet, Vlan
 
 
@@ -140,10 +141,34 @@ class ServiceSection(Strict):
         return self
 
 
+class WatchSection(Strict):
+    """How the network is watched: SNMPv3 with authentication and privacy. Its keys are no part of the folder."""
+
+    period_s: PositiveSeconds = Field(default=30.0, description="from one look at a node to the next")
+    timeout_s: PositiveSeconds = Field(default=2.0, description="how long an answer may take")
+    retries: int = Field(default=2, ge=0, le=10, description="how often a request is repeated after silence")
+    user: str = Field(default="tieline", pattern=r"^[A-Za-z0-9_.@-]{1,32}$")
+    auth: Auth = "sha256"
+    priv: Priv = "aes128"
+    trap_port: Port | None = Field(default=None, description="where each site's gateway listens for notifications; nowhere")
+    syslog_port: Port | None = Field(default=None, description="where each site's gateway listens for syslog; nowhere")
+    ids: dict[str, Annotated[int, Field(ge=0, le=0xFFFFFFFF)]] = Field(
+        default_factory=dict, description="of points, by site/node/name: only to resolve a collision"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        check_algorithms(self.auth, self.priv)
+        if self.trap_port is not None and self.trap_port == self.syslog_port:
+            raise ValueError("trap_port and syslog_port are one port; give each its own, such as 162 and 514")
+        return self
+
+
 class NetworkFile(Strict):
     """The whole of `network.toml`."""
 
     defaults: DefaultsSection = DefaultsSection()
+    watch: WatchSection | None = None
     places: list[PlaceSection] = Field(default_factory=list)
     vlans: list[VlanSection] = Field(default_factory=list)
     classes: list[ClassSection] = Field(default_factory=list)
@@ -153,5 +178,5 @@ class NetworkFile(Strict):
     routes: list[RouteSection] = Field(default_factory=list)
 
 
-SECTIONS = tuple(name for name in NetworkFile.model_fields if name != "defaults")
+SECTIONS = tuple(name for name in NetworkFile.model_fields if name not in {"defaults", "watch"})
 """Its lists."""

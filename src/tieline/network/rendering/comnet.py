@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tieline.config.network.interfaces import interface_of
 from tieline.network.rendering import ios
 from tieline.network.rendering.device import Device, DevicePort, NotRendered
 from tieline.network.rendering.words import plain_ascii
@@ -29,7 +30,7 @@ def render(device: Device) -> str:
         [f"hostname {plain_ascii(device.node.name)}"],
         *_vlans(device),
         list(_tree(device)),
-        *(list(_interface(device, number, each)) for number, each in enumerate(device.ports, 1)),
+        *(list(_interface(device, each)) for each in device.ports),
         *_addresses(device),
         ["end"],
     ]
@@ -47,9 +48,9 @@ def _tree(device: Device) -> Iterator[str]:
         yield f"spanning-tree mst 0 priority {device.priority}"
 
 
-def _interface(device: Device, number: int, each: DevicePort) -> Iterator[str]:
+def _interface(device: Device, each: DevicePort) -> Iterator[str]:
     port = each.port
-    yield f"interface GigabitEthernet 1/{number}"
+    yield f"interface {interface_of(device.node.model, port.name, 'comnet')}"
     yield f" description {plain_ascii(each.words)}"
     if not each.is_used:
         yield " switchport mode access"

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tieline.config.network import POE_W, AclEntry, Port, QosClass, Subnet, format_vlans
+from tieline.config.network.interfaces import interface_of
 from tieline.config.services import Ports
 from tieline.network.rendering.access_lists import AccessList, Line
 from tieline.network.rendering.device import Device, DevicePort, NotRendered
@@ -20,8 +21,6 @@ NOTES = (
     "check the names of ports against the device before the first use",
     "rapid-pvst has a tree for each VLAN; in a ring with switches of other makers take `spanning-tree mode mst` and `mst 0 priority`",
 )
-_KINDS = ((10_000, "TenGigabitEthernet"), (1_000, "GigabitEthernet"), (100, "FastEthernet"), (0, "Ethernet"))
-_SHORT = {"te": "TenGigabitEthernet", "gi": "GigabitEthernet", "fa": "FastEthernet"}
 _QUEUES = 4
 
 
@@ -49,16 +48,6 @@ def render(device: Device) -> str:
         ["end"],
     ]
     return "\n!\n".join("\n".join(block) for block in blocks if block) + "\n"
-
-
-def port_name(device: Device, port: Port) -> str:
-    """What the device calls a port: `GigabitEthernet1/9`."""
-    match = re.fullmatch(r"(te|gi|fa)(\d[\d/]*)", port.name)
-    if match is not None:
-        return f"{_SHORT[match[1]]}{match[2]}"
-    index, fastest = next((index, each.fastest_mbps) for index, each in enumerate(device.ports, 1) if each.port.name == port.name)
-    kind = next(kind for least, kind in _KINDS if fastest >= least)
-    return f"{kind}1/{port.name if port.name.isdigit() else index}"
 
 
 def vlan_list(vlans: frozenset[int] | set[int]) -> str:
@@ -133,7 +122,7 @@ def _groups(device: Device) -> Iterator[list[str]]:
 
 def _interface(device: Device, each: DevicePort) -> Iterator[str]:
     port = each.port
-    yield f"interface {port_name(device, port)}"
+    yield f"interface {interface_of(device.node.model, port.name, 'ios')}"
     yield f" description {plain_ascii(each.words)}"
     if not each.is_used:
         yield " switchport mode access"

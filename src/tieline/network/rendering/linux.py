@@ -9,8 +9,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from tieline.config.network.interfaces import interface_of, linux_name
 from tieline.network.rendering.device import Device, DevicePort, NotRendered
-from tieline.network.rendering.words import interface_name, one_line
+from tieline.network.rendering.words import one_line
 
 BRIDGE = "br0"
 NOTES = (
@@ -46,7 +47,11 @@ def render(device: Device) -> str:
 
 def named(device: Device, port: str) -> str:
     """The interface of `vlan11`, or of a port."""
-    return port if any(each.name == port and each.vlan is not None for each in device.interfaces) else interface_name(port)
+    return (
+        port
+        if any(each.name == port and each.vlan is not None for each in device.interfaces)
+        else interface_of(device.node.model, port, "linux")
+    )
 
 
 def has_rules(device: Device) -> bool:
@@ -74,11 +79,11 @@ def _bridge(device: Device) -> Iterator[str]:
 
 def _lags(device: Device) -> Iterator[str]:
     for name, members in device.lags.items():
-        bond = interface_name(name, "bond")
+        bond = linux_name(name, "bond")
         yield f"ip link delete dev {bond} 2>/dev/null || true"
         yield f"ip link add name {bond} type bond mode 802.3ad lacp_rate fast miimon 100 xmit_hash_policy layer2+3"
         for each in members:
-            own = interface_name(each.port.name)
+            own = interface_of(device.node.model, each.port.name, "linux")
             yield f"ip link set dev {own} down"
             yield f"ip link set dev {own} master {bond}"
 
@@ -86,7 +91,7 @@ def _lags(device: Device) -> Iterator[str]:
 def _bridge_ports(device: Device) -> Iterator[Iterator[str]]:
     seen: set[str] = set()
     for each in device.bridged:
-        name = interface_name(each.port.lag, "bond") if each.port.lag else interface_name(each.port.name)
+        name = linux_name(each.port.lag, "bond") if each.port.lag else interface_of(device.node.model, each.port.name, "linux")
         if name not in seen:
             seen.add(name)
             yield _bridge_port(device, each, name)
@@ -131,7 +136,7 @@ def _queues(device: Device) -> Iterator[str]:
     lowest = min(range(len(ordered)), key=lambda index: ordered[index].queue)
     bands = f"ets bands {len(ordered)} strict {strict}" + (f" quanta {quanta}" if quanta else "")
     yield ""
-    yield f"for port in {' '.join(interface_name(each.port.name) for each in device.used)}; do"
+    yield f"for port in {' '.join(interface_of(device.node.model, each.port.name, 'linux') for each in device.used)}; do"
     yield "  tc qdisc delete dev $port root 2>/dev/null || true"
     yield f"  tc qdisc add dev $port root handle 1: {bands} priomap {' '.join([str(lowest)] * 16)}"
     for band, one in enumerate(ordered, 1):
@@ -141,7 +146,7 @@ def _queues(device: Device) -> Iterator[str]:
 
 
 def _parked(device: Device) -> Iterator[str]:
-    parked = [interface_name(each.port.name) for each in device.ports if not each.is_used]
+    parked = [interface_of(device.node.model, each.port.name, "linux") for each in device.ports if not each.is_used]
     if parked:
         yield ""
         yield "# Nobody uses these."

@@ -9,8 +9,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
+from tieline.config.network.interfaces import interface_of, linux_name
 from tieline.network.rendering.device import Device, DevicePort, NotRendered
-from tieline.network.rendering.words import interface_name, one_line
+from tieline.network.rendering.words import one_line
 
 NOTES = (
     "ports are called as in the description; a name that is a number becomes port9: rename the interfaces of the computer (systemd.link)",
@@ -23,7 +24,7 @@ _NOTHING = 4095
 
 def bridge_name(device: Device) -> str:
     """The bridge is called like the node."""
-    return interface_name(device.node.name)
+    return linux_name(device.node.name)
 
 
 def render(device: Device) -> str:
@@ -79,12 +80,12 @@ def _ports(device: Device, bridge: str) -> Iterator[Iterator[list[str]]]:
 
 
 def _port(device: Device, each: DevicePort, bridge: str, members: Sequence[str]) -> Iterator[list[str]]:
-    name = interface_name(each.port.lag, "bond") if each.port.lag else interface_name(each.port.name)
+    name = linux_name(each.port.lag, "bond") if each.port.lag else interface_of(device.node.model, each.port.name, "ovs")
     if len(members) > 1:
-        yield ["add-bond", bridge, name, *map(interface_name, members)]
+        yield ["add-bond", bridge, name, *(interface_of(device.node.model, member, "ovs") for member in members)]
         yield ["set", "port", name, "lacp=active", "bond_mode=balance-tcp", "other_config:lacp-time=fast"]
     elif members:
-        name = interface_name(members[0])
+        name = interface_of(device.node.model, members[0], "ovs")
         yield ["add-port", bridge, name]
         yield ["set", "port", name, "lacp=active"]
     else:
@@ -94,7 +95,7 @@ def _port(device: Device, each: DevicePort, bridge: str, members: Sequence[str])
         yield ["set", "port", name, "other_config:rstp-port-admin-edge=true", "other_config:rstp-port-auto-edge=false"]
     if device.node.model.has_lldp:
         for member in members or [each.port.name]:
-            yield ["set", "interface", interface_name(member), "lldp:enable=true"]
+            yield ["set", "interface", interface_of(device.node.model, member, "ovs"), "lldp:enable=true"]
 
 
 def _vlans(device: Device, each: DevicePort) -> list[str]:
