@@ -1,7 +1,8 @@
 """The simulated field: all devices of a utility folder on real connections, moved by the plant.
 
 The plant steps twice a second of wall-clock time; a step lasts `speed` times that in the plant. After each step every device gets all
-its values at once. What masters write acts on the plant before the response leaves.
+its values at once. What masters write acts on the plant before the response leaves. Watched nodes of the communications network show that
+network instead, and what it no longer joins with the gateway of its site does not answer there.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,19 +28,33 @@ from tieline.config.quantities import quantity_of
 from tieline.io import Clock, SystemClock
 from tieline.io.packet import open_packet
 from tieline.model import ConfigError, LocalError
-from tieline.simulator.devices import Behavior, Dnp3Device, Iec61850Device, ModbusDevice, OpenInterface, SimulatedDevice
+from tieline.network.performance.known import known_of
+from tieline.network.performance.traffic import streams_of
+from tieline.simulator.communications import Communications, find_gateways
+from tieline.simulator.devices import (
+    NORMAL,
+    Behavior,
+    Dnp3Device,
+    Iec61850Device,
+    ModbusDevice,
+    OpenInterface,
+    SimulatedDevice,
+    SnmpDevice,
+)
 from tieline.simulator.journal import Journal
 from tieline.simulator.places import Places
 from tieline.simulator.plant import Plant, PowerSystem
-from tieline.simulator.playing import happen, part_of, reversal_of
+from tieline.simulator.playing import check_network_event, happen, happen_in_network, part_of, reversal_of
 from tieline.simulator.replay import Recording, Replay
-from tieline.simulator.scenario import DeviceEvent, PlantEvent, Scenario
+from tieline.simulator.scenario import DeviceEvent, Event, NetworkEvent, PlantEvent, Scenario
 from tieline.simulator.wander import Wander
 
 log = structlog.get_logger(__name__)
 
 STEP_S = 0.5
 _LONGEST_PAUSE_S = 5.0
+_WANDER_S = 10.0
+_UNREACHED = Behavior(manner="silent")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,11 +92,16 @@ class Field:
         self._utility = utility
         self._data = data
         self._scenario = scenario or Scenario()
-        clock = clock or SystemClock()
-        self.devices = {section.path: _make(section, clock) for site in utility.sites for section in site.devices}
+        self._clock = clock = clock or SystemClock()
+        self.communications = self._build_communications(seed)
+        self.devices = {section.path: self._make(section) for site in utility.sites for section in site.devices}
         self.plant = self._build_plant(seed, time.time() if start_s is None else start_s)
         self._feeds = self._connect(np.random.default_rng(seed))
         self._held: set[str] = set()
+        self._behaviors: dict[str, Behavior] = {}
+        """What devices were told to do."""
+        self._reached_from = self._find_ways()
+        self._wandered_s = clock.monotonic()
         self._places = Places(
             utility,
             self.devices,
@@ -95,6 +115,8 @@ class Field:
         self.book: AddressBook = {}
         self._events = self._check_events()
         self._elapsed_s = 0.0
+        if self.communications is not None:
+            self.communications.on_change = self._follow_network
         self.show()
 
     async def __aenter__(self) -> Self:
@@ -126,8 +148,9 @@ class Field:
 
     async def behave(self, path: str, behavior: Behavior) -> None:
         """Has a device behave like that from now on."""
-        device = self.device(path)
-        device.behavior = behavior
+        self.device(path)
+        self._behaviors[path] = behavior
+        self._settle_behavior(path)
         await self._places.endpoints[path].follow()
         log.info("device behaves", device=path, manner=behavior.manner)
 
@@ -137,6 +160,10 @@ class Field:
             self.plant.step(seconds)
         for feed in self._feeds:
             feed.wander.step(seconds)
+        now_s = self._clock.monotonic()
+        if self.communications is not None and now_s >= self._wandered_s + _WANDER_S:
+            self._wandered_s = now_s
+            self.communications.wander(now_s)
         self.show()
 
     def show(self) -> None:
@@ -168,19 +195,61 @@ class Field:
             await self._happen(self._events.pop(0)[1])
         self.step(seconds)
 
-    async def _happen(self, event: DeviceEvent | PlantEvent) -> None:
+    async def _happen(self, event: Event) -> None:
         if isinstance(event, DeviceEvent):
             await self.behave(event.device, event.manners)
+        elif isinstance(event, NetworkEvent):
+            if self.communications is not None:
+                happen_in_network(self.communications, event, self._clock.monotonic())
         elif self.plant is not None:
             happen(self.plant, event)
 
-    def _check_events(self) -> list[tuple[float, DeviceEvent | PlantEvent]]:
-        events: list[tuple[float, DeviceEvent | PlantEvent]] = []
+    def _follow_network(self) -> None:
+        for path, device in self.devices.items():
+            self._settle_behavior(path)
+            if isinstance(device, SnmpDevice):
+                device.follow_network()
+
+    def _settle_behavior(self, path: str) -> None:
+        """A device that the network does not join with its gateway is silent, unless it is not even there."""
+        told = self._behaviors.get(path, NORMAL)
+        if told.manner != "gone" and not self._is_reached(path):
+            told = _UNREACHED
+        self.devices[path].behavior = told
+
+    def _is_reached(self, path: str) -> bool:
+        node, gateways = self._reached_from.get(path, ("", ()))
+        return not gateways or any(self.communications.joins(gateway, node) for gateway in gateways if self.communications)
+
+    def _find_ways(self) -> dict[str, tuple[str, Collection[str]]]:
+        """Devices that are nodes of the network and can be reached through it, with their node and the gateways that ask them."""
+        found: dict[str, tuple[str, Collection[str]]] = {}
+        network = self._utility.network
+        if network is None or self.communications is None:
+            return found
+        for path, device in self.devices.items():
+            site = path.partition("/")[0]
+            node = device.device.name if isinstance(device, SnmpDevice) else None
+            if node is None and path in network.node_of_device:
+                node = network.node_of_device[path].name
+            gateways = [name for name in find_gateways(network, site) if node and self.communications.joins(name, node)]
+            if node and gateways:
+                found[path] = (node, gateways)
+        return found
+
+    def _check_events(self) -> list[tuple[float, Event]]:
+        events: list[tuple[float, Event]] = []
         for event in self._scenario.events:
             events.append((event.at_s, event))
             if isinstance(event, DeviceEvent):
                 if event.device not in self.devices:
                     raise ConfigError(f"the scenario names a device {event.device}; the folder has {', '.join(self.devices)}")
+            elif isinstance(event, NetworkEvent):
+                if self._utility.network is None:
+                    raise ConfigError(
+                        "the scenario has something happen to the communications network; the folder has no network/"
+                    )
+                check_network_event(event, self._utility.network)
             else:
                 self._check_part(event)
             end = reversal_of(event)
@@ -210,10 +279,30 @@ class Field:
         system = PowerSystem(**self._scenario.system.model_dump())
         return Plant(self._utility.grid, start_s=start_s, seed=seed, places=places, seconds_between_trips=between, system=system)
 
+    def _build_communications(self, seed: int) -> Communications | None:
+        network = self._utility.network
+        if network is None:
+            return None
+        streams = streams_of(network, known_of(self._utility, network))
+        return Communications(network, streams, now_s=self._clock.monotonic(), rng=np.random.default_rng(seed))
+
+    def _make(self, section: config.Device) -> SimulatedDevice:
+        match section:
+            case config.ModbusDevice():
+                return ModbusDevice(section)
+            case config.Dnp3Device():
+                return Dnp3Device(section, self._clock)
+            case config.Iec61850Device():
+                return Iec61850Device(section, self._clock)
+            case _:
+                raise ConfigError(f"{section.path} cannot be simulated: there are no simulated devices for {section.protocol}")
+
     def _connect(self, rng: np.random.Generator) -> list[_Feed]:
         feeds = []
         for device in self.devices.values():
             device.on_write = functools.partial(self._operate, device)
+            if isinstance(device, SnmpDevice):
+                continue
             points, places, factors, others = [], [], [], []
             for number, point in enumerate(device.points):
                 quantity = quantity_of(point.quantity, point.kind)
@@ -281,15 +370,3 @@ async def simulate(
         group.create_task(field.run(speed=speed), name="plant")
         if player is not None:
             group.create_task(player.run(rows_per_s=rows_per_s, until_read=until_read), name="replay")
-
-
-def _make(section: config.Device, clock: Clock) -> SimulatedDevice:
-    match section:
-        case config.ModbusDevice():
-            return ModbusDevice(section)
-        case config.Dnp3Device():
-            return Dnp3Device(section, clock)
-        case config.Iec61850Device():
-            return Iec61850Device(section, clock)
-        case _:
-            raise ConfigError(f"{section.path} cannot be simulated: there are no simulated devices for {section.protocol}")

@@ -37,6 +37,8 @@ from tieline.simulator.devices import (
     Reservation,
     SerialEndpoint,
     SimulatedDevice,
+    SnmpDevice,
+    SnmpEndpoint,
     TcpEndpoint,
     UdpEndpoint,
     is_dialed,
@@ -75,7 +77,7 @@ class Places:
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Starts everything. Raises `UnavailableError` where an address cannot be had, `ConfigError` where two devices want one."""
-        for make in (self._modbus, self._dnp3, self._iec61850):
+        for make in (self._modbus, self._dnp3, self._iec61850, self._snmp):
             for endpoint in make(stack):
                 await endpoint.start()
                 stack.push_async_callback(endpoint.stop)
@@ -140,6 +142,12 @@ class Places:
                     context = self._credentials(section, connection.host, connection.server_name).server_context()
                 host, port = _move(connection.host, connection.port)
                 yield Iec61850Endpoint(device, host=host, port=port, context=context)
+
+    def _snmp(self, _stack: AsyncExitStack) -> Iterator[Endpoint]:
+        for device in self._devices.values():
+            if isinstance(device, SnmpDevice):
+                host, port = _move(device.device.connection.host, device.device.connection.port)
+                yield SnmpEndpoint(device, host=host, port=port)
 
     def _find_dnp3(self, section: config.Dnp3Device) -> Dnp3Device:
         device = self._devices[section.path]

@@ -78,6 +78,58 @@ class FaultEvent(Strict):
     for_s: float | None = Field(default=None, gt=0, description="then it is repaired")
 
 
+class LinkEvent(Strict):
+    """A link of the communications network is cut, for a while or until it is restored; it is down at both ends."""
+
+    at_s: float = Field(ge=0)
+    link: str
+    action: Literal["cut", "restore"] = "cut"
+    for_s: float | None = Field(default=None, gt=0, description="then it is restored")
+
+
+class DuctEvent(Strict):
+    """Everything that runs through a duct of the communications network is cut."""
+
+    at_s: float = Field(ge=0)
+    duct: str
+    action: Literal["cut", "restore"] = "cut"
+    for_s: float | None = Field(default=None, gt=0, description="then it is restored")
+
+
+class SupplyEvent(Strict):
+    """A supply of the communications network is lost, and all that it feeds alone."""
+
+    at_s: float = Field(ge=0)
+    supply: str
+    action: Literal["lose", "return"] = "lose"
+    for_s: float | None = Field(default=None, gt=0, description="then it returns")
+
+
+class CableSwapEvent(Strict):
+    """Somebody exchanges the cables of two ports; the same event again puts them back."""
+
+    at_s: float = Field(ge=0)
+    cable_swap: tuple[str, str] = Field(description="node/port, twice")
+    for_s: float | None = Field(default=None, gt=0, description="then they are put back")
+
+
+class PortErrorsEvent(Strict):
+    """A port receives bad frames."""
+
+    at_s: float = Field(ge=0)
+    port_errors: str = Field(description="node/port")
+    per_s: float = Field(ge=0, allow_inf_nan=False, description="frames a second from then on")
+    for_s: float | None = Field(default=None, gt=0, description="then there are none any more")
+
+
+class FirmwareEvent(Strict):
+    """A watched node runs another firmware."""
+
+    at_s: float = Field(ge=0)
+    firmware: str = Field(description="the node")
+    version: str = Field(min_length=1, max_length=64, description="what it says from then on")
+
+
 class SystemSection(Strict):
     """The power system to which the network belongs when generation is lost."""
 
@@ -92,6 +144,8 @@ class SystemSection(Strict):
 
 
 PlantEvent = SwitchEvent | SourceEvent | LoadEvent | GenerationEvent | FaultEvent
+NetworkEvent = LinkEvent | DuctEvent | SupplyEvent | CableSwapEvent | PortErrorsEvent | FirmwareEvent
+Event = DeviceEvent | PlantEvent | NetworkEvent
 
 
 class Scenario(Strict):
@@ -99,7 +153,7 @@ class Scenario(Strict):
 
     seconds_between_trips: float = Field(default=900.0, gt=0, description="mean, over the whole grid; inf for none")
     system: SystemSection = Field(default_factory=SystemSection, description="what shares a loss of generation")
-    events: list[DeviceEvent | PlantEvent] = Field(default_factory=list)
+    events: list[Event] = Field(default_factory=list)
 
 
 QUIET = Scenario(seconds_between_trips=math.inf)

@@ -14,6 +14,7 @@ from tieline.simulator.devices.dnp3_serving import (
 from tieline.simulator.devices.iec61850 import GooseSender, Iec61850Device, Iec61850Endpoint, OpenInterface
 from tieline.simulator.devices.modbus import ModbusDevice
 from tieline.simulator.devices.serving import SerialEndpoint, TcpEndpoint
+from tieline.simulator.devices.snmp import SnmpDevice, SnmpEndpoint
 
 __all__ = [
     "NORMAL",
@@ -32,6 +33,8 @@ __all__ = [
     "Reservation",
     "SerialEndpoint",
     "SimulatedDevice",
+    "SnmpDevice",
+    "SnmpEndpoint",
     "TcpEndpoint",
     "UdpEndpoint",
     "Watch",
