@@ -6,7 +6,7 @@ import copy
 import difflib
 import fnmatch
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -21,6 +21,8 @@ from tieline.config.findings import Finding
 from tieline.config.lines import KeyPath
 from tieline.config.reading import Source
 from tieline.config.site_points import SitePoints
+from tieline.config.snmp import SnmpDevice
+from tieline.config.watch_alarms import watch_alarms
 from tieline.model import Point, PointKind
 from tieline.model.alarms import AlarmKind
 from tieline.rules import RuleError, Type, name_problem
@@ -80,17 +82,20 @@ def read_alarms(
     *,
     own_points: Iterable[Point],
     devices: Sequence[str],
+    watched: Sequence[SnmpDevice],
     detection: Sequence[PointDetection],
     plant_points: Iterable[Point],
     equipment: Collection[str] | None,
 ) -> tuple[AlarmPlan, ...]:
-    """The alarms of the site. `own_points` are Tieline's own; `devices` all devices that the site has, those with mistakes too.
+    """The alarms of the site. `own_points` are Tieline's own; `devices` all devices that site.toml has, those with mistakes too;
+    `watched` are nodes of the network.
 
     `equipment` names what the electrical model has; None where that is not known because of mistakes in it.
     """
     path = site_folder / FILE
     wanted = _section(points.source.document).defaults
-    made = default_alarms(points.site, devices, plant_points, detection)
+    devices = [*devices, *(each.name for each in watched)]
+    made = [*default_alarms(points.site, devices, plant_points, detection), *chain.from_iterable(map(watch_alarms, watched))]
     if not path.exists():
         return () if wanted is False else tuple(made)
     known = copy.copy(points)
@@ -224,7 +229,7 @@ class _Reader:
                 return []
             return [("", None)]
         found = [device for device in self._devices if fnmatch.fnmatchcase(device, row.point)]
-        if not found:
+        if not found and not self._points.is_uncertain(row.point):
             close = difflib.get_close_matches(row.point, self._devices, n=1)
             remedy = f"did you mean {close[0]}?" if close else "correct the name"
             self._report(line, "point", "there is no such device at this site", remedy, row.point)

@@ -21,7 +21,9 @@ from tieline.config.fields import Host, Port, Strict
 from tieline.config.folder import Site, Utility
 from tieline.config.iec61850 import GooseMonitoring, Iec61850Device, Iec61850Tls
 from tieline.config.modbus import ModbusDevice, TlsConnection
+from tieline.config.network import Watch
 from tieline.config.outstation import Outstation
+from tieline.config.snmp import SnmpDevice
 from tieline.config.transports import SerialLine, TlsFiles
 from tieline.model import ConfigError, LocalError, UnavailableError
 
@@ -62,7 +64,8 @@ class InterfacePlace(Strict):
 
 Place = NetworkPlace | SerialPlace | InterfacePlace
 AddressBook = Mapping[str, Place]
-"""`site/device`: where it is served; `goose_key(site)`: where its GOOSE is published."""
+"""`site/device`: where it is served; `goose_key(site)`: where its GOOSE is published; `traps_key(site)`, `syslog_key(site)`: where the
+site's gateway listens for what its network tells."""
 
 _BOOK = TypeAdapter(dict[str, Place])
 
@@ -70,6 +73,16 @@ _BOOK = TypeAdapter(dict[str, Place])
 def goose_key(site: str) -> str:
     """The key of a site's GOOSE in the address book; no device can be named like that."""
     return f"{site}/[goose]"
+
+
+def traps_key(site: str) -> str:
+    """The key of where a site's gateway listens for notifications (SNMP)."""
+    return f"{site}/[traps]"
+
+
+def syslog_key(site: str) -> str:
+    """The key of where a site's gateway listens for syslog."""
+    return f"{site}/[syslog]"
 
 
 def write_book(path: Path, book: AddressBook) -> None:
@@ -113,6 +126,7 @@ def relocate(utility: Utility, book: AddressBook) -> Utility:
             devices=tuple(_relocate_device(device, book) for device in site.devices),
             outstations=tuple(_relocate_outstation(outstation, book) for outstation in site.outstations),
             goose=_relocate_goose(site, book),
+            watch=_relocate_watch(site, book),
         )
         for site in utility.sites
     )
@@ -128,6 +142,8 @@ def _relocate_device(device: Device, book: AddressBook) -> Device:
             return replace(device, connection=_move(device.path, device.connection, place))
         case Iec61850Device():
             return replace(device, connection=_move(device.path, device.connection, place))
+        case SnmpDevice():
+            return replace(device, connection=_move(device.path, device.connection, place))
         case _:
             raise LocalError(f"{device.path} is of a protocol without connections: {device.protocol}")
 
@@ -142,6 +158,18 @@ def _relocate_goose(site: Site, book: AddressBook) -> GooseMonitoring | None:
     if site.goose is None or not isinstance(place, InterfacePlace):
         return None
     return replace(site.goose, interface=place.interface)
+
+
+def _relocate_watch(site: Site, book: AddressBook) -> Watch | None:
+    """Listening where the simulated nodes send to, and nowhere where the book does not say."""
+    if site.watch is None:
+        return None
+    traps, syslog = book.get(traps_key(site.name)), book.get(syslog_key(site.name))
+    return replace(
+        site.watch,
+        trap_port=traps.port if isinstance(traps, NetworkPlace) else None,
+        syslog_port=syslog.port if isinstance(syslog, NetworkPlace) else None,
+    )
 
 
 def _find(path: str, book: AddressBook) -> Place:

@@ -11,6 +11,7 @@ from tieline.config.iec61850.section import Iec61850Tls
 from tieline.config.modbus import ModbusDevice, TcpConnection, TlsConnection
 from tieline.config.outstation import Outstation
 from tieline.config.services import Ports, Transport
+from tieline.config.snmp import SnmpDevice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,8 @@ def field_way(described: Device | Outstation) -> FieldWay | None:
             return _dialed(path, "iec61850", connection.host, connection.port, is_tls=isinstance(connection, Iec61850Tls))
         case Dnp3Device() | Outstation():
             return _dnp3(described)
+        case SnmpDevice(path=path, connection=connection):
+            return _dialed(path, "snmp", connection.host, connection.port, is_tls=False, transport="udp")
         case _:
             return None
 

@@ -42,7 +42,7 @@ from tieline.config.local import LocalSection
 from tieline.config.login import LoginSection
 from tieline.config.modbus import ModbusRow, ModbusSection
 from tieline.config.modbus_checks import check_modbus_lines, check_modbus_points, modbus_uses
-from tieline.config.network import Network, Surroundings, read_network
+from tieline.config.network import Network, Surroundings, Watch, Watching, feedbacks_of, read_network
 from tieline.config.outline import (
     DeviceOutline,
     Dnp3Outline,
@@ -114,6 +114,8 @@ class Site:
     """What the site keeps and shows by itself."""
     spool: SpoolSection = field(default_factory=SpoolSection)
     """What the site keeps for the center, and how it hands it over."""
+    watch: Watch | None = None
+    """How nodes of its network are watched, which are among the devices; None where none is."""
     remote: SiteRemote = field(default_factory=SiteRemote)
     """What of it can be reached by remote access; addresses as in the folder, also where the field is simulated."""
 
@@ -226,26 +228,27 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
     source = Source(folder, folder / "utility.toml", findings)
     top = source.read_toml(UtilityFile)
     electrical = GridFolder(folder, [path.name for path in _site_folders(folder)], findings)
-    plant: set[str] = set()
-    sites = tuple(_read_sites(folder, electrical, plant, findings))
-    electrical.check_scl(plant)
-    named = [path.name for path in _site_folders(folder)]
-    devices = {site.name: site.devices for site in sites}
-    check_zones(source, named, devices)
+    readers = list(_site_readers(folder, electrical, findings))
+    named = [reader.name for reader in readers]
     around = Surroundings(
         sites=named,
         zones=zones_of(source.document),
         hosts=hosts_of(source.document),
-        devices=devices,
-        titles={site.name: site.title for site in sites},
+        devices={reader.name: reader.devices for reader in readers if reader.described is not None},
+        titles={reader.name: reader.described.title or reader.name for reader in readers if reader.described is not None},
+        reporting={reader.name: reader.default for reader in readers},
+        taken={reader.name: reader.taken for reader in readers},
     )
-    network = read_network(folder, around, findings)
+    described = read_network(folder, around, findings)
+    sites = tuple(site for reader in readers if (site := reader.read(described.watching)) is not None)
+    electrical.check_scl({path for reader in readers for scl in reader.scl_files.all() for path in plant_paths(scl)})
+    check_zones(source, named, {site.name: site.devices for site in sites})
     check_people(source, named)
     if top is not None:
         _check_files(source, folder, ("audit",), top.audit)
     findings.extend(find_secrets(folder))
     roles = _roles(UtilityAlarms() if top is None else top.alarms)
-    _check_ids(folder, (*sites, *roles), findings)
+    _check_ids(folder, (*sites, *roles), described.watching, findings)
     known = UtilityPoints(_by_path(sites), set(named) - {site.name for site in sites})
     needs_factor = top is None or top.login.second_factor != "never"
     control = read_control(source, known, named, _equipment_classes(sites), second_factor=needs_factor)
@@ -267,7 +270,7 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
         audit=top.audit,
         sites=sites,
         grid=electrical.grid,
-        network=network,
+        network=described.network,
         control=control,
         programs=programs,
         roles=roles,
@@ -314,8 +317,8 @@ def _site_folders(folder: Path) -> list[Path]:
     return sorted(path for path in sites.iterdir() if path.is_dir()) if sites.is_dir() else []
 
 
-def _read_sites(folder: Path, electrical: GridFolder, plant: set[str], findings: list[Finding]) -> Iterator[Site]:
-    """The sites that have no mistake; `plant` gets the paths of all that their SCL files describe."""
+def _site_readers(folder: Path, electrical: GridFolder, findings: list[Finding]) -> Iterator[_SiteReader]:
+    """All sites, their own devices read."""
     folders = _site_folders(folder)
     if not folders:
         Source(folder, folder / "sites", findings).report("there is no site", "create sites/<name>/site.toml")
@@ -325,22 +328,23 @@ def _read_sites(folder: Path, electrical: GridFolder, plant: set[str], findings:
             source.report("the folder's name is not a site name", "use lower-case letters, digits, - and _ only", value=path.name)
         if path.name in ROLES:
             source.report(f"no site can be named like the {ROLES[path.name].lower()}", "rename the folder", value=path.name)
-        described = source.read_toml(SiteFile)
-        reader = _SiteReader(folder, path, source, electrical, findings)
-        site = reader.read(described)
-        plant.update(path for scl in reader.scl_files.all() for path in plant_paths(scl))
-        if site is not None:
-            yield site
+        yield _SiteReader(folder, path, source, electrical, findings)
 
 
 class _SiteReader:
-    """Reads what belongs to one site; each list is read once."""
+    """Reads what belongs to one site; each list is read once.
+
+    Its own devices are read at once, the rest when it is known which nodes of the network are watched: alarms, gate and automation may
+    name their points.
+    """
 
     def __init__(self, folder: Path, site: Path, source: Source, electrical: GridFolder, findings: list[Finding]) -> None:
         self._folder = folder.resolve()
-        self._name = site.name
+        self.name = site.name
         self._site = site.resolve()
         self._source = source
+        self.described = source.read_toml(SiteFile)
+        """What site.toml says; None where it has mistakes."""
         self._electrical = electrical
         self._findings = findings
         self._read: dict[Path, str] = {}
@@ -355,28 +359,52 @@ class _SiteReader:
         """What devices are in their SCL files, by their number."""
         self._goose: Collection[str] = ()
         """The data sets that are listened to."""
+        reporting = ReportingSection() if self.described is None else self.described.reporting
+        self.default = Reporting(deadband=reporting.deadband, max_silence_s=reporting.max_silence_s)
+        self._outlines, self._outstations = devices_of(source.document), outstations_of(source.document)
+        self._monitoring: GooseMonitoring | None = None
+        self.devices = self._read_devices()
+        """Those of site.toml."""
 
-    def read(self, described: SiteFile | None) -> Site | None:
+    @property
+    def taken(self) -> set[str]:
+        """Names that no further device can have."""
+        return {each.name for each in self._outlines} | {each.name for each in self._outstations} | _GROUPS.keys()
+
+    def _read_devices(self) -> tuple[Device, ...]:
+        self._find_ieds(self._outlines)
+        self._monitoring = self._read_goose(self.described)
+        self._check_sections(self._outlines, self._outstations)
+        sections = self.described.devices if self.described else [None] * len(self._outlines)
+        pairs = zip(self._outlines, sections, strict=True)
+        read = [self._read_device(outline, section, self.default) for outline, section in pairs]
+        return tuple(device for device in read if device is not None)
+
+    def read(self, watching: Watching) -> Site | None:
         """The site, where it is described without a mistake; what is wrong becomes findings in any case."""
-        outlines, outstations = devices_of(self._source.document), outstations_of(self._source.document)
-        self._find_ieds(outlines)
-        goose = self._read_goose(described)
-        self._check_sections(outlines, outstations)
-        reporting = ReportingSection() if described is None else described.reporting
-        default = Reporting(deadband=reporting.deadband, max_silence_s=reporting.max_silence_s)
-        sections = described.devices if described else [None] * len(outlines)
-        read = [self._read_device(outline, section, default) for outline, section in zip(outlines, sections, strict=True)]
-        devices = tuple(device for device in read if device is not None)
-        known = SitePoints(self._source, self._name, self._points, self._uncertain.__contains__)
+        described, default = self.described, self.default
+        watched = tuple(watching.devices.get(self.name, ()))
+        devices = (*self.devices, *watched)
+        if described is not None and not described.devices and not watched and not watching.has_uncertain(self.name):
+            problem, remedy = "the site has no device", "add [[devices]], or have nodes of its network watched"
+            self._source.report_key(("devices",), problem, remedy)
+        for device in watched:
+            self._points |= references(device.points)
+        known = SitePoints(
+            self._source,
+            self.name,
+            self._points,
+            lambda name: name in self._uncertain or watching.is_uncertain(self.name, name),
+        )
         processed = sections_of(self._source, "processing", ProcessingSection)
         declared = sections_of(self._source, "calculations", CalculationSection)
         implied = [(key, CalculationSection.model_validate(table)) for key, table in implied_calculations(known, processed)]
         calculations = read_calculations(known, [*declared, *implied], default)
         automation = read_automation(known, self._source.document)
-        gate = read_gate(known, self._source.document, self._points.values())
+        gate = read_gate(known, self._source.document, self._points.values(), feedbacks_of(watched))
         processing = read_processing(known, processed)
         detection = read_detection(known, sections_of(self._source, "detection", DetectionSection))
-        own_points = edge_points(self._name, devices)
+        own_points = edge_points(self.name, devices)
         points = self._points | references(calculation.point for calculation in calculations)
         alarms = read_alarms(
             known,
@@ -384,14 +412,15 @@ class _SiteReader:
             self._site,
             self._findings,
             own_points=own_points,
-            devices=[outline.name for outline in outlines if outline.name],
+            devices=[outline.name for outline in self._outlines if outline.name],
+            watched=watched,
             detection=detection,
             plant_points=points.values(),
             equipment=self._equipment(),
         )
-        upward = described.outstations if described else [None] * len(outstations)
+        upward = described.outstations if described else [None] * len(self._outstations)
         presented = [
-            self._read_outstation(outline, section, points) for outline, section in zip(outstations, upward, strict=True)
+            self._read_outstation(outline, section, points) for outline, section in zip(self._outstations, upward, strict=True)
         ]
         self.scl_files.report()
         single_line = self._single_line()
@@ -401,15 +430,15 @@ class _SiteReader:
             return None
         self._report_unread()
         return Site(
-            name=self._name,
-            title=described.title or self._name,
+            name=self.name,
+            title=described.title or self.name,
             kind=described.kind,
             latitude=described.latitude,
             longitude=described.longitude,
-            reporting=reporting,
+            reporting=described.reporting,
             devices=devices,
             outstations=tuple(outstation for outstation in presented if outstation is not None),
-            goose=goose,
+            goose=self._monitoring,
             single_line=single_line,
             diagram=diagram,
             processing=processing,
@@ -421,6 +450,7 @@ class _SiteReader:
             own_points=own_points,
             local=described.local,
             spool=described.spool,
+            watch=watching.watch if watched else None,
             remote=site_remote(described.remote, devices),
         )
 
@@ -447,9 +477,9 @@ class _SiteReader:
         """From SCL where there is one, otherwise of the site in `grid/`."""
         drawing = self.scl_files.single_line()
         grid = self._electrical.grid
-        if drawing is not None or grid is None or not any(node.site == self._name for node in grid.nodes):
+        if drawing is not None or grid is None or not any(node.site == self.name for node in grid.nodes):
             return drawing
-        return single_line_of(grid, self._name)
+        return single_line_of(grid, self.name)
 
     def _check_sections(self, devices: Sequence[DeviceOutline], outstations: Sequence[OutstationOutline]) -> None:
         source = self._source
@@ -486,7 +516,7 @@ class _SiteReader:
         if source is None or settings is None:
             self._uncertain.add(outline.name)
             return None
-        site, before = self._name, len(self._findings)
+        site, before = self.name, len(self._findings)
         device: Device | None = None
         rows: Sequence[tuple[int, PointRow]]
         match settings:
@@ -512,7 +542,7 @@ class _SiteReader:
         for row in rows:
             reference = f"{outline.name}/{row.name}"
             self._rows[reference] = row
-            self._points[reference] = row.to_point(self._name, outline.name, default)
+            self._points[reference] = row.to_point(self.name, outline.name, default)
 
     def _read_ied(self, outline: DeviceOutline, section: DeviceSection | None, default: Reporting) -> Device | None:
         """An IED with its points; a list of them is there only where somebody wanted one."""
@@ -535,7 +565,7 @@ class _SiteReader:
         if not isinstance(section, Iec61850Section) or found.connection is None:
             return None
         return Iec61850Device(
-            site=self._name,
+            site=self.name,
             name=section.name,
             description=section.description or found.ied.description,
             scl_file=found.file.source.name,
@@ -549,7 +579,7 @@ class _SiteReader:
             polls=section.polls,
             commands=section.commands,
             rows=tuple(each.row for each in described),
-            points=tuple(each.row.to_point(self._name, section.name, default) for each in described),
+            points=tuple(each.row.to_point(self.name, section.name, default) for each in described),
             described=tuple(each.point for each in described),
             maintenance=section.maintenance,
         )
@@ -565,7 +595,7 @@ class _SiteReader:
         check_outstation_points(source, rows, self._rows, self._uncertain)
         if section is None or any(row.point not in points for _, row in rows):
             return None
-        return section.to_outstation(self._name, [row for _, row in rows], [points[row.point] for _, row in rows])
+        return section.to_outstation(self.name, [row for _, row in rows], [points[row.point] for _, row in rows])
 
     def _open(self, section: str, outline: DeviceOutline | OutstationOutline) -> Source | None:
         """The list that a section names, or None and findings."""
@@ -601,19 +631,23 @@ def _check_files(source: Source, folder: Path, key: KeyPath, files: TlsFiles) ->
             source.report_key((*key, name), "there is no such file", "the path is relative to the folder", value=given)
 
 
-def _check_ids(folder: Path, sites: Iterable[Site], findings: list[Finding]) -> None:
+def _check_ids(folder: Path, sites: Iterable[Site], watching: Watching, findings: list[Finding]) -> None:
     taken: dict[PointId, Point] = {}
+    watched = {device.path for devices in watching.devices.values() for device in devices}
     for site in sites:
         for point in site.points:
             other = taken.setdefault(point.id, point)
             if other is not point and other.path != point.path:
-                if is_own(point):  # it has no row that could be changed
-                    other, point = point, other  # noqa: PLW2901
-                source = Source(folder, folder / "sites" / point.site / "site.toml", findings)
-                free = next(number for number in range(point.id + 1, point.id + 1_000_000) if number not in taken)
-                source.report(
+                # Of Tieline's own points none has a row that could be changed; those of watched nodes have a place for it.
+                order = {point: (is_own(point), f"{point.site}/{point.device}" in watched) for point in (other, point)}
+                other, point = sorted(order, key=order.__getitem__, reverse=True)  # noqa: PLW2901
+                is_watched = order[point] == (False, True)
+                file = "network/network.toml" if is_watched else f"sites/{point.site}/site.toml"
+                free = next(number for number in range(point.id + 1, point.id + 1_000_000) if number not in taken) & 0xFFFFFFFF
+                remedy = f"write another one into the id column of {point.path}, for example {free}"
+                Source(folder, folder / file, findings).report(
                     f"the id is also that of {other.path}",
-                    f"write another one into the id column of {point.path}, for example {free & 0xFFFFFFFF}",
+                    f'write "{point.path}" = {free} into ids of [watch]' if is_watched else remedy,
                     where=f"id of {point.path}",
                     value=point.id,
                 )

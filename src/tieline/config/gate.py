@@ -117,10 +117,13 @@ class Gate:
     feedbacks: Mapping[PointId, Feedback] = field(default_factory=dict)
 
 
-def read_gate(points: SitePoints, document: Mapping[str, object], measured: Iterable[Point]) -> Gate:
+def read_gate(
+    points: SitePoints, document: Mapping[str, object], measured: Iterable[Point], usual: Mapping[PointId, Feedback]
+) -> Gate:
     """The gate that `[gate]` describes, or the one that stands without it; mistakes become findings, if they are not already.
 
-    `measured` are the points of the site's devices, among which the positions of switches are found.
+    `measured` are the points of the site's devices, among which the positions of switches are found; `usual` are further feedbacks
+    that hold where the folder says no others.
     """
     table = document.get("gate")
     table = table if isinstance(table, dict) else {}
@@ -138,7 +141,7 @@ def read_gate(points: SitePoints, document: Mapping[str, object], measured: Iter
         write_timeout_s=section.write_timeout_s,
         interlocks=tuple(_interlocks(points, table)),
         limits=tuple(_limits(points, table)),
-        feedbacks=feedbacks | dict(_feedbacks(points, table)),
+        feedbacks={**usual, **feedbacks, **dict(_feedbacks(points, table))},
     )
 
 

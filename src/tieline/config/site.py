@@ -50,7 +50,7 @@ class SiteFile(Strict):
     longitude: float | None = Field(default=None, ge=-180, le=180)
     reporting: ReportingSection = ReportingSection()
     spool: SpoolSection = SpoolSection()
-    devices: list[DeviceSection] = Field(min_length=1)
+    devices: list[DeviceSection] = Field(default_factory=list, description="none where only nodes of its network are watched")
     outstations: list[OutstationSection] = Field(default_factory=list)
     goose: GooseSection | None = None
     processing: list[ProcessingSection] = Field(default_factory=list)

@@ -30,7 +30,8 @@ class SitePoints:
         """`site.toml`."""
         self.site = site
         self._points = dict(points)
-        self._is_uncertain = is_uncertain
+        self.is_uncertain = is_uncertain
+        """Whether a device of that name may have points that are not known because of mistakes elsewhere."""
 
     def add(self, point: Point) -> None:
         """Makes known a point that a section defines."""
@@ -39,7 +40,7 @@ class SitePoints:
     def find(self, key: KeyPath, reference: str) -> Point | None:
         """The point, or None and, where it cannot exist, a finding at the key."""
         point = self._points.get(reference)
-        if point is None and not self._is_uncertain(reference.partition("/")[0]):
+        if point is None and not self.is_uncertain(reference.partition("/")[0]):
             self._report(key, reference)
         return point
 
@@ -50,7 +51,7 @@ class SitePoints:
             return [] if point is None else [point]
         found = [point for reference, point in self._points.items() if fnmatch.fnmatchcase(reference, pattern)]
         device = pattern.partition("/")[0]
-        if not found and not self._is_uncertain(device) and not any(wild in device for wild in "*?"):
+        if not found and not self.is_uncertain(device) and not any(wild in device for wild in "*?"):
             self.source.report_key(key, "matches no point of the site", "correct the pattern", value=pattern)
         return found
 

@@ -38,8 +38,9 @@ from tieline.config.network.description import (
 )
 from tieline.config.network.draft import Surroundings
 from tieline.config.network.interfaces import interface_of
-from tieline.config.network.reading import read_network
+from tieline.config.network.reading import NetworkFolder, read_network
 from tieline.config.network.vlan_sets import format_vlans, parse_vlans
+from tieline.config.network.watching import Watching, feedbacks_of
 
 __all__ = [
     "POE_W",
@@ -55,6 +56,7 @@ __all__ = [
     "Load",
     "Model",
     "Network",
+    "NetworkFolder",
     "Node",
     "NodeAddress",
     "Place",
@@ -73,6 +75,8 @@ __all__ = [
     "Transceiver",
     "Vlan",
     "Watch",
+    "Watching",
+    "feedbacks_of",
     "format_vlans",
     "interface_of",
     "is_within",

@@ -17,6 +17,7 @@ from tieline.config.network.rows import AclRow, LinkRow, NodeRow, PortRow, Suppl
 from tieline.config.network.sections import SECTIONS, NetworkFile
 from tieline.config.outline import HostOutline, ZoneOutline
 from tieline.config.reading import Source
+from tieline.model import Reporting
 
 _NAMED_IN_WORDS = 12
 
@@ -32,6 +33,10 @@ class Surroundings:
     """By site; of those without a mistake."""
     titles: Mapping[str, str] = field(default_factory=dict)
     """Of sites, for people."""
+    reporting: Mapping[str, Reporting] = field(default_factory=dict)
+    """Of sites, for points that say nothing themselves."""
+    taken: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """By site, names that no watched node can have: of its devices, right or wrong, and of its outstations."""
 
 
 @dataclass(kw_only=True)

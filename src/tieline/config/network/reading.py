@@ -9,6 +9,7 @@ an entry that could not be read is not reported as a second mistake.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +27,29 @@ from tieline.config.network.rings import resolve_rings
 from tieline.config.network.rows import AclRow, LinkRow, NodeRow, PortRow, SupplyRow
 from tieline.config.network.sections import SECTIONS, NetworkFile
 from tieline.config.network.services import resolve_classes, resolve_services
+from tieline.config.network.watching import Watching, derive_watching
 from tieline.config.reading import Source
 
 _ROWS: Mapping[str, type[Any]] = {"nodes": NodeRow, "ports": PortRow, "links": LinkRow, "acls": AclRow, "supplies": SupplyRow}
 _REQUIRED = {"nodes", "links"}
+_OF_NO_NODE = {"network/acls.csv", "network/supplies.csv"}
+"""Mistakes in these change nothing in what is watched."""
 
 
-def read_network(folder: Path, around: Surroundings, findings: list[Finding]) -> Network | None:
-    """The network; None where the folder describes none, or where there are mistakes, which go to `findings`."""
+@dataclass(frozen=True, kw_only=True)
+class NetworkFolder:
+    """What `network/` says."""
+
+    network: Network | None = None
+    """None where the folder describes none, or where there are mistakes."""
+    watching: Watching = field(default_factory=Watching)
+
+
+def read_network(folder: Path, around: Surroundings, findings: list[Finding]) -> NetworkFolder:
+    """The network; mistakes go to `findings`."""
     path = folder / "network"
     if not path.is_dir():
-        return None
+        return NetworkFolder()
     before = len(findings)
     catalog = read_catalog(folder, findings)
     top = Source(folder, path / "network.toml", findings)
@@ -68,7 +81,20 @@ def read_network(folder: Path, around: Surroundings, findings: list[Finding]) ->
             names = ", ".join(f"{stem}.csv" for stem in _ROWS)
             Source(folder, file_path, findings).report("there is no such part of the network", f"the files are {names}")
     network = _resolve(draft)
-    return network if len(findings) == before else None
+    watching = derive_watching(draft, network)
+    if len(findings) == before:
+        return NetworkFolder(network=network, watching=watching)
+    files = {finding.file for finding in findings[before:]} - _OF_NO_NODE
+    return NetworkFolder(watching=replace(watching, uncertain=_uncertain(draft) if files else {}))
+
+
+def _uncertain(draft: Draft) -> Mapping[str, frozenset[str]] | None:
+    """The nodes that are watched or would be but for mistakes, by site."""
+    if draft.file.watch is None and "watch" not in draft.partial:
+        return {}
+    if "nodes" in draft.partial or not draft.nodes:
+        return None
+    return {site: frozenset(row.name for _, row in draft.nodes if row.site == site) for site in draft.around.sites}
 
 
 def _resolve(draft: Draft) -> Network:

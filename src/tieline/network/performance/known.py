@@ -10,6 +10,7 @@ from typing import Protocol
 from tieline.config import Device, Dnp3Device, ModbusDevice, Site
 from tieline.config.iec61850 import Iec61850Device
 from tieline.config.network import Network
+from tieline.config.snmp import SnmpDevice
 from tieline.network.result import Given, Input
 from tieline.protocols.iec61850.scl import Multicast, Scl, multicasts_of
 from tieline.protocols.modbus.plan import plan_reads
@@ -223,4 +224,6 @@ def _bus(site: Site) -> Sent:
 def _samples_per_s(device: Device) -> float:
     if isinstance(device, ModbusDevice):
         return sum(1 / device.polls[row.poll] for row in device.rows)
+    if isinstance(device, SnmpDevice):
+        return len(device.points) / device.connection.period_s
     return float(len(device.points))
