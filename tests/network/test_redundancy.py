@@ -199,12 +199,11 @@ def test_a_duct_that_carries_both_links_is_named_with_them_and_what_stops() -> N
     made.device("server", "center")
     made.service("gateway", "server", redundancy="any_duct")
     found = prove_redundancy(made.network())
-    wanted = "service gateway-service is to survive the loss of any duct; duct ridge-road carries l0 and l1: cut: "
-    assert [str(finding) for finding in found.findings] == [f"{wanted}it stops (gateway to server)"]
+    cause = "duct ridge-road is cut, with l0 and l1 in it"
+    wanted = "service gateway-service has to survive the loss of any duct, but stops when"
+    assert [str(finding) for finding in found.findings] == [f"{wanted} {cause}: gateway to server"]
     losses = {loss.failure.name: str(loss) for loss in found.losses}
-    assert (
-        losses["ridge-road"] == "duct ridge-road carries l0 and l1: cut: these services stop: gateway-service (gateway to server)"
-    )
+    assert losses["ridge-road"] == f"{cause}: these services stop: gateway-service (gateway to server)"
     assert "river" not in losses
     assert losses.keys() == {"ridge-road", "site", "center", "l2", "l3"}
 

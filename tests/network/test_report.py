@@ -24,6 +24,10 @@ def report(*arguments: str | Path) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
+def section(output: str, title: str) -> str:
+    return output.partition(f"\n{title}\n{'=' * len(title)}\n\n")[2].partition("\n\n")[0]
+
+
 @pytest.fixture(scope="module")
 def of_example() -> tuple[int, str]:
     return report(EXAMPLE)
@@ -32,19 +36,23 @@ def of_example() -> tuple[int, str]:
 def test_the_report_of_the_example_names_the_shared_duct(of_example: tuple[int, str]) -> None:
     code, output = of_example
     assert code == 1
-    assert "duct river-bridge carries wan-cc-ng and wan-sf-cc: cut: it stops" in output
+    assert "stops when duct river-bridge is cut, with wan-cc-ng and wan-sf-cc in it: ng-gw to dmz-1" in output
 
 
 def test_the_report_says_which_link_breaks_first_and_why(of_example: tuple[int, str]) -> None:
     _, output = of_example
-    first = output.partition("Which link breaks first\n\n")[2].partition("\n\n")[0]
-    assert "breaks first: northgate-trips" in first
-    assert "where it waits longest" in output
+    first = " ".join(section(output, "Which link breaks first").split())
+    assert "When traffic grows: link ng-p-f1-a (100 Mbit/s, ng-p-f1/a to ng-a2/2) breaks first. With more than " in first
+    assert "northgate-trips: ng-p-t1 takes longer than the 0.60 ms that it may: at port ng-a2/2 it may wait" in first
+    assert "When a cable is cut: duct river-bridge does most harm." in first
+    assert "though telemetry has to survive that" in first
+    assert "When fibers age: link ng-a1-a2 breaks first." in first
+    assert output.index("Which link breaks first") < 100
 
 
 def test_what_fails_is_told_with_formula_and_source(of_example: tuple[int, str]) -> None:
     _, output = of_example
-    physical = output.partition("\nPower over Ethernet\n\n")[2].partition("Supplies and batteries")[0]
+    physical = section(output, "Power over Ethernet")
     assert "ng-cam-sw: PoE claimed 111.00 W, limit 108.00 W, margin -3.00 W: fails" in physical
     assert "source: IEEE 802.3-2022" in physical
     assert "Closest to its limit, of each kind:" in physical
@@ -54,6 +62,41 @@ def test_a_network_without_weaknesses_ends_with_0(tmp_path: Path) -> None:
     code, output = report(write_large(tmp_path, switches=4, vlans=2, switches_a_site=2))
     assert "every service survives what it has to;" in output
     assert code == 0, output
+
+
+def test_each_topic_has_a_verdict_with_counts(of_example: tuple[int, str]) -> None:
+    verdicts = section(of_example[1], "Verdicts").split("\n")
+    assert [line.split("  ")[0] for line in verdicts if "  FAILS  " in line] == ["Redundancy", "Power over Ethernet"]
+    assert any(line.endswith("4 findings; 69 of 177 single failures stop something") for line in verdicts)
+    assert any(line.endswith("failures that send traffic another way") for line in verdicts)
+
+
+def test_services_say_what_they_survive_and_how_late_they_may_be(of_example: tuple[int, str]) -> None:
+    rows = {line.split()[0]: line.split() for line in section(of_example[1], "Services").split("\n")}
+    assert rows["telemetry"][1:7] == ["any", "duct", "22", "1", "too", "many"]
+    assert rows["northgate-trips"][1:5] == ["any", "node", "2", "ok"]
+    assert float(rows["millbrook-trips"][3]) < float(rows["millbrook-trips"][4]) < 0.6 == float(rows["millbrook-trips"][5])
+
+
+def test_failures_that_a_service_has_to_survive_stand_first(of_example: tuple[int, str]) -> None:
+    rows = section(of_example[1], "What single failures stop").split("\n")
+    assert rows[3].startswith("duct river-bridge is cut, with wan-cc-ng and wan-sf-cc in it")
+    assert rows[3].endswith("  telemetry")
+    assert rows[-1] == "59 more failures stop something; --all lists them. 108 other single failures stop nothing."
+
+
+def test_everything_is_told_with_all_and_what_rings_do(of_example: tuple[int, str]) -> None:
+    _, output = report(EXAMPLE, "--all")
+    assert len(section(output, "What single failures stop").split("\n")) == 1 + 69 + 1
+    ring = [line.split() for line in section(output, "Ring sunfield-ring after each failure").split("\n")]
+    assert ["link", "sf-ring1", "sf-s1", "none"] in ring
+    assert ["node", "sf-s1", "sf-s2", "none"] in ring
+    assert ["nothing", "sf-s1", "sf-s3/18"] in ring
+
+
+def test_delays_after_failures_are_computed_where_they_are_asked_for() -> None:
+    _, output = report(EXAMPLE, "--no-failures")
+    assert "failures that send traffic another way; --failures does" in section(output, "Verdicts")
 
 
 def test_json_is_json_where_a_value_is_not_known() -> None:
@@ -70,7 +113,7 @@ def test_the_report_as_a_page_says_what_the_text_says_and_needs_nothing_from_els
     code, output = report(EXAMPLE, "--format", "html")
     assert code == 1
     said = unescape(output)
-    findings = of_example[1].partition("\nRedundancy\n\n")[2].partition("\n\n")[0].split("\n")
+    findings = section(of_example[1], "Redundancy").split("\n")
     assert all(f"<p>{line}</p>" in said for line in findings if line)
     assert '<th scope="row">ng-cam-sw</th><td>PoE claimed</td><td class="number">111.00 W</td>' in output
     assert "\u2717 fails" in output

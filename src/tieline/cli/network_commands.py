@@ -63,12 +63,20 @@ def report(
     is_whole: Annotated[
         bool, typer.Option("--all", help="Every result with its formula, and every failure with what it stops.")
     ] = False,
+    with_failures: Annotated[
+        bool | None,
+        typer.Option(
+            "--failures/--no-failures",
+            help="Delays after each single failure as well; left out, where they take some seconds at most.",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[str, typer.Option("--format", help="text, json, or html, one page that prints well.")] = "text",
 ) -> None:
     """Prove segmentation and redundancy, compute budgets and delays, and say what fails; exit code 1 where anything does."""
     from tieline.cli.network_report import run
 
-    raise typer.Exit(run(folder, output, is_whole=is_whole))
+    raise typer.Exit(run(folder, output, is_whole=is_whole, with_failures=with_failures))
 
 
 @network.command()
@@ -95,6 +103,21 @@ def bom(
     from tieline.cli.network_render import show_bill
 
     show_bill(folder, output)
+
+
+@network.command()
+def keys(
+    folder: Folder,
+    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="The data directory; keys go to secrets/network/ in it.")],
+    nodes: Annotated[
+        list[str] | None, typer.Option("--node", metavar="NAME", help="Only this one; may be repeated; all that are watched.")
+    ] = None,
+    is_shown: Annotated[bool, typer.Option("--show", help="Print the keys, to be entered at the devices.")] = False,
+) -> None:
+    """Make the SNMP keys that are missing, at random, and say which."""
+    from tieline.cli.network_keys import run
+
+    run(folder, data, nodes or [], is_shown=is_shown)
 
 
 Into = Annotated[Path, typer.Option("--into", metavar="FOLDER", help="The utility's folder; it has no network/ yet.")]

@@ -12,11 +12,11 @@ from tieline.model import ConfigError
 from tieline.network.report import document_of, lines_of, page_of, report_of
 
 
-def run(folder: Path, output: str, *, is_whole: bool) -> int:
+def run(folder: Path, output: str, *, is_whole: bool, with_failures: bool | None = None) -> int:
     """Prints it; 0 where nothing fails, 1 otherwise. Raises `ConfigError` for a folder with mistakes, or without a network."""
     if output not in {"text", "json", "html"}:
         raise ConfigError(f"there is no format {output!r}; write text, json or html")
-    report = report_of(read_folder(folder))
+    report = report_of(read_folder(folder), with_failures=with_failures)
     if output == "json":
         typer.echo(json.dumps(document_of(report), indent=2, default=str))
     elif output == "html":

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from tieline.config.network import Network
 from tieline.network.performance.network import Performance, performance_of
 from tieline.network.redundancy.failures import Element, Failure, has_to_survive
 from tieline.network.result import Result, Verdict
@@ -53,10 +52,10 @@ def worst_after(whole: Performance, failures: Iterable[Failure]) -> tuple[Raised
             least = worst[key][1].value if key in worst else before[result.subject]
             if result.value > least * _MORE:
                 worst[key] = failure, result
-    return tuple(_raised(whole.network, worst))
+    return tuple(_raised(worst))
 
 
-def _raised(network: Network, worst: dict[tuple[str, bool], tuple[Failure, Result]]) -> Iterator[Raised]:
+def _raised(worst: dict[tuple[str, bool], tuple[Failure, Result]]) -> Iterator[Raised]:
     for (name, is_asked), (failure, result) in worst.items():
         asked = worst.get((name, True))
         what = f"{result.what} after the failure of {failure}"

@@ -115,7 +115,8 @@ def _result(performance: Performance, factor: float, broken: Bounds, row: int, n
     link = performance.network.links[step.way.link]
     port = sender_of(performance.network, step)
     margin, verdict = at_least(factor, 1.0)
-    why = "no bound is left" if not np.isfinite(delay) else f"{delay * 1_000:.2f} ms of its delay"
+    late = f"takes longer than the {limit_s * 1_000:.2f} ms that it may" if np.isfinite(limit_s) else "has no bound any more"
+    waits = f"it may wait {delay * 1_000:.2f} ms of that" if np.isfinite(delay) else "it may wait for ever"
     return Result(
         what="growth of all traffic until a service is too late",
         subject=link.name,
@@ -135,8 +136,21 @@ def _result(performance: Performance, factor: float, broken: Bounds, row: int, n
         limit=1.0,
         margin=margin,
         verdict=verdict,
-        note=f"link {link.name} breaks first: {stream.name} is too late then, {why} at port {port}",
+        note=f"link {link.name} ({link.speed_mbps:g} Mbit/s, {link.a.path} to {link.b.path}) breaks first. With more than {factor:.2f} "
+        f"times as much of everything, {stream.name} {late}: at port {port} {waits}{_behind(performance, step.way.row, number)}. "
+        f"On average that link is {share:.0f} % full then, {share / factor:.0f} % today.",
     )
+
+
+def _behind(performance: Performance, row: int, number: int) -> str:
+    """What shares a port with a stream."""
+    assert performance.columns is not None
+    _, _, flows, hops = performance.columns
+    others = np.unique(hops.flow[(hops.port == row) & (hops.flow != number)])
+    if not len(others):
+        return ""
+    largest = performance.routed[int(others[np.argmax(flows.burst_bits[others].max(axis=1))])]
+    return f" behind {largest.name}" + (f" and {len(others) - 1} more" if len(others) > 1 else "") + ", if all send at once"
 
 
 def _unlimited(performance: Performance, factor: float) -> Result:
@@ -152,5 +166,5 @@ def _unlimited(performance: Performance, factor: float) -> Result:
         limit=1.0,
         margin=margin,
         verdict=verdict,
-        note="at least; nothing larger was tried",
+        note=f"no link breaks: every stream keeps its limit with {factor:,.0f} times as much of everything, at least.",
     )

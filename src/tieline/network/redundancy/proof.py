@@ -26,9 +26,14 @@ class Loss:
     services: Mapping[str, tuple[Pair, ...]]
     """By name: from whom to whom. Everything else goes on."""
 
+    @property
+    def cause(self) -> str:
+        """What fails, and what is gone with it."""
+        return _what_fails(self.failure)
+
     def __str__(self) -> str:
         services = "; ".join(f"{name} ({_pairs(pairs)})" for name, pairs in self.services.items())
-        return f"{_what_fails(self.failure)}: these services stop: {services}"
+        return f"{self.cause}: these services stop: {services}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,12 +152,13 @@ def _unmet(network: Network, losses: tuple[Loss, ...]) -> Iterator[RedundancyFin
         for name, pairs in loss.services.items():
             service = wanted[name]
             if has_to_survive(service, loss.failure):
-                asked = service.redundancy.replace("_", " ") + (" failure" if service.redundancy == "any" else "")
+                asked = (
+                    "any single failure" if service.redundancy == "any" else f"the loss of {service.redundancy.replace('_', ' ')}"
+                )
                 yield RedundancyFinding(
                     fault="single-point",
                     subject=name,
-                    problem=f"service {name} is to survive the loss of {asked}; {_what_fails(loss.failure)}: "
-                    f"it stops ({_pairs(pairs)})",
+                    problem=f"service {name} has to survive {asked}, but stops when {loss.cause}: {_pairs(pairs)}",
                     failure=str(loss.failure),
                 )
 
@@ -200,13 +206,13 @@ def _what_fails(failure: Failure) -> str:
     nodes = sorted(name for kind, name in failure.gone if kind == "node" and name != failure.name)
     match failure.kind:
         case "link":
-            return f"link {failure.name} cut"
+            return f"link {failure.name} is cut"
         case "duct":
-            return f"duct {failure.name} carries {_some(links)}: cut"
+            return f"duct {failure.name} is cut, with {_some(links)} in it"
         case "node":
-            return f"{failure.name} failed" + (f", and {_some(nodes)}, which it feeds" if nodes else "")
+            return f"{failure.name} fails" + (f", and with it {_some(nodes)}, which it feeds" if nodes else "")
         case "supply":
-            return f"supply {failure.name} feeds {_some(nodes)} alone: failed"
+            return f"supply {failure.name} fails, which alone feeds {_some(nodes)}"
 
 
 def _some(names: list[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict
 
+from tieline.network.report.first import first_of
 from tieline.network.report.made import Report
 from tieline.network.report.topics import Topic
 
@@ -14,10 +15,16 @@ def document_of(report: Report) -> dict[str, object]:
     document = {
         "network": report.name,
         "is_right": report.is_right,
-        "first": None if report.first is None else asdict(report.first),
+        "first": [asdict(each) for each in first_of(report)],
+        "growth": None if report.growth is None else asdict(report.growth),
         "topics": [_topic(topic) for topic in report.topics],
         "segmentation": [each.as_json() for each in report.segmentation.findings],
         "redundancy": [each.as_json() for each in report.redundancy.findings],
+        "losses": [
+            {"failure": each.failure.name, "kind": each.failure.kind, "cause": each.cause, "services": each.services}
+            for each in report.redundancy.losses
+        ],
+        "not_computed": [str(each) for each in report.not_computed],
     }
     return {name: _plain(value) for name, value in document.items()}
 

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from tieline.config import Utility
 from tieline.config.network import Network
 from tieline.model import ConfigError
+from tieline.network.performance.after import Raised, rerouting, worst_after
 from tieline.network.performance.headroom import headroom_of
 from tieline.network.performance.known import known_of
-from tieline.network.performance.network import performance_of
+from tieline.network.performance.network import Performance, performance_of
 from tieline.network.performance.traffic import streams_of
 from tieline.network.physical.network import optical, power_over_ethernet, supplies, temperatures
 from tieline.network.redundancy import Redundancy, prove_redundancy
+from tieline.network.redundancy.failures import Failure, failures_of
 from tieline.network.report.topics import Topic, Weakness
 from tieline.network.result import Result, Verdict
 from tieline.network.segmentation import Segmentation, prove_segmentation
 from tieline.security.zones import plan_of
+
+_FEW = 20_000
+"""Failures times streams; delays after failures are computed by themselves up to it, which takes some seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,10 +35,15 @@ class Report:
     network: Network
     segmentation: Segmentation
     redundancy: Redundancy
+    performance: Performance
     topics: tuple[Topic, ...]
     """Segmentation and redundancy first, then the budgets."""
-    first: Result | None
-    """Which link breaks first when traffic grows; its note says it in a sentence."""
+    growth: Result | None
+    """Which link breaks first when traffic grows; its note says it in a sentence. None where no stream keeps a limit."""
+    raised: tuple[Raised, ...]
+    """Delays that failures raise."""
+    not_computed: tuple[Failure, ...]
+    """Failures after which no delays were computed, since there are so many."""
 
     @property
     def is_right(self) -> bool:
@@ -52,8 +62,12 @@ class Report:
         return f"{len(network.nodes)} nodes, {len(network.links)} links, {len(network.vlans)} VLANs, {len(network.services)} services"
 
 
-def report_of(utility: Utility) -> Report:
-    """Proves and computes everything; about a second of CPU for seventy nodes. Raises `ConfigError` without a network."""
+def report_of(utility: Utility, *, with_failures: bool | None = None) -> Report:
+    """Proves and computes everything; one to three seconds of CPU for seventy nodes.
+
+    `with_failures` says whether delays after each single failure are computed; None does where it takes some seconds at most. Raises
+    `ConfigError` for a utility without a network.
+    """
     network = utility.network
     if network is None:
         raise ConfigError(
@@ -62,11 +76,16 @@ def report_of(utility: Utility) -> Report:
     segmentation = prove_segmentation(network, plan_of(utility))
     redundancy = prove_redundancy(network)
     performance = performance_of(network, streams_of(network, known_of(utility, network)))
+    failures = rerouting(performance, failures_of(network))
+    if with_failures is None:
+        with_failures = len(failures) * len(performance.streams) <= _FEW
+    raised = worst_after(performance, failures) if with_failures else ()
     return Report(
         name=utility.name,
         network=network,
         segmentation=segmentation,
         redundancy=redundancy,
+        performance=performance,
         topics=(
             _segmentation(segmentation),
             _redundancy(redundancy),
@@ -75,10 +94,13 @@ def report_of(utility: Utility) -> Report:
             _computed("supplies", "Supplies and batteries", supplies(network)),
             _computed("temperatures", "Temperatures", temperatures(network)),
             _computed("delays", "Worst-case delays", performance.delays()),
+            _after(failures, raised, is_computed=with_failures),
             _computed("utilizations", "Utilization of links", performance.utilizations()),
             _computed("backlogs", "Buffers of switches", performance.backlogs()),
         ),
-        first=headroom_of(performance),
+        growth=headroom_of(performance),
+        raised=raised,
+        not_computed=() if with_failures else failures,
     )
 
 
@@ -105,7 +127,14 @@ def _redundancy(proof: Redundancy) -> Topic:
     return Topic(key="redundancy", title="Redundancy", weaknesses=tuple(weaknesses), summary=summary)
 
 
-def _computed(key: str, title: str, computed: Iterator[Result]) -> Topic:
+def _after(failures: Sequence[Failure], raised: Sequence[Raised], *, is_computed: bool) -> Topic:
+    topic = _computed("failures", "Delays after a failure", (each.result for each in raised))
+    those = _many(failures, "failure that sends traffic another way", "failures that send traffic another way")
+    summary = f"{topic.summary}, {those}" if is_computed else f"not computed for {those}; --failures does"
+    return Topic(key=topic.key, title=topic.title, weaknesses=topic.weaknesses, summary=summary, results=topic.results)
+
+
+def _computed(key: str, title: str, computed: Iterable[Result]) -> Topic:
     results = tuple(computed)
     weaknesses = []
     for result in results:

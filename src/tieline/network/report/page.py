@@ -8,7 +8,9 @@ from html import escape
 
 from tieline.network.rendering.page import heading, page, table
 from tieline.network.report.closest import closest_of
+from tieline.network.report.first import first_of
 from tieline.network.report.made import Report
+from tieline.network.report.tables import Table, failures_table, ring_table, services_table
 from tieline.network.report.topics import Topic
 from tieline.network.result import Result, Verdict, shown
 
@@ -24,36 +26,46 @@ def page_of(report: Report, *, is_whole: bool) -> str:
 
 def _parts(report: Report, *, is_whole: bool) -> Iterator[str]:
     yield f"<p>{escape(report.size)}</p>"
-    if report.first is not None:
-        yield heading("Which link breaks first")
-        yield f"<p>{escape(report.first.note)}</p>"
+    yield heading("Which link breaks first")
+    yield f"<ul>{''.join(f'<li><b>{escape(each.when)}:</b> {escape(each.what)}</li>' for each in first_of(report))}</ul>"
     yield heading("Verdicts")
     rows = ((topic.title, _VERDICTS[topic.verdict], topic.summary) for topic in report.topics)
     yield from table(("topic", "verdict", "how it stands"), frozenset(), rows)
+    for each in (services_table(report), failures_table(report, is_whole=is_whole)):
+        yield from _table(each)
     for topic in report.topics:
-        yield from _topic(report, topic, is_whole=is_whole)
-    if report.first is not None:
+        yield from _topic(topic, is_whole=is_whole)
+    if is_whole:
+        for state in report.redundancy.rings:
+            yield from _table(ring_table(state))
+    if report.growth is not None:
         yield heading("Growth of traffic")
-        yield from _table_of([report.first])
+        yield from _results([report.growth])
 
 
-def _topic(report: Report, topic: Topic, *, is_whole: bool) -> Iterator[str]:
+def _table(each: Table) -> Iterator[str]:
+    if each.rows or each.note:
+        yield heading(each.title)
+    if each.rows:
+        yield from table(each.columns, each.numbers, each.rows)
+    if each.note:
+        yield f"<p>{escape(each.note)}</p>"
+
+
+def _topic(topic: Topic, *, is_whole: bool) -> Iterator[str]:
     if topic.results:
         wrong = [each for each in topic.results if each.verdict in {Verdict.FAILS, Verdict.UNKNOWN}]
         yield heading(topic.title)
         if not is_whole:
             yield "<p>What fails, and of each kind what is closest to its limit.</p>"
-        yield from _table_of(topic.results if is_whole else [*wrong, *closest_of(topic.results)])
-        return
-    said = ["\n".join((each.text, *each.lines)) for each in topic.weaknesses]
-    if topic.key == "redundancy" and is_whole:
-        said += [*map(str, report.redundancy.losses), *map(str, report.redundancy.rings)]
-    if said:
+        yield from _results(topic.results if is_whole else [*wrong, *closest_of(topic.results)])
+    elif topic.weaknesses:
         yield heading(topic.title)
-        yield from (f"<p>{'<br>'.join(map(escape, each.split(chr(10))))}</p>" for each in said)
+        for weakness in topic.weaknesses:
+            yield f"<p>{'<br>'.join(map(escape, (weakness.text, *weakness.lines)))}</p>"
 
 
-def _table_of(results: Iterable[Result]) -> Iterator[str]:
+def _results(results: Iterable[Result]) -> Iterator[str]:
     yield from table(_COLUMNS, _NUMBERS, (_row(each) for each in results))
 
 
