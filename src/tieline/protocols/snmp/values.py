@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from tieline.model import ConfigError
+
 Oid = tuple[int, ...]
 Value = int | bytes | Oid
 """Every kind of number is an int, also times in hundredths of a second; an address is its four octets. What is not there has no value."""
@@ -13,6 +15,8 @@ Table = dict[Oid, dict[Oid, Value]]
 
 Auth = Literal["sha", "sha224", "sha256", "sha384", "sha512"]
 Priv = Literal["aes128", "aes192", "aes256"]
+DIGEST_OCTETS: dict[str, int] = {"sha": 20, "sha224": 28, "sha256": 32, "sha384": 48, "sha512": 64}
+KEY_OCTETS: dict[str, int] = {"aes128": 16, "aes192": 24, "aes256": 32}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +28,18 @@ class SnmpKeys:
     priv: Priv = "aes128"
     auth_secret: str = field(repr=False)
     priv_secret: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for what is not safe, or not defined."""
+        if self.auth not in DIGEST_OCTETS or self.priv not in KEY_OCTETS:
+            raise ConfigError(f"{self.auth} and {self.priv} are not used: take sha256 and aes128, or what is stronger")
+        if DIGEST_OCTETS[self.auth] < KEY_OCTETS[self.priv]:
+            raise ConfigError(f"{self.priv} needs a longer digest than that of {self.auth}: no RFC says how to make its key")
+        if not 1 <= len(self.user.encode()) <= 32:
+            raise ConfigError("the name of a user has 1 to 32 octets (RFC 3414)")
+        for what, secret in (("authentication", self.auth_secret), ("privacy", self.priv_secret)):
+            if len(secret.encode()) < 8:
+                raise ConfigError(f"the secret of {what} has less than 8 characters (RFC 3414)")
 
 
 def oid(text: str) -> Oid:
