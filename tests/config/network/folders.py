@@ -141,3 +141,19 @@ def network_folder(folder: Path) -> Path:
             "network/supplies.csv": SUPPLIES,
         },
     )
+
+
+WATCH = "\n[watch]\nperiod_s = 20\ntrap_port = 1162\n"
+
+
+def watched_folder(folder: Path, watch: str = WATCH) -> Path:
+    """Two switches in link aggregation, a camera on PoE, a firewall whose agent is at one of its two addresses."""
+    network_folder(folder)
+    top = folder / "network" / "network.toml"
+    top.write_text(top.read_text() + watch)
+    nodes = folder / "network" / "nodes.csv"
+    header, *rows = nodes.read_text().splitlines()
+    written = {"fw": ",10.1.0.1,", "sw-2": ",,7.1.3", "gw": ",,"}
+    lines = [row + written.get(row.partition(",")[0], ",,") for row in rows]
+    nodes.write_text("\n".join([f"{header},watch,firmware", *lines]) + "\n")
+    return folder
