@@ -278,3 +278,9 @@ def test_what_breaks_first_when_traffic_grows_is_named(station: Network) -> None
     unlimited = headroom_of(performance_of(idle, streams_of(idle)))
     assert unlimited is not None
     assert "at least" in unlimited.note
+
+
+def test_a_short_goose_is_as_long_as_the_shortest_frame_at_once_too() -> None:
+    pattern = goose(Given(40), Given(4), Given(1_000))
+    assert pattern.spread is not None
+    assert pattern.spread.burst == 2 * 88

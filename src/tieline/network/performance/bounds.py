@@ -51,6 +51,12 @@ class Ports:
     forwarding_s: Floats
     """The longest time from the last bit in to the queue, of the node that sends; it may take any shorter time, too."""
     propagation_s: Floats
+    lanes: Integers | None = None
+    """Links that a row stands for, of a LAG; flows may all be on one of them, or on any. None: one each."""
+    queues: Integers | None = None
+    """How many it has; where there are fewer than classes, the highest classes share the last. None: one for each class."""
+    is_cut_through: Booleans | None = None
+    """Whether the node that sends may begin before a frame is whole. None: nowhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +65,8 @@ class Classes:
 
     weight: Floats
     """Share among the weighted queues; NaN for strict priority."""
+    blocking_bits: float = LARGEST_FRAME_BITS
+    """The frame of a lower class that may be on its way even where none is described."""
 
     @property
     def is_strict(self) -> Booleans:
@@ -126,8 +134,10 @@ class _Groups:
     line_bps: Floats
     """Of the link they came over; infinite where flows begin."""
     line_bits: Floats
-    """What that link lets come at once: a frame, and what it carries while forwarding takes its longest."""
+    """What that link lets come at once: a frame, one more that is still coming where it is cut through, and what is carried while
+    forwarding takes its longest."""
     frame_bits: Floats
+    class_of_hop: Integers
     queue_of_hop: Integers
     queue_port: Integers
     queue_class: Integers
@@ -155,14 +165,14 @@ class _Round:
     """Of each hop, shape (hops, 2)."""
 
 
-def bounds_of(ports: Ports, classes: Classes, flows: Flows, hops: Hops, *, blocking_bits: float = LARGEST_FRAME_BITS) -> Bounds:
-    """The bounds. `blocking_bits` is the frame of a lower class that may be on its way even where none is described."""
+def bounds_of(ports: Ports, classes: Classes, flows: Flows, hops: Hops) -> Bounds:
+    """The bounds."""
     groups = _groups(ports, flows, hops)
-    least = flows.smallest_bits[hops.flow] / ports.rate_bps[hops.port]
+    least = _least(ports, flows, hops)
     jitter = np.zeros(len(hops.flow))
 
     def step(before: Floats) -> tuple[_Round, Floats]:
-        found = _round(ports, classes, flows, hops, groups, before, blocking_bits)
+        found = _round(ports, classes, flows, hops, groups, before)
         spread = found.delay[groups.queue_of_hop] - least + ports.forwarding_s[hops.port]
         return found, _along(groups.levels, hops.before, spread)
 
@@ -225,13 +235,26 @@ def _chain(hops: Hops) -> tuple[bool, int]:
     return False, length
 
 
+def _least(ports: Ports, flows: Flows, hops: Hops) -> Floats:
+    """The shortest delay at each port: sending the smallest frame. None of it is sure into and out of a node that cuts through."""
+    least = flows.smallest_bits[hops.flow] / ports.rate_bps[hops.port]
+    if ports.is_cut_through is not None:
+        is_cut = ports.is_cut_through[hops.port]
+        least[is_cut] = 0.0
+        least[hops.before[is_cut & (hops.before >= 0)]] = 0.0
+    return least
+
+
 def _is_close(after: Floats, before: Floats) -> bool:
     return bool(np.allclose(after, before, rtol=_CLOSE, atol=0.0))
 
 
 def _groups(ports: Ports, flows: Flows, hops: Hops) -> _Groups:
     classes = int(flows.of_class.max(initial=0)) + 1
-    queue_key = hops.port * classes + flows.of_class[hops.flow]
+    class_of_hop = flows.of_class[hops.flow]
+    if ports.queues is not None:
+        class_of_hop = np.minimum(class_of_hop, ports.queues[hops.port] - 1)
+    queue_key = hops.port * classes + class_of_hop
     queue_keys, queue_of_hop = np.unique(queue_key, return_inverse=True)
     came_over = np.where(hops.before >= 0, hops.port[hops.before], -1)
     group_key = queue_of_hop * (len(ports.rate_bps) + 1) + came_over + 1
@@ -247,14 +270,18 @@ def _groups(ports: Ports, flows: Flows, hops: Hops) -> _Groups:
     order = np.argsort(depth, kind="stable")
     levels = np.split(order, np.flatnonzero(np.diff(depth[order])) + 1)
     queue = group_keys // (len(ports.rate_bps) + 1)
-    line_bps = np.where(line >= 0, ports.rate_bps[line], np.inf)
-    forwarding = ports.forwarding_s[(queue_keys // classes)[queue]]
+    lanes = np.ones(len(line), dtype=np.int64) if ports.lanes is None else np.where(line >= 0, ports.lanes[line], 1)
+    line_bps = np.where(line >= 0, ports.rate_bps[line] * lanes, np.inf)
+    port = (queue_keys // classes)[queue]
+    forwarding = ports.forwarding_s[port]
+    is_cut = np.zeros(len(port), dtype=bool) if ports.is_cut_through is None else ports.is_cut_through[port]
     return _Groups(
         of_hop=of_hop,
         queue=queue,
         line_bps=line_bps,
-        line_bits=frame + np.where(line >= 0, line_bps, 0.0) * forwarding,
+        line_bits=frame * np.where(is_cut, 2, 1) * lanes + np.where(line >= 0, line_bps, 0.0) * forwarding,
         frame_bits=frame,
+        class_of_hop=class_of_hop,
         queue_of_hop=queue_of_hop,
         queue_port=queue_keys // classes,
         queue_class=queue_keys % classes,
@@ -277,7 +304,6 @@ def _round(
     hops: Hops,
     groups: _Groups,
     jitter: Floats,
-    blocking_bits: float,
 ) -> _Round:
     rates = flows.rate_bps[hops.flow]
     is_endless = np.isinf(jitter)
@@ -288,7 +314,7 @@ def _round(
     group_bursts = _sums(groups.of_hop, bursts, group_count)
     group_rates = _sums(groups.of_hop, rates, group_count)
     sums = _sums(groups.queue, group_bursts, queue_count), _sums(groups.queue, group_rates, queue_count)
-    offers = _offers(ports, classes, flows, hops, groups, sums, blocking_bits)
+    offers = _offers(ports, classes, flows, hops, groups, sums)
     pieces = _pieces(groups, group_bursts, group_rates)
     curves = _curves(pieces, groups.queue, queue_count)
     delays = np.full((len(offers), queue_count), np.inf)
@@ -341,21 +367,20 @@ def _offers(
     hops: Hops,
     groups: _Groups,
     sums: tuple[Floats, Floats],
-    blocking_bits: float,
 ) -> list[tuple[Floats, Floats]]:
     """Rates and latencies that each queue is given, several that all hold."""
     port_count, class_count = len(ports.rate_bps), len(classes.weight)
     shape = (port_count, class_count)
     port, of_class = groups.queue_port, groups.queue_class
     frame = np.zeros(shape)
-    np.maximum.at(frame, (hops.port, flows.of_class[hops.flow]), flows.largest_bits[hops.flow])
+    np.maximum.at(frame, (hops.port, groups.class_of_hop), flows.largest_bits[hops.flow])
     is_strict = classes.is_strict
     # A lower frame that has begun is not stopped; anything may be in the lowest class. Weighted queues wait for each other by their rounds.
     lower = np.zeros(shape)
     for each in range(class_count):
         below = frame[:, :each].max(axis=1, initial=0.0)
         if each > 0:
-            lower[:, each] = np.maximum(below, blocking_bits) if is_strict[each] else blocking_bits
+            lower[:, each] = np.maximum(below, classes.blocking_bits) if is_strict[each] else classes.blocking_bits
     first_strict = int(np.argmax(is_strict)) if is_strict.any() else class_count
     capacity = ports.rate_bps[port]
     offers = []

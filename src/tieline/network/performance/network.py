@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from tieline.config.network import Link, Network, QosClass
-from tieline.network.performance.bounds import Bounds, Classes, Flows, Hops, Ports, bounds_of
-from tieline.network.performance.paths import NoPathError, Paths, Step
+from tieline.network.performance.bounds import LARGEST_FRAME_BITS, Bounds, Classes, Flows, Hops, Ports, bounds_of
+from tieline.network.performance.paths import NoPathError, Paths, Step, propagation_s
 from tieline.network.performance.traffic import Stream
-from tieline.network.redundancy.failures import Element, Failure
+from tieline.network.redundancy.failures import Element
 from tieline.network.result import Input, Result, Verdict, at_most
 
 NETWORK_SHARE = 0.2
 """Of a transfer time class: IEC 61850-10 gives each of the two devices 40 % of it."""
-_FIBER_S_PER_M = 5e-9
-_RADIO_S_PER_M = 1 / 299_792_458
 _BEST_EFFORT_PCP = 0
 _MOST_QUEUES_NAMED = 4
-_MORE = 1 + 1e-6
-"""What differs by less is a rounding."""
+_MOST_NAMED = 4
+_TRAILER_BITS = 6 * 8
+"""The trailer of PRP, or the tag of HSR (IEC 62439-3)."""
+_UNTAGGED_BITS = 4 * 8
+"""What a frame has less where it goes without a tag."""
+_SHORTEST_BITS = 84 * 8.0
 _DELAY_SOURCE = (
     "Network calculus: Le Boudec and Thiran 2001; Bouillard, Boyer and Le Corronc 2018 (docs/reference/network-performance.md)"
 )
@@ -67,8 +69,10 @@ class Performance:
         for index, step in enumerate(steps):
             if end_of(network, step) in stream.targets and bounds.hop_delay_s[first + index] > total:
                 worst, total = index, float(bounds.hop_delay_s[first + index])
-        if worst < 0:
-            return _no_way(stream, "it does not reach its targets")
+        reached = {end_of(network, step) for step in steps}
+        missing = [target for target in stream.targets if target not in reached]
+        if worst < 0 or missing:
+            return _no_way(stream, f"it does not reach {', '.join(missing[:_MOST_NAMED])}")
         value = total * 1_000
         limit, words = limit_of(stream)
         margin, verdict = at_most(value, limit)
@@ -82,6 +86,8 @@ class Performance:
             slow = next((name for name, delay in reversed(hops) if not math.isfinite(delay)), "")
             verdict = Verdict.FAILS
             note = f"no bound exists: more is sent over {slow} than its class is served, or ports wait for each other in a circle"
+            if any(len(_lanes(network, network.links[step.way.link])) > 1 for step in steps):
+                note += "; of a LAG, one link has to carry all: nothing says which streams it distributes where"
         target = end_of(network, steps[worst])
         return Result(
             what=f"worst-case delay to {target}",
@@ -112,7 +118,8 @@ class Performance:
         rows, starts = np.unique(bounds.queue_port[order], return_index=True)
         for row, queues in zip(rows.tolist(), np.split(order, starts[1:]), strict=True):
             link = self.network.links[row // 2]
-            speed = link.speed_mbps * 1e6
+            lanes = _lanes(self.network, link)
+            speed = sum(each.speed_mbps for each in lanes) * 1e6
             shares = bounds.queue_rate_bps[queues] / speed * 100
             value = float(shares.sum())
             margin, verdict = at_most(value, 100.0)
@@ -121,9 +128,13 @@ class Performance:
                 subject=f"{link.name} from {(link.a if row % 2 == 0 else link.b).path}",
                 value=value,
                 unit="%",
-                formula="sum of the long-run rates of all streams on the wire / speed of the link",
+                formula="sum of the long-run rates of all streams on the wire / speed of the link"
+                + (", of all links of the LAG together" if len(lanes) > 1 else ""),
                 inputs=(
-                    Input(name="speed", value=link.speed_mbps, unit="Mbit/s", origin=f"links.csv, {link.name}"),
+                    *(
+                        Input(name="speed", value=each.speed_mbps, unit="Mbit/s", origin=f"links.csv, {each.name}")
+                        for each in lanes
+                    ),
                     *(
                         Input(name=f"class {self._class(int(bounds.queue_class[queue]))}", value=float(share), unit="%")
                         for queue, share in zip(queues.tolist(), shares, strict=True)
@@ -133,6 +144,7 @@ class Performance:
                 limit=100.0,
                 margin=margin,
                 verdict=verdict,
+                note=_lag_note(float(shares.sum()) * len(lanes)) if len(lanes) > 1 else "",
             )
 
     def backlogs(self) -> Iterator[Result]:
@@ -193,7 +205,7 @@ def performance_of(network: Network, streams: Sequence[Stream], gone: Iterable[E
     classes, of_stream = _classes(network, routed)
     columns = None
     if any(rows):
-        columns = _ports(network), _columns_of(classes), _flows(routed, of_stream), _hops(rows)
+        columns = _ports(network), _columns_of(network, classes), _flows(network, routed, of_stream), _hops(rows)
     return Performance(
         network=network,
         streams=tuple(streams),
@@ -270,37 +282,57 @@ def _classes(network: Network, streams: Sequence[Stream]) -> tuple[tuple[QosClas
     return tuple(ordered), [rows[stream.qos.name] if stream.qos is not None else unnamed for stream in streams]
 
 
-def _columns_of(classes: Sequence[QosClass | None]) -> Classes:
+def _columns_of(network: Network, classes: Sequence[QosClass | None]) -> Classes:
     """What has no class stands below strict ones; among weighted ones it has the least of their weights."""
     weights = [each.weight for each in classes if each is not None and each.weight is not None]
     least = min(weights) if weights else math.nan
     values = [least if each is None else math.nan if each.weight is None else each.weight for each in classes]
-    return Classes(weight=np.array(values))
+    return Classes(weight=np.array(values), blocking_bits=LARGEST_FRAME_BITS + _longer_bits(network))
 
 
 def _ports(network: Network) -> Ports:
     rate = np.repeat(np.array([link.speed_mbps * 1e6 for link in network.links]), 2)
-    propagation = np.repeat(np.array([_propagation_s(link) for link in network.links]), 2)
-    latency = {node.name: node.model.latency_us * 1e-6 for node in network.nodes}
-    forwarding = np.array([latency[port.node] for link in network.links for port in (link.a, link.b)])
-    return Ports(rate_bps=rate, forwarding_s=forwarding, propagation_s=propagation)
+    propagation = np.repeat(np.array([propagation_s(link) for link in network.links]), 2)
+    senders = [network.by_name[port.node] for link in network.links for port in (link.a, link.b)]
+    return Ports(
+        rate_bps=rate,
+        forwarding_s=np.array([node.model.latency_us * 1e-6 for node in senders]),
+        propagation_s=propagation,
+        lanes=np.repeat(np.array([len(_lanes(network, link)) for link in network.links]), 2),
+        queues=np.array([node.model.queues for node in senders]),
+        is_cut_through=np.array([node.model.forwarding == "cut_through" for node in senders]),
+    )
 
 
-def _propagation_s(link: Link) -> float:
-    if link.delay_us is not None:
-        return link.delay_us * 1e-6
-    return link.length_m * (_RADIO_S_PER_M if link.medium == "radio" else _FIBER_S_PER_M)
+def _lag_note(on_one: float) -> str:
+    words = f"where the distribution puts all streams on one link, its utilization is {on_one:.2f} %"
+    return f"{words}; delays are for that case" if on_one <= 100 else f"{words}, and delays have no bound"
 
 
-def _flows(streams: Sequence[Stream], of_class: Sequence[int]) -> Flows:
+def _lanes(network: Network, link: Link) -> Sequence[Link]:
+    """The links of its LAG, or itself."""
+    if not link.a.lag or not link.b.lag:
+        return (link,)
+    ends = {(port.node, port.lag) for port in (link.a, link.b)}
+    return [each for each in network.links_of[link.a.node] if {(port.node, port.lag) for port in (each.a, each.b)} == ends]
+
+
+def _flows(network: Network, streams: Sequence[Stream], of_class: Sequence[int]) -> Flows:
+    """All as long as they are anywhere: with PRP's trailer or HSR's tag where the network has these."""
     buckets = [(stream.arrival.buckets[0], stream.arrival.last) for stream in streams]
+    largest = np.array([stream.largest_bits for stream in streams])
+    grown = (largest + _longer_bits(network)) / largest
     return Flows(
         of_class=np.array(of_class, dtype=np.int64),
-        burst_bits=np.array([[first.burst, last.burst] for first, last in buckets]),
-        rate_bps=np.array([[first.rate, last.rate] for first, last in buckets]),
-        largest_bits=np.array([stream.largest_bits for stream in streams]),
-        smallest_bits=np.array([stream.smallest_bits for stream in streams]),
+        burst_bits=np.array([[first.burst, last.burst] for first, last in buckets]) * grown[:, None],
+        rate_bps=np.array([[first.rate, last.rate] for first, last in buckets]) * grown[:, None],
+        largest_bits=largest * grown,
+        smallest_bits=np.maximum(np.array([stream.smallest_bits for stream in streams]) - _UNTAGGED_BITS, _SHORTEST_BITS),
     )
+
+
+def _longer_bits(network: Network) -> int:
+    return _TRAILER_BITS if any(ring.protocol in {"prp", "hsr"} for ring in network.rings) else 0
 
 
 def _hops(rows: Sequence[Sequence[Step]]) -> Hops:
@@ -311,30 +343,3 @@ def _hops(rows: Sequence[Sequence[Step]]) -> Hops:
             port.append(step.way.row)
             before.append(start + step.before if step.before >= 0 else -1)
     return Hops(flow=np.array(flow), port=np.array(port), before=np.array(before))
-
-
-def worst_after(network: Network, streams: Sequence[Stream], failures: Iterable[Failure]) -> Mapping[str, tuple[Failure, Result]]:
-    """Of each stream whose bound a failure raises and that still has a way: the failure that raises it most, with the result after it.
-
-    Failures that send no frame another way are passed over: those that no stream meets, and those of devices that have one link.
-    """
-    whole = performance_of(network, streams)
-    links = {link.name: link for link in network.links}
-    used = {network.links[step.way.link].name for steps in whole.steps for step in steps}
-
-    def sends_another_way(element: Element) -> bool:
-        kind, name = element
-        if kind == "node":
-            return len(network.links_of[name]) > 1 and any(link.name in used for link in network.links_of[name])
-        return name in used and all(len(network.links_of[node]) > 1 for node in links[name].nodes)
-
-    bounds = {result.subject: result.value for result in whole.delays()}
-    worst: dict[str, tuple[Failure, Result]] = {}
-    for failure in failures:
-        if not any(sends_another_way(element) for element in failure.gone):
-            continue
-        for result in performance_of(network, streams, failure.gone).delays():
-            if result.value > bounds[result.subject] * _MORE:
-                bounds[result.subject] = result.value
-                worst[result.subject] = (failure, replace(result, what=f"{result.what} after the failure of {failure}"))
-    return worst

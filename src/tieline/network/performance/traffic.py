@@ -100,7 +100,7 @@ def goose(frame_octets: Given, min_time_ms: Given, max_time_ms: Given) -> Patter
     """
     retransmissions = math.ceil(math.log2(max(1.0, max_time_ms.value / min_time_ms.value)))
     frames = 2 + retransmissions
-    wire = frame_octets.value + OVERHEAD_OCTETS
+    wire = max(_SHORTEST_FRAME, frame_octets.value) + OVERHEAD_OCTETS
     return Pattern(
         frame_octets=frame_octets,
         frames_per_s=Given(frames / (max_time_ms.value / 1_000), "all of an event's frames, an event every MaxTime"),
