@@ -17,8 +17,8 @@ from axe_playwright_python.async_playwright import Axe  # noqa: E402
 from tests.web.test_faceplate import desks  # noqa: E402
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
-ELSEWHERE = {"/login", "/account", "/accounts", "/site/{site}/diagram", "/remote"}
-"""Looked at with many people, with stations to draw, and where remote access is open."""
+ELSEWHERE = {"/login", "/account", "/accounts", "/site/{site}/diagram", "/remote", "/network", "/network/{place}"}
+"""Looked at with many people, with stations and a network to draw, and where remote access is open."""
 
 
 async def test_everybody_can_use_every_page_in_either_theme(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tieline.web.pages import PAGES, chart_folder
 from tieline.web.skeleton import STATIC, Page, render
 
 FILES = sorted(path for path in STATIC.rglob("*") if path.is_file())
-AT_CENTER = [page for page in PAGES if not page.is_of_login]
+AT_CENTER = [page for page in PAGES if not page.is_of_login and not page.is_of_network]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

@@ -30,6 +30,7 @@ from tieline.web.history_routes import history_router
 from tieline.web.login import ServerTls, install_login
 from tieline.web.logs import Records, log_router
 from tieline.web.metrics import OwnMetrics, WebMetrics
+from tieline.web.network import network_router
 from tieline.web.operate import control_router
 from tieline.web.own_screen import OwnScreen
 from tieline.web.pages import page_router, static_files
@@ -106,6 +107,7 @@ def create_app(
         *(() if remote is None else (remote_router(remote),)),
         details_router(catalog),
         diagram_router(catalog, live, clock),
+        network_router(catalog),
         history_router(catalog, history, clock),
         event_router(catalog, history, clock),
         health_router(own_process or OwnProcess(), history, scada, clock),

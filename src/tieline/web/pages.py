@@ -16,6 +16,7 @@ from tieline.security.identity.accounts import Identity
 from tieline.web.catalog import Catalog
 from tieline.web.skeleton import STATIC, Page, render
 
+NETWORK_STYLES = ("diagram.css", "network-drawing.css", "network.css")
 PAGES = (
     Page(path="/", title="Overview", module="overview.js", styles=("site-table.css", "overview.css"), keys="g o"),
     Page(path="/stations", title="Stations", module="stations.js", styles=("site-table.css", "stations.css"), keys="g s"),
@@ -49,6 +50,23 @@ PAGES = (
     ),
     Page(path="/tags", title="Tags", module="tags.js", styles=("tags.css",), keys="g k", is_at_center=True),
     Page(path="/programs", title="Programs", module="programs.js", styles=("programs.css",), keys="g w", is_at_center=True),
+    Page(
+        path="/network",
+        title="Network",
+        module="network.js",
+        styles=NETWORK_STYLES,
+        keys="g n",
+        is_at_center=True,
+        is_of_network=True,
+    ),
+    Page(
+        path="/network/{place}",
+        title="Network",
+        module="network.js",
+        styles=NETWORK_STYLES,
+        is_at_center=True,
+        is_of_network=True,
+    ),
     Page(path="/trend", title="Trend", module="trend.js", styles=("trend.css",), keys="g t"),
     Page(
         path="/health", title="System", module="links.js", styles=("virtual-rows.css", "links.css"), keys="g y", is_at_center=True
@@ -94,6 +112,8 @@ def page_router(catalog: Catalog, *, is_local: bool = False, has_login: bool = F
     """One route a page: at the center or, `is_local`, on a site's own screen."""
     router = APIRouter(include_in_schema=False)
     sites = {site.name for site in (*catalog.utility.sites, *catalog.utility.roles)}
+    network = catalog.utility.network
+    places = set() if network is None else {node.site for node in network.nodes}
     charts = chart_folder()
     is_remote = catalog.utility.dmz.remote_port is not None
     pages = [
@@ -102,6 +122,7 @@ def page_router(catalog: Catalog, *, is_local: bool = False, has_login: bool = F
         if not (page.is_at_center and is_local)
         and (has_login or not page.is_of_login)
         and (is_remote or not page.is_of_remote_access)
+        and (network is not None or not page.is_of_network)
     ]
 
     def add(page: Page) -> None:
@@ -109,8 +130,8 @@ def page_router(catalog: Catalog, *, is_local: bool = False, has_login: bool = F
             who = getattr(request.state, "identity", None)
             roles = who.roles if isinstance(who, Identity) else None
             is_refused = has_login and page.has_frame and not page.is_for(roles or ())
-            site = request.path_params.get("site")
-            is_missing = site is not None and site not in sites
+            named = {"site": sites, "place": places}
+            is_missing = any(request.path_params[key] not in known for key, known in named.items() if key in request.path_params)
             is_limited = isinstance(who, Identity) and request.app.state.accounts.is_for_remote_access_only(who.person)
             around = [one for one in pages if one.keys and one.is_for(roles) and (not is_limited or one.is_of_remote_access)]
             html = render(page, catalog.utility.name, around, is_refused=is_refused, is_live=not is_limited)

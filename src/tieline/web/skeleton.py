@@ -19,7 +19,7 @@ class Page:
     """One page: where it is, what it is called, what it is made of, and for whom it is."""
 
     path: str
-    """The route; `{site}` in it has to name a site."""
+    """The route; `{site}` in it has to name a site, `{place}` a site or another place where nodes of the network stand."""
     title: str
     """In the browser's title and as the heading until the page's script says more; also in the navigation."""
     module: str
@@ -36,6 +36,8 @@ class Page:
     """Whether it is there only where people log in."""
     is_of_remote_access: bool = False
     """Whether it is there only where the folder opens remote access."""
+    is_of_network: bool = False
+    """Whether it is there only where the folder describes a network."""
     has_frame: bool = True
     """Whether navigation, alarms and the clock are around it."""
 

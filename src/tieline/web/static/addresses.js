@@ -40,3 +40,11 @@ export function alarmsAddress(filter = {}) {
   const query = new URLSearchParams(filter).toString();
   return query ? `/alarms?${query}` : "/alarms";
 }
+
+/**
+ * The network of a place, or of all; with a node that is looked at.
+ * @param {string} [place]
+ * @param {string} [node]
+ */
+export const networkAddress = (place = "", node = "") =>
+  `/network${place && `/${encodeURIComponent(place)}`}${node && `?node=${encodeURIComponent(node)}`}`;

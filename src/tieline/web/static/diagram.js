@@ -7,10 +7,10 @@ import { alarmsAddress, siteAddress } from "./addresses.js";
 import { getPointsOf } from "./api.js";
 import { byId, make, setText } from "./dom.js";
 import { startPage } from "./page.js";
-import { addShortcut } from "./shortcuts.js";
 import { DrawingView } from "./single-line-view.js";
 import { SingleLine, fetchDrawing } from "./single-line.js";
 import { texts } from "./texts/single-line.js";
+import { makeZoom } from "./zoom-buttons.js";
 
 void startPage(async (live, sites) => {
   const name = decodeURIComponent(location.pathname.split("/")[2] ?? "");
@@ -29,7 +29,7 @@ void startPage(async (live, sites) => {
       make("a", { class: "button", href: siteAddress(name) }, texts.values),
       make("a", { class: "button", href: alarmsAddress({ site: name }) }, texts.alarms),
       elsewhere,
-      make("span", { class: "zoom" }, makeButton("−", texts.wider, "-", () => view.zoom(-1)), makeButton(texts.all, texts.allWords, "0", () => view.fit()), makeButton("+", texts.closer, "+", () => view.zoom(1))),
+      makeZoom(view, texts),
     ),
     host,
   );
@@ -41,17 +41,3 @@ void startPage(async (live, sites) => {
   live.subscribe(await diagram.start(points));
   return { title: site.title, subtitle: texts.title };
 });
-
-/**
- * A button that has a key.
- * @param {string} text
- * @param {string} label
- * @param {string} key
- * @param {() => void} run
- */
-function makeButton(text, label, key, run) {
-  const button = make("button", { type: "button", class: "button", "aria-label": label, title: `${label} (${key})` }, text);
-  button.addEventListener("click", run);
-  addShortcut(key, label.toLowerCase(), run);
-  return button;
-}

@@ -112,7 +112,7 @@ export class Live {
 
   /**
    * Whether a point's value is not to be trusted for its age: the server or the site is not heard, or its longest silence has passed.
-   * @param {import("./types.js").Point} point
+   * @param {Pick<import("./types.js").Point, "id" | "site" | "max_silence_s">} point
    */
   isStale(point) {
     const sample = this.samples.get(point.id);

@@ -49,6 +49,30 @@ export class DrawingView {
   }
 
   /**
+   * All of it where that is large enough to be read; otherwise its upper part, as large as that.
+   * @param {number} least screen pixels for one of the drawing
+   */
+  read(least) {
+    this.#isFit = this.#fitting >= least;
+    this.#scale = least;
+    this.#center = { x: this.#size.width / 2, y: 0 };
+    this.#show();
+  }
+
+  /**
+   * Brings something of the drawing into view where it is not.
+   * @param {Element} element
+   */
+  reveal(element) {
+    if (this.#isFit) return;
+    const at = element.getBoundingClientRect();
+    const box = this.#host.getBoundingClientRect();
+    const x = beyond(at.left - box.left, at.right - box.left, box.width);
+    const y = beyond(at.top - box.top, at.bottom - box.top, box.height);
+    if (x || y) this.#panBy(x / this.#scale, y / this.#scale);
+  }
+
+  /**
    * @param {number} steps more is closer
    * @param {Spot} [at] what stays where it is, in pixels of the host
    */
@@ -169,12 +193,7 @@ export class DrawingView {
    * @param {FocusEvent} event
    */
   #follow(event) {
-    if (this.#isFit || !(event.target instanceof SVGGraphicsElement) || !event.target.matches(":focus-visible")) return;
-    const at = event.target.getBoundingClientRect();
-    const box = this.#host.getBoundingClientRect();
-    const x = beyond(at.left - box.left, at.right - box.left, box.width);
-    const y = beyond(at.top - box.top, at.bottom - box.top, box.height);
-    if (x || y) this.#panBy(x / this.#scale, y / this.#scale);
+    if (event.target instanceof SVGGraphicsElement && event.target.matches(":focus-visible")) this.reveal(event.target);
   }
 }
 

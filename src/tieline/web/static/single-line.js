@@ -10,6 +10,7 @@ import { formatNumber } from "./format.js";
 import { markOf } from "./quality.js";
 import { NO_MARKS, SymbolMarks, byUrgency, isShown, isUnacknowledged } from "./single-line-marks.js";
 import { AlarmList } from "./supervision.js";
+import { fetchSvg } from "./svg-document.js";
 import { texts } from "./texts/single-line.js";
 
 const SOON_MS = 150;
@@ -254,24 +255,10 @@ export class SingleLine {
 }
 
 /**
- * The drawing of a site, as an element of this document. The browser parses it as it comes: parsing a text would need markup to be trusted.
+ * The drawing of a site, as an element of this document.
  * @param {string} site
- * @returns {Promise<SVGSVGElement>}
  */
-export function fetchDrawing(site) {
-  const request = new XMLHttpRequest();
-  request.open("GET", `/api/sites/${encodeURIComponent(site)}/diagram`);
-  request.responseType = "document";
-  return new Promise((resolve, reject) => {
-    request.addEventListener("error", () => reject(new TypeError(texts.unreachable)));
-    request.addEventListener("load", () => {
-      const root = request.response?.documentElement;
-      if (request.status === 200 && root instanceof SVGSVGElement) resolve(document.importNode(root, true));
-      else reject(new ApiError(request.status, wordsOf(request.status)));
-    });
-    request.send();
-  });
-}
+export const fetchDrawing = (site) => fetchSvg(`sites/${encodeURIComponent(site)}/diagram`, wordsOf);
 
 /**
  * One class of several.
@@ -288,6 +275,7 @@ function setOne(element, names, name) {
  * @param {number} status
  */
 function wordsOf(status) {
+  if (status === 0) return texts.unreachable;
   if (status === 401) return texts.notLoggedIn;
   return status === 404 ? texts.none : texts.failed(status);
 }

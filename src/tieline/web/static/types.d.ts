@@ -285,6 +285,87 @@ export interface ProgramDetails {
   }[];
 }
 
+/** A point of the network as `/api/network` gives it; `port` and `link` are empty where it is about the node. */
+export interface WatchedPoint {
+  id: number;
+  site: string;
+  node: string;
+  port: string;
+  link: string;
+  measure: string;
+  name: string;
+  max_silence_s: number;
+}
+
+/** A link of the network's design; `a` and `b` are `node/port`. */
+export interface NetworkLink {
+  name: string;
+  a: string;
+  b: string;
+  medium: string;
+  speed_mbps: number;
+}
+
+/** What `/api/network` answers. */
+export interface Network {
+  title: string;
+  places: { name: string; title: string; is_site: boolean; nodes: number; watched: number }[];
+  nodes: Record<string, string>;
+  links: NetworkLink[];
+  watched: WatchedPoint[];
+}
+
+/** A port as designed. */
+export interface NetworkPort {
+  name: string;
+  mode: string;
+  vlans: string;
+  link: string;
+  other: string;
+  speed_mbps: number | null;
+  feeds: string;
+}
+
+/** A node as designed. */
+export interface NetworkNode {
+  name: string;
+  kind: string;
+  model: string;
+  rack: string;
+  description: string;
+  addresses: string[];
+  firmware: string;
+  is_watched: boolean;
+  ports: NetworkPort[];
+}
+
+/** What `/api/network/places` answers. */
+export interface NetworkPlace {
+  title: string;
+  nodes: NetworkNode[];
+  links: NetworkLink[];
+  watched: WatchedPoint[];
+}
+
+/** Something that is wrong with the network's design. */
+export interface NetworkFinding {
+  subject: string;
+  text: string;
+  lines: string[];
+  verdict: "ok" | "fails" | "unknown" | "information";
+  nodes: string[];
+}
+
+/** What `/api/network/findings` answers. */
+export interface NetworkFindings {
+  is_right: boolean;
+  size: string;
+  first: NetworkFinding | null;
+  losses: { failure: string; text: string; nodes: string[] }[];
+  stopping: number;
+  topics: { key: string; title: string; verdict: NetworkFinding["verdict"]; summary: string; findings: NetworkFinding[] }[];
+}
+
 /** A text message of the live feed. */
 export type Message =
   | { type: "status"; time: number; viewers: number; sites: SiteStatus[]; reaches_center?: boolean | null }
