@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -30,9 +31,23 @@ def _in_words(folder: Path, utility: Utility | None, findings: list[Finding]) ->
         devices = sum(len(site.devices) for site in utility.sites)
         points = len(list(utility.plant_points))
         lines = [f"{utility.name}: {len(utility.sites)} sites, {devices} devices, {points} points, no mistakes"]
-        if utility.network is not None:
-            size = f"{len(utility.network.nodes)} nodes, {len(utility.network.links)} links, {len(utility.network.vlans)} VLANs"
-            lines.append(f"its network: {size}; `tieline network report {folder}` proves it, and computes its budgets")
-        return lines
+        return lines if utility.network is None else [*lines, *_network(folder, utility)]
     noun = "mistake" if len(findings) == 1 else "mistakes"
     return [*map(str, findings), f"{folder}: {len(findings)} {noun}"]
+
+
+def _network(folder: Path, utility: Utility) -> Iterator[str]:
+    """How its proofs and budgets stand. They are about the design, not about the folder: what fails here is no mistake."""
+    from tieline.network.report import report_of, verdicts_of
+    from tieline.network.result import Verdict
+
+    report = report_of(utility, with_failures=False)
+    judged = [topic for topic in report.topics if topic.is_judged]
+    wrong = [topic for topic in judged if topic.verdict is not Verdict.OK]
+    how = (
+        f"{len(judged) - len(wrong)} of {len(judged)} proofs and budgets hold"
+        if wrong
+        else f"all {len(judged)} proofs and budgets hold"
+    )
+    yield f"its network: {report.size}; {how}; `tieline network report {folder}` says more"
+    yield from (f"  {line}" for line in verdicts_of(wrong))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from tieline.config import Utility
@@ -131,7 +131,7 @@ def _after(failures: Sequence[Failure], raised: Sequence[Raised], *, is_computed
     topic = _computed("failures", "Delays after a failure", (each.result for each in raised))
     those = _many(failures, "failure that sends traffic another way", "failures that send traffic another way")
     summary = f"{topic.summary}, {those}" if is_computed else f"not computed for {those}; --failures does"
-    return Topic(key=topic.key, title=topic.title, weaknesses=topic.weaknesses, summary=summary, results=topic.results)
+    return replace(topic, summary=summary, is_judged=is_computed)
 
 
 def _computed(key: str, title: str, computed: Iterable[Result]) -> Topic:
@@ -147,7 +147,7 @@ def _computed(key: str, title: str, computed: Iterable[Result]) -> Topic:
     summary = f"{right} of {judged} within their limits" if judged else "nothing to judge"
     if unknown:
         summary += f", {unknown} not known"
-    return Topic(key=key, title=title, weaknesses=tuple(weaknesses), summary=summary, results=results)
+    return Topic(key=key, title=title, weaknesses=tuple(weaknesses), summary=summary, results=results, is_judged=judged > 0)
 
 
 def _many(found: Sequence[object], one: str, several: str) -> str:

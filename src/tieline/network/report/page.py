@@ -14,7 +14,7 @@ from tieline.network.report.tables import Table, failures_table, ring_table, ser
 from tieline.network.report.topics import Topic
 from tieline.network.result import Result, Verdict, shown
 
-_VERDICTS = {Verdict.OK: "ok", Verdict.FAILS: "\u2717 fails", Verdict.UNKNOWN: "? not known", Verdict.INFORMATION: "information"}
+_VERDICTS = {Verdict.OK: "ok", Verdict.FAILS: "\u2717 fails", Verdict.UNKNOWN: "? not known", Verdict.INFORMATION: "\u2013"}
 _COLUMNS = ("of", "what", "value", "limit", "margin", "verdict", "formula, inputs, source")
 _NUMBERS = frozenset({2, 3, 4})
 

@@ -34,9 +34,12 @@ class Topic:
     """How it stands, in one line."""
     results: tuple[Result, ...] = ()
     """Those that were computed; none of the proofs."""
+    is_judged: bool = True
+    """Whether there was anything to judge, and it was."""
 
     @property
     def verdict(self) -> Verdict:
-        """The worst that is in it."""
+        """The worst that is in it; `information` where nothing was judged."""
         found = {each.verdict for each in self.weaknesses}
-        return next((each for each in (Verdict.FAILS, Verdict.UNKNOWN) if each in found), Verdict.OK)
+        right = Verdict.OK if self.is_judged else Verdict.INFORMATION
+        return next((each for each in (Verdict.FAILS, Verdict.UNKNOWN) if each in found), right)

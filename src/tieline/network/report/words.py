@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
 from tieline.network.report.closest import closest_of
@@ -13,7 +13,7 @@ from tieline.network.report.topics import Topic
 from tieline.network.result import Verdict
 
 _WIDTH = 120
-_VERDICTS = {Verdict.OK: "ok", Verdict.FAILS: "FAILS", Verdict.UNKNOWN: "not known"}
+_VERDICTS = {Verdict.OK: "ok", Verdict.FAILS: "FAILS", Verdict.UNKNOWN: "not known", Verdict.INFORMATION: "-"}
 
 
 def lines_of(report: Report, *, is_whole: bool) -> Iterator[str]:
@@ -23,7 +23,7 @@ def lines_of(report: Report, *, is_whole: bool) -> Iterator[str]:
     for first in first_of(report):
         yield from wrap(str(first), _WIDTH, initial_indent="- ", subsequent_indent="  ")
     yield from _title("Verdicts")
-    yield from verdicts_of(report)
+    yield from verdicts_of(report.topics)
     for table in (services_table(report), failures_table(report, is_whole=is_whole)):
         yield from _table(table)
     for topic in report.topics:
@@ -42,10 +42,10 @@ def lines_of(report: Report, *, is_whole: bool) -> Iterator[str]:
         )
 
 
-def verdicts_of(report: Report) -> Iterator[str]:
-    """One line for each topic."""
-    width = max(len(topic.title) for topic in report.topics)
-    for topic in report.topics:
+def verdicts_of(topics: Sequence[Topic]) -> Iterator[str]:
+    """One line for each."""
+    width = max((len(topic.title) for topic in topics), default=0)
+    for topic in topics:
         yield f"{topic.title:{width}}  {_VERDICTS[topic.verdict]:9}  {topic.summary}"
 
 
