@@ -25,11 +25,13 @@ from tieline import config
 from tieline.config import Utility
 from tieline.config.field import FIELD_FILE, AddressBook, write_book
 from tieline.config.quantities import quantity_of
+from tieline.config.snmp import SnmpDevice as SnmpSection
 from tieline.io import Clock, SystemClock
 from tieline.io.packet import open_packet
 from tieline.model import ConfigError, LocalError
 from tieline.network.performance.known import known_of
 from tieline.network.performance.traffic import streams_of
+from tieline.security.network_keys import make_keys, read_keys
 from tieline.simulator.communications import Communications, find_gateways
 from tieline.simulator.devices import (
     NORMAL,
@@ -94,6 +96,7 @@ class Field:
         self._scenario = scenario or Scenario()
         self._clock = clock = clock or SystemClock()
         self.communications = self._build_communications(seed)
+        self._make_keys()
         self.devices = {section.path: self._make(section) for site in utility.sites for section in site.devices}
         self.plant = self._build_plant(seed, time.time() if start_s is None else start_s)
         self._feeds = self._connect(np.random.default_rng(seed))
@@ -286,6 +289,12 @@ class Field:
         streams = streams_of(network, known_of(self._utility, network))
         return Communications(network, streams, now_s=self._clock.monotonic(), rng=np.random.default_rng(seed))
 
+    def _make_keys(self) -> None:
+        """What agents and gateways share; it stays when the field ends, as keys do."""
+        nodes = [device.name for site in self._utility.sites for device in site.devices if isinstance(device, SnmpSection)]
+        for path in make_keys(self._data, nodes):
+            log.info("key made", path=str(path))
+
     def _make(self, section: config.Device) -> SimulatedDevice:
         match section:
             case config.ModbusDevice():
@@ -294,6 +303,9 @@ class Field:
                 return Dnp3Device(section, self._clock)
             case config.Iec61850Device():
                 return Iec61850Device(section, self._clock)
+            case SnmpSection() if self.communications is not None:
+                keys = read_keys(self._data, section.name)
+                return SnmpDevice(section, self.communications, self._clock, keys)
             case _:
                 raise ConfigError(f"{section.path} cannot be simulated: there are no simulated devices for {section.protocol}")
 

@@ -14,6 +14,7 @@ from tieline.config.snmp import Measure, WatchRow
 from tieline.config.snmp import SnmpDevice as Section
 from tieline.io import Clock
 from tieline.model import ConfigError, LocalError, UnavailableError
+from tieline.security.network_keys import SnmpKeys
 from tieline.simulator.communications import DISCARDS, ERRORS, IN_OCTETS, OUT_OCTETS, Communications
 from tieline.simulator.devices.behavior import NORMAL, Behavior
 from tieline.simulator.devices.device import Column, ShowNote, Watch, WriteNote
@@ -29,7 +30,7 @@ _ENGINE_OCTETS = 8
 class SnmpDevice:
     """One agent. Its values follow from the network; they cannot be set one by one."""
 
-    def __init__(self, device: Section, network: Communications, clock: Clock, *, auth_secret: str, priv_secret: str) -> None:
+    def __init__(self, device: Section, network: Communications, clock: Clock, keys: SnmpKeys) -> None:
         self.device = device
         self.path = device.path
         self.points = device.points
@@ -47,8 +48,8 @@ class SnmpDevice:
             engine_id=_ENGINE_PREFIX + hashlib.sha256(device.path.encode()).digest()[:_ENGINE_OCTETS],
             # An agent that starts anew has a higher number than before; this one has no memory but the clock.
             boots=clock.now_us() // 1_000_000 & 0x7FFFFFFF,
-            auth=auth_secret,
-            priv=priv_secret,
+            auth=keys.auth,
+            priv=keys.priv,
         )
         self.agent = Agent(security, lambda: self._view.table(security), started_s=clock.monotonic())
 

@@ -10,6 +10,7 @@ from functools import partial
 from tieline.config.network import Node, Port
 from tieline.config.network.interfaces import interface_of
 from tieline.config.snmp import SnmpDevice as Section
+from tieline.protocols.snmp import view as mib
 from tieline.simulator.communications import (
     DISCARDS,
     ERRORS,
@@ -28,24 +29,12 @@ _SWING_C, _SWING_S = 1.5, 5_400.0
 _FIRMWARE = "1.0"
 """Of nodes for which the design names none."""
 
-_SYSTEM: Oid = (1, 3, 6, 1, 2, 1, 1)
-_ENGINE: Oid = (1, 3, 6, 1, 6, 3, 10, 2, 1)
-_IF_NUMBER: Oid = (1, 3, 6, 1, 2, 1, 2, 1)
-_IF: Oid = (1, 3, 6, 1, 2, 1, 2, 2, 1)
-_IF_X: Oid = (1, 3, 6, 1, 2, 1, 31, 1, 1, 1)
-_DUPLEX: Oid = (1, 3, 6, 1, 2, 1, 10, 7, 2, 1, 19)
-_LLDP: Oid = (1, 0, 8802, 1, 1, 2, 1)
-_LLDP_PORT = (*_LLDP, 3, 7, 1)
-_LLDP_REMOTE = (*_LLDP, 4, 1, 1)
-_LLDP_ADDRESS = (*_LLDP, 4, 2, 1)
-_POE_PORT: Oid = (1, 3, 6, 1, 2, 1, 105, 1, 1, 1)
-_POE_ADMIN = (*_POE_PORT, 3)
-_POE_MAIN: Oid = (1, 3, 6, 1, 2, 1, 105, 1, 3, 1, 1)
-_POE_W: Oid = (1, 3, 6, 1, 4, 1, 9, 9, 402, 1, 2, 1)
-_ENTITY: Oid = (1, 3, 6, 1, 2, 1, 47, 1, 1, 1, 1)
-_SENSOR: Oid = (1, 3, 6, 1, 2, 1, 99, 1, 1, 1)
-_STATE: Oid = (1, 3, 6, 1, 2, 1, 131, 1, 1, 1)
-_VIOLATIONS: Oid = (1, 3, 6, 1, 4, 1, 9, 9, 315, 1, 2, 1, 1, 9)
+_SYSTEM = mib.SYS_DESCR[:-2]
+_ENGINE = mib.ENGINE_BOOTS[:-2]
+_IF, _IF_X, _IF_NUMBER = mib.IF_DESCR[:-1], mib.IF_NAME[:-1], (*mib.IF_DESCR[:-3], 1)
+_LLDP_ADDRESS = mib.LLDP_REM_ADDRESS[:-1]
+_POE_PORT, _POE_MAIN = mib.POE_ADMIN[:-1], mib.POE_BUDGET_W[:-1]
+_ENTITY = mib.ENTITY_DESCR[:-1]
 
 _YES, _NO = 1, 2
 _GROUP = 1
@@ -53,6 +42,9 @@ _CHASSIS_ENTITY, _FIRST_SUPPLY_ENTITY, _TEMPERATURE_ENTITY = 1, 11, 31
 _CHASSIS_CLASS, _SUPPLY_CLASS, _SENSOR_CLASS = 3, 6, 8
 _LARGEST_FRAME = 1_518
 _ETHERNET = 6
+_MAC_CHASSIS, _NAMED_PORT = 4, 5
+_LAYER_2, _LAYER_3 = 2, 6
+"""Bits of sysServices."""
 _NOTHING: Oid = (0, 0)
 
 _Row = tuple[Oid, Oid, Value]
@@ -111,7 +103,7 @@ class View:
             rows[column + index] = value
             objects.add(column)
         for port, index in self._feeding():
-            takers[_POE_ADMIN + index] = partial(self._switch, port.name)
+            takers[mib.POE_ADMIN + index] = partial(self._switch, port.name)
         return Table(rows, takers, frozenset(objects))
 
     # How it is put
@@ -135,7 +127,7 @@ class View:
             (4, octets("")),
             (5, octets(self._node.name)),
             (6, octets(f"{self._node.site} {self._node.rack}".strip())),
-            (7, number(6 if model.layer == 3 else 2)),
+            (7, number(_LAYER_3 if model.layer == 3 else _LAYER_2)),
         ):
             yield (*_SYSTEM, column), (0,), value
         yield (*_ENGINE, 1), (0,), octets(security.engine_id)
@@ -159,68 +151,68 @@ class View:
 
         values: dict[Oid, Value] = {
             (*_IF, 1): number(index),
-            (*_IF, 2): octets(watched.interface),
-            (*_IF, 3): number(_ETHERNET),
+            mib.IF_DESCR: octets(watched.interface),
+            mib.IF_TYPE: number(_ETHERNET),
             (*_IF, 4): number(_LARGEST_FRAME - 18),
-            (*_IF, 5): gauge(mbps * 1_000_000),
-            (*_IF, 6): octets(self._mac(self._node, index)),
-            (*_IF, 7): number(_NO if port.mode == "disabled" else _YES),
-            (*_IF, 8): number(_YES if is_up else _NO),
-            (*_IF, 9): ticks(max(0.0, float(network.changed_s[row]) - start)),
-            (*_IF, 10): narrow(IN_OCTETS),
+            mib.IF_SPEED: gauge(mbps * 1_000_000),
+            mib.IF_MAC: octets(self._mac(self._node, index)),
+            mib.IF_ADMIN: number(_NO if port.mode == "disabled" else _YES),
+            mib.IF_OPER: number(_YES if is_up else _NO),
+            mib.IF_LAST_CHANGE: ticks(max(0.0, float(network.changed_s[row]) - start)),
+            mib.IF_IN_OCTETS: narrow(IN_OCTETS),
             (*_IF, 11): narrow(IN_FRAMES),
-            (*_IF, 13): narrow(DISCARDS),
-            (*_IF, 14): narrow(ERRORS),
-            (*_IF, 16): narrow(OUT_OCTETS),
+            mib.IF_IN_DISCARDS: narrow(DISCARDS),
+            mib.IF_IN_ERRORS: narrow(ERRORS),
+            mib.IF_OUT_OCTETS: narrow(OUT_OCTETS),
             (*_IF, 17): narrow(OUT_FRAMES),
-            (*_IF, 19): counter32(0),
-            (*_IF, 20): counter32(0),
-            (*_IF_X, 1): octets(watched.interface),
-            (*_IF_X, 6): wide(IN_OCTETS),
+            mib.IF_OUT_DISCARDS: counter32(0),
+            mib.IF_OUT_ERRORS: counter32(0),
+            mib.IF_NAME: octets(watched.interface),
+            mib.IF_HC_IN_OCTETS: wide(IN_OCTETS),
             (*_IF_X, 7): wide(IN_FRAMES),
-            (*_IF_X, 10): wide(OUT_OCTETS),
+            mib.IF_HC_OUT_OCTETS: wide(OUT_OCTETS),
             (*_IF_X, 11): wide(OUT_FRAMES),
-            (*_IF_X, 15): gauge(mbps),
-            (*_IF_X, 17): number(_YES),
-            (*_IF_X, 18): octets(port.description),
-            (*_IF_X, 19): ticks(0),
-            _DUPLEX: number(3 if is_up else 1),
-            _VIOLATIONS: counter32(0),
+            mib.IF_HIGH_SPEED: gauge(mbps),
+            mib.IF_CONNECTOR: number(_YES),
+            mib.IF_ALIAS: octets(port.description),
+            mib.IF_DISCONTINUITY: ticks(0),
+            mib.DUPLEX: number(3 if is_up else 1),
+            mib.VIOLATIONS: counter32(0),
         }
         for column, value in values.items():
             yield column, (index,), value
 
     def _lldp(self) -> Iterator[_Row]:
-        for column, value in ((1, number(4)), (2, octets(self._mac(self._node, 0))), (3, octets(self._node.name))):
-            yield (*_LLDP, 3, column), (0,), value
+        yield mib.LLDP_CHASSIS_KIND[:-1], (0,), number(_MAC_CHASSIS)
+        yield mib.LLDP_CHASSIS[:-1], (0,), octets(self._mac(self._node, 0))
+        yield (*mib.LLDP_CHASSIS[:-2], 3), (0,), octets(self._node.name)
         for index, port in enumerate(self._node.ports, 1):
             name = self._ports[port.name].interface
-            for column, value in ((2, number(5)), (3, octets(name)), (4, octets(port.description or name))):
-                yield (*_LLDP_PORT, column), (index,), value
+            yield mib.LLDP_PORT_KIND, (index,), number(_NAMED_PORT)
+            yield mib.LLDP_PORT_ID, (index,), octets(name)
+            yield mib.LLDP_PORT_DESCR, (index,), octets(port.description or name)
         for index, port in enumerate(self._node.ports, 1):
             there = self._neighbor(port.name)
-            if there is None:
-                continue
-            node = self._network.network.by_name[there.node]
-            at = (0, index, 1)
-            name = interface_of(node.model, there.name)
-            for column, value in (
-                (4, number(4)),
-                (5, octets(self._mac(node, 0))),
-                (6, number(5)),
-                (7, octets(name)),
-                (8, octets(there.description or name)),
-                (9, octets(node.name)),
-                (10, octets(f"{node.model.vendor or 'generic'} {node.model.name}")),
-            ):
-                yield (*_LLDP_REMOTE, column), at, value
-            for each in node.addresses[:1]:
-                packed = each.address.packed
-                kind = 1 if len(packed) == 4 else 2
-                where = (*at, kind, len(packed), *packed)
-                yield (*_LLDP_ADDRESS, 3), where, number(2)
-                yield (*_LLDP_ADDRESS, 4), where, number(1)
-                yield (*_LLDP_ADDRESS, 5), where, encode_oid(_NOTHING)
+            if there is not None:
+                yield from self._remote(index, there)
+
+    def _remote(self, index: int, there: Port) -> Iterator[_Row]:
+        node = self._network.network.by_name[there.node]
+        at = (0, index, 1)
+        name = interface_of(node.model, there.name)
+        yield mib.LLDP_REM_CHASSIS_KIND, at, number(_MAC_CHASSIS)
+        yield mib.LLDP_REM_CHASSIS, at, octets(self._mac(node, 0))
+        yield mib.LLDP_REM_PORT_KIND, at, number(_NAMED_PORT)
+        yield mib.LLDP_REM_PORT, at, octets(name)
+        yield mib.LLDP_REM_PORT_DESCR, at, octets(there.description or name)
+        yield mib.LLDP_REM_NAME, at, octets(node.name)
+        yield mib.LLDP_REM_DESCR, at, octets(f"{node.model.vendor or 'generic'} {node.model.name}")
+        for each in node.addresses[:1]:
+            packed = each.address.packed
+            where = (*at, 1 if len(packed) == 4 else 2, len(packed), *packed)
+            yield mib.LLDP_REM_ADDRESS, where, number(2)
+            yield (*_LLDP_ADDRESS, 4), where, number(1)
+            yield (*_LLDP_ADDRESS, 5), where, encode_oid(_NOTHING)
 
     def _power(self) -> Iterator[_Row]:
         for port, index in self._feeding():
@@ -238,7 +230,7 @@ class View:
                 (10, number(min(power_class, 4) + 1 if watts is not None else 1)),
             ):
                 yield (*_POE_PORT, column), index, value
-            yield (*_POE_W, 9), index, gauge(round(1_000 * (watts or 0.0)))
+            yield mib.POE_MILLIWATTS, index, gauge(round(1_000 * (watts or 0.0)))
         if any(True for _ in self._feeding()):
             for column, value in (
                 (2, gauge(round(self._device.poe_budget_w or 0))),
@@ -251,20 +243,20 @@ class View:
         model = self._node.model
         yield from self._entity(_CHASSIS_ENTITY, 0, _CHASSIS_CLASS, model.name, self._node.name)
         chassis = (_CHASSIS_ENTITY,)
-        yield (*_ENTITY, 10), chassis, octets(self.firmware)
-        yield (*_ENTITY, 11), chassis, octets(f"SIM-{self._mac(self._node, 0).hex()[-6:]}")
-        yield (*_ENTITY, 13), chassis, octets(model.name)
+        yield mib.ENTITY_SOFTWARE, chassis, octets(self.firmware)
+        yield mib.ENTITY_SERIAL, chassis, octets(f"SIM-{self._mac(self._node, 0).hex()[-6:]}")
+        yield mib.ENTITY_MODEL, chassis, octets(model.name)
         for supply in range(1, len(self._node.supplies) + 1):
             entity = _FIRST_SUPPLY_ENTITY + supply - 1
             yield from self._entity(entity, _CHASSIS_ENTITY, _SUPPLY_CLASS, "power supply", f"supply {supply}")
-            yield (*_STATE, 3), (entity,), number(3 if self.is_fed(supply) else 2)
+            yield mib.ENTITY_OPER, (entity,), number(3 if self.is_fed(supply) else 2)
         yield from self._entity(_TEMPERATURE_ENTITY, _CHASSIS_ENTITY, _SENSOR_CLASS, "temperature", "temperature")
         at = (_TEMPERATURE_ENTITY,)
-        yield (*_SENSOR, 1), at, number(8)
-        yield (*_SENSOR, 2), at, number(9)
-        yield (*_SENSOR, 3), at, number(1)
-        yield (*_SENSOR, 4), at, lambda now_s: number(round(10 * self.temperature_c(now_s)))
-        yield (*_SENSOR, 5), at, number(1)
+        yield mib.SENSOR_TYPE, at, number(8)
+        yield mib.SENSOR_SCALE, at, number(9)
+        yield mib.SENSOR_PRECISION, at, number(1)
+        yield mib.SENSOR_VALUE, at, lambda now_s: number(round(10 * self.temperature_c(now_s)))
+        yield mib.SENSOR_STATUS, at, number(1)
 
     @staticmethod
     def _entity(entity: int, within: int, kind: int, description: str, name: str) -> Iterator[_Row]:
@@ -283,12 +275,17 @@ class View:
         return sum(self._network.delivered_w(port.path) or 0.0 for port, _ in self._feeding())
 
     def _neighbor(self, port: str) -> Port | None:
-        """The port at the other end that tells who it is."""
-        path = f"{self._node.name}/{port}"
-        there = self._network.opposite(path)
-        if there is None or not self._network.is_up(path) or not self._network.network.by_name[there.node].model.has_lldp:
-            return None
-        return there
+        """The port at the other end that tells who it is; media converters pass it on."""
+        nodes = self._network.network.by_name
+        there, seen = self._lit(f"{self._node.name}/{port}"), {self._node.name}
+        while there is not None and nodes[there.node].model.layer == 1 and there.node not in seen:
+            seen.add(there.node)
+            beyond = [each for each in nodes[there.node].ports if each != there and self._network.is_up(each.path)]
+            there = self._lit(beyond[0].path) if len(beyond) == 1 else None
+        return there if there is not None and nodes[there.node].model.has_lldp else None
+
+    def _lit(self, path: str) -> Port | None:
+        return self._network.opposite(path) if self._network.is_up(path) else None
 
     def _switch(self, port: str, value: int) -> bool:
         if value not in {_YES, _NO}:
