@@ -10,7 +10,8 @@ from typing import cast
 
 from tests.snmp_agents import KEYS
 from tieline.protocols.snmp.manager import NOT_IN_TIME_WINDOWS, UNKNOWN_ENGINES
-from tieline.protocols.snmp.messages import Flag, Kind, Message, Pdu, Security, decode_message, encode_message, encode_scoped
+from tieline.protocols.snmp.messages import Flag, Message, Security, decode_message, encode_message
+from tieline.protocols.snmp.pdu import Kind, Pdu, encode_scoped
 from tieline.protocols.snmp.security import SECURE, Credentials
 
 ENGINE = b"\x80\x00\x00\x00\x05odd"

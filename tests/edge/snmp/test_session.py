@@ -17,7 +17,7 @@ from tests.snmp_agents import KEYS, SnmpAgent, agent
 from tieline.edge.snmp.session import SnmpSession
 from tieline.model import ConfigError, UnavailableError
 from tieline.protocols.snmp import ResponseError, SnmpAccessError, SnmpKeys, SnmpStatusError, oid
-from tieline.protocols.snmp.messages import Pdu
+from tieline.protocols.snmp.pdu import Pdu
 
 SYS_NAME = oid("1.3.6.1.2.1.1.5.0")
 PLAYED = oid("1.3.6.1.4.1.99999.1")
@@ -85,7 +85,8 @@ async def test_a_value_is_set_and_what_may_not_be_set_is_refused_with_its_name(r
     async with session(real) as one:
         await one.set({name: 77})
         assert real.played("1.3.6.1.4.1.99999.1.8.1") == "77"
-        with pytest.raises(SnmpStatusError, match="wrongType") as refused:
+        # The script answers wrong-type; snmpd makes one or the other of it.
+        with pytest.raises(SnmpStatusError, match="wrongType|notWritable") as refused:
             await one.set({name: b"text"})
         assert refused.value.oid == name
         with pytest.raises(SnmpStatusError, match="notWritable"):

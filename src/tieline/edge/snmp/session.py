@@ -12,7 +12,7 @@ from tieline.io import UdpChannel, open_udp
 from tieline.model import UnavailableError
 from tieline.protocols.snmp.errors import ResponseError, SnmpStatusError
 from tieline.protocols.snmp.manager import Manager, Step
-from tieline.protocols.snmp.messages import Kind, Pdu, bindings_of
+from tieline.protocols.snmp.pdu import Kind, Pdu, bindings_of
 from tieline.protocols.snmp.security import Credentials
 from tieline.protocols.snmp.values import Oid, SnmpKeys, Table, Value, dotted
 

@@ -19,17 +19,8 @@ from enum import Enum, auto
 from typing import assert_never
 
 from tieline.protocols.snmp.errors import ResponseError, SnmpAccessError, SnmpStatusError
-from tieline.protocols.snmp.messages import (
-    Flag,
-    Kind,
-    Message,
-    Pdu,
-    Security,
-    decode_message,
-    decode_scoped,
-    encode_message,
-    encode_scoped,
-)
+from tieline.protocols.snmp.messages import Flag, Message, Security, decode_message, encode_message
+from tieline.protocols.snmp.pdu import Kind, Pdu, decode_scoped, encode_scoped
 from tieline.protocols.snmp.security import SECURE, Credentials, EngineTime, LocalKeys
 from tieline.protocols.snmp.values import Oid, Value
 

@@ -1,4 +1,4 @@
-"""Messages of SNMPv3 (RFC 3412) and what they carry (RFC 3416), to bytes and back; the encoding rules and the types are those of pysnmp.
+"""Messages of SNMPv3 (RFC 3412), to octets and back; the encoding rules and the types are those of pysnmp.
 
 pysnmp's engine above them looks everything up in a tree of MIB objects: 110 ms of CPU for each agent at the start and twice the time for
 each value, and it keeps one pair of keys for a user's name, where each agent is to have its own. So only its lower layers are used.
@@ -6,21 +6,18 @@ each value, and it keeps one pair of keys for a user's name, where each agent is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from typing import Any
 
 import pysnmp.proto.secmod.rfc3414  # noqa: F401  (its parts import each other: the package has to come first)
 from pyasn1.codec.ber import decoder, encoder
 from pyasn1.error import PyAsn1Error
 from pyasn1.type import univ
-from pysnmp.proto import rfc1902, rfc1905
 from pysnmp.proto.mpmod.rfc3412 import ScopedPDU, SNMPv3Message
 from pysnmp.proto.secmod.rfc3414.service import UsmSecurityParameters
 
 from tieline.protocols.snmp.errors import ResponseError
-from tieline.protocols.snmp.values import Oid, Value
 
 VERSION_3 = 3
 USM = 3
@@ -30,38 +27,12 @@ LEAST_OCTETS = 484
 """Every engine takes messages as long as that (RFC 3412, clause 6)."""
 
 
-class Kind(StrEnum):
-    """What a PDU is for; the values are pysnmp's names."""
-
-    GET = "get-request"
-    GET_NEXT = "get-next-request"
-    GET_BULK = "get-bulk-request"
-    RESPONSE = "response"
-    SET = "set-request"
-    INFORM = "inform-request"
-    TRAP = "snmpV2-trap"
-    REPORT = "report"
-
-
 class Flag(IntEnum):
     """Of msgFlags (RFC 3412, clause 6.4)."""
 
     AUTH = 1
     PRIV = 2
     REPORTABLE = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Pdu:
-    """What is asked, answered or told; a value is None where there is none."""
-
-    kind: Kind
-    request_id: int
-    bindings: tuple[tuple[Oid, Value | None], ...] = ()
-    first: int = 0
-    """error-status, or non-repeaters."""
-    second: int = 0
-    """error-index, or max-repetitions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,81 +61,9 @@ class Message:
     """Of a message that was received: all of it with zeros for the MAC."""
 
 
-_PDUS: dict[Kind, type[Any]] = {
-    Kind.GET: rfc1905.GetRequestPDU,
-    Kind.GET_NEXT: rfc1905.GetNextRequestPDU,
-    Kind.GET_BULK: rfc1905.GetBulkRequestPDU,
-    Kind.RESPONSE: rfc1905.ResponsePDU,
-    Kind.SET: rfc1905.SetRequestPDU,
-    Kind.INFORM: rfc1905.InformRequestPDU,
-    Kind.TRAP: rfc1905.SNMPv2TrapPDU,
-    Kind.REPORT: rfc1905.ReportPDU,
-}
 _SCOPED = ScopedPDU()
 _MESSAGE = SNMPv3Message()
 _PARAMETERS = UsmSecurityParameters()
-_UNCHECKED = {"verifyConstraints": False, "matchTags": False, "matchConstraints": False}
-
-
-def encode_scoped(pdu: Pdu, engine_id: bytes) -> bytes:
-    """The scoped PDU, for the default context of an engine."""
-    body = _PDUS[pdu.kind]()
-    for position, number in enumerate((pdu.request_id, pdu.first, pdu.second)):
-        body.setComponentByPosition(position, number)
-    bindings = body.setComponentByPosition(3).getComponentByPosition(3)
-    bindings.clear()
-    for position, (name, value) in enumerate(pdu.bindings):
-        binding = bindings.setComponentByPosition(position).getComponentByPosition(position)
-        binding.setComponentByPosition(0, name)
-        slot = binding.setComponentByPosition(1).getComponentByPosition(1)
-        if value is None:
-            slot.setComponentByName("unSpecified", "")
-        else:
-            slot.setComponentByName("value").getComponent().setComponentByName("simple").getComponent().setComponentByType(
-                *_typed(value)
-            )
-    scoped = ScopedPDU()
-    scoped.setComponentByPosition(0, engine_id)
-    scoped.setComponentByPosition(1, b"")
-    scoped.setComponentByPosition(2).getComponentByPosition(2).setComponentByName(pdu.kind.value, body, **_UNCHECKED)
-    return bytes(encoder.encode(scoped))
-
-
-def _typed(value: Value) -> tuple[Any, Any]:
-    made: Any
-    match value:
-        case int():
-            made = rfc1902.Integer(value)
-        case bytes():
-            made = rfc1902.OctetString(value)
-        case _:
-            made = rfc1902.ObjectIdentifier(value)
-    return made.tagSet, made
-
-
-def decode_scoped(octets: bytes) -> Pdu:
-    """Reads a scoped PDU. Raises `ResponseError`."""
-    scoped = _decoded(octets, _SCOPED)
-    choice = scoped.getComponentByPosition(2)
-    body = choice.getComponent()
-    numbers = [int(body.getComponentByPosition(position)) for position in range(3)]
-    bindings = tuple(
-        (tuple(binding.getComponentByPosition(0)), _value(binding.getComponentByPosition(1).getComponent(1)))
-        for binding in body.getComponentByPosition(3)
-    )
-    return Pdu(Kind(choice.getName()), numbers[0], bindings, numbers[1], numbers[2])
-
-
-def _value(found: Any) -> Value | None:
-    if isinstance(found, univ.Null):
-        return None
-    if isinstance(found, univ.Integer):
-        return int(found)
-    if isinstance(found, univ.OctetString):
-        return bytes(found)
-    if isinstance(found, univ.ObjectIdentifier):
-        return tuple(found)
-    return None
 
 
 def encode_message(message: Message) -> tuple[bytes, int]:
@@ -247,8 +146,3 @@ def _decoded(octets: bytes, spec: Any) -> Any:
     if not getattr(found, "isValue", False):
         raise ResponseError("a message lacks parts")
     return found
-
-
-def bindings_of(names: Sequence[Oid]) -> tuple[tuple[Oid, Value | None], ...]:
-    """Names alone, as a question has them."""
-    return tuple((name, None) for name in names)

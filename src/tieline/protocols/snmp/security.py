@@ -11,7 +11,8 @@ from pysnmp.proto.error import ProtocolError, StatusInformation
 from pysnmp.proto.secmod.rfc3414.service import SnmpUSMSecurityModel
 
 from tieline.protocols.snmp.errors import ResponseError
-from tieline.protocols.snmp.messages import Flag, Message, Pdu, decode_scoped, encode_message, encode_scoped
+from tieline.protocols.snmp.messages import Flag, Message, encode_message
+from tieline.protocols.snmp.pdu import Pdu, decode_scoped, encode_scoped
 from tieline.protocols.snmp.values import SnmpKeys
 
 WINDOW_S = 150
