@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import tieline.examples
 from tests.network.large import write_large
 from tieline.config import read_folder
+from tieline.config.network import Network
 from tieline.network.physical.battery import CellData, Factors, OutsideDataError, Period, autonomy, required_capacity, sections_of
 from tieline.network.physical.dc import Load, supply_load, temperature_range
 from tieline.network.physical.fiber import (
     FiberPath,
     chromatic_reach,
+    least_attenuation,
     link_loss,
     modal_bandwidth,
     received_power,
@@ -22,7 +27,7 @@ from tieline.network.physical.fiber import (
 )
 from tieline.network.physical.network import budgets_of
 from tieline.network.physical.poe import POE, PoePort, poe_cable, poe_class_of_port, poe_supply
-from tieline.network.result import Given, Verdict
+from tieline.network.result import Given, Result, Verdict
 
 # Kt and Tt as a published worksheet of IEEE 1115 prints them, to two decimals; the required size is printed as 78.57 Ah.
 WORKSHEET = CellData(
@@ -211,3 +216,55 @@ def test_every_budget_of_a_described_network_says_what_it_is_of(tmp_path: Path) 
     for supply in network.supplies:
         draws = sum(node.model.power_w for node in network.nodes if supply.name in node.supplies)
         assert loads[supply.name].value == pytest.approx(draws)
+
+
+def test_a_fiber_may_take_less_than_the_catalogue_states_where_it_overloads_a_receiver() -> None:
+    """What cables state is the most that they take: 20 km of 0.3 dB/km at most may take 2.4 dB only."""
+    stated = Given(0.3, "catalogue")
+    least = least_attenuation(1550, stated)
+    assert least.value == pytest.approx(0.7 / 1.55**4)
+    powers = {"transmit_max_dbm": Given(0), "overload_dbm": Given(-3)}
+    assert receiver_overload("a", path(20, 0.3), **powers, least_db_per_km=least).verdict is Verdict.FAILS
+    assert receiver_overload("a", path(20, 0.3), **powers).verdict is Verdict.OK  # measured
+    assert least_attenuation(1550, Given(0.1)).value == 0.1
+
+
+def example() -> Network:
+    network = read_folder(Path(tieline.examples.__path__[0]) / "ridgeway").network
+    assert network is not None
+    return network
+
+
+def of(results: Iterable[Result], subject: str) -> list[Result]:
+    return [each for each in results if each.subject.startswith(subject)]
+
+
+def test_a_fiber_link_of_which_figures_are_missing_is_unknown_and_not_passed_over() -> None:
+    network = example()
+    link = next(each for each in network.links if each.name == "wan-cc-ng")
+    assert link.optics_a is not None
+    assert link.cable is not None
+    bare = {"transmit_min_dbm": None, "transmit_max_dbm": None, "budget_db": None, "reach_m": {}, "spectral_width_nm": None}
+    optics = link.optics_a.model_copy(update=bare)
+    cable = link.cable.model_copy(update={"db_per_km": {"850": 3.0}})
+    for changed, words in (
+        (replace(link, optics_a=optics), {"budget_db", "transmit_max_dbm", "reach_m"}),
+        (replace(link, cable=cable), {"db_per_km"}),
+        (replace(link, optics_b=None), {"transceiver"}),
+    ):
+        links = tuple(changed if each is link else each for each in network.links)
+        found = of(budgets_of(replace(network, links=links)), "wan-cc-ng")
+        unknown = [each for each in found if each.verdict is Verdict.UNKNOWN]
+        assert all(any(word in each.note for each in unknown) for word in words)
+
+
+def test_a_supply_of_something_whose_draw_nobody_wrote_is_unknown() -> None:
+    network = example()
+    node = next(each for each in network.nodes if each.supplies and not each.powered_by)
+    bare = replace(node, model=node.model.model_copy(update={"power_w": 0.0}), _by_name={})
+    changed = replace(network, nodes=tuple(bare if each is node else each for each in network.nodes))
+    for name in node.supplies:
+        results = of(budgets_of(changed), name)
+        assert results
+        assert all(each.verdict in (Verdict.UNKNOWN, Verdict.FAILS) for each in results)
+        assert any(node.model.name in each.note for each in results)

@@ -91,6 +91,21 @@ class Result:
         return "\n".join(self.lines())
 
 
+def not_known(subject: str, what: str, why: str) -> Result:
+    """A figure that nobody can compute, and what is missing."""
+    return Result(
+        what=what,
+        subject=subject,
+        value=math.nan,
+        unit="",
+        formula="none without what is missing",
+        inputs=(),
+        source="none",
+        verdict=Verdict.UNKNOWN,
+        note=why,
+    )
+
+
 def at_most(value: float, limit: float | None) -> tuple[float | None, Verdict]:
     """Margin and verdict of a figure that may not exceed `limit`."""
     return _judged(None if limit is None else limit - value)

@@ -9,6 +9,8 @@ from tieline.network.result import Given, Input, Result, Verdict, at_least, at_m
 
 _SOURCE = "IEC 61280-4-1 and IEC 61280-4-2 (what the parts of a cabling lose); IEC TR 61282-3 for statistical design, here the worst case"
 _NONE = Given(0.0, "none stated")
+_RAYLEIGH_DB_UM4_KM = 0.7
+"""G. P. Agrawal, Fiber-Optic Communication Systems, 2.5.3: 0.7 to 0.9, by the glass of the core."""
 _SYMBOLS_PER_BIT = {10: 2.0, 100: 1.25, 1_000: 1.25, 2_500: 1.25, 10_000: 66 / 64, 25_000: 66 / 64}
 """By speed in Mbit/s: Manchester, 4B/5B, 8B/10B, 64B/66B (IEEE 802.3)."""
 
@@ -31,18 +33,13 @@ class FiberPath:
     @property
     def loss_db(self) -> float:
         """The most that the path takes."""
-        return self.fiber_db + (
+        return self.length_km.value * self.db_per_km.value + (
             self.splices.value * self.splice_db.value
             + self.connectors.value * self.connector_db.value
             + self.attenuator_db.value
             + self.reserve_db.value
             + self.ageing_db.value
         )
-
-    @property
-    def fiber_db(self) -> float:
-        """What the fiber takes by itself."""
-        return self.length_km.value * self.db_per_km.value
 
     def inputs(self) -> tuple[Input, ...]:
         """As the formulas name them."""
@@ -104,9 +101,25 @@ def received_power(
     )
 
 
-def receiver_overload(subject: str, path: FiberPath, *, transmit_max_dbm: Given, overload_dbm: Given) -> Result:
-    """The most power that reaches the receiver, in dBm, against what it stands; splices and connectors are taken to lose nothing."""
-    value = transmit_max_dbm.value - path.fiber_db - path.attenuator_db.value
+def least_attenuation(wavelength_nm: float, stated: Given) -> Given:
+    """The least that a fiber takes, in dB/km, where `stated` is the most: no glass scatters less (Rayleigh)."""
+    scattered = _RAYLEIGH_DB_UM4_KM / (wavelength_nm / 1_000) ** 4
+    if stated.value <= scattered:
+        return stated
+    return Given(
+        scattered, f"Rayleigh scattering at {wavelength_nm:g} nm, {_RAYLEIGH_DB_UM4_KM} dB um^4/km; {stated.value:g} is the most"
+    )
+
+
+def receiver_overload(
+    subject: str, path: FiberPath, *, transmit_max_dbm: Given, overload_dbm: Given, least_db_per_km: Given | None = None
+) -> Result:
+    """The most power that reaches the receiver, in dBm, against what it stands; splices and connectors are taken to lose nothing.
+
+    `least_db_per_km` is the least that the fiber may take; that of the path where it was measured, and left out.
+    """
+    least = least_db_per_km or path.db_per_km
+    value = transmit_max_dbm.value - path.length_km.value * least.value - path.attenuator_db.value
     margin, verdict = at_most(value, overload_dbm.value)
     note = ""
     if verdict is Verdict.FAILS and margin is not None:
@@ -116,11 +129,12 @@ def receiver_overload(subject: str, path: FiberPath, *, transmit_max_dbm: Given,
         subject=subject,
         value=value,
         unit="dBm",
-        formula="received = transmitter's maximum - length * attenuation - attenuators; margin = overload - received",
+        formula="received = transmitter's maximum - length * least attenuation - attenuators; margin = overload - received",
         inputs=(
             Input(name="transmitter's maximum", value=transmit_max_dbm.value, unit="dBm", origin=transmit_max_dbm.origin),
             Input(name="overload", value=overload_dbm.value, unit="dBm", origin=overload_dbm.origin),
-            *(each for each in path.inputs() if each.name in {"length", "attenuation", "attenuators"}),
+            Input(name="least attenuation", value=least.value, unit="dB/km", origin=least.origin),
+            *(each for each in path.inputs() if each.name in {"length", "attenuators"}),
         ),
         source=_SOURCE,
         limit=overload_dbm.value,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 
 from tieline.config.network import Cable, Link, Network, Node, Supply, Transceiver
@@ -11,6 +12,7 @@ from tieline.network.physical.dc import Load, current_at, supply_load, temperatu
 from tieline.network.physical.fiber import (
     FiberPath,
     chromatic_reach,
+    least_attenuation,
     link_loss,
     modal_bandwidth,
     received_power,
@@ -18,7 +20,7 @@ from tieline.network.physical.fiber import (
     stated_reach,
 )
 from tieline.network.physical.poe import POE, PoePort, poe_cable, poe_class_of_port, poe_supply
-from tieline.network.result import Given, Result
+from tieline.network.result import Given, Result, Verdict, not_known
 
 _PRIORITIES = {"critical": 1, "high": 2, "low": 3}
 
@@ -29,9 +31,13 @@ def budgets_of(network: Network) -> tuple[Result, ...]:
 
 
 def optical(network: Network) -> Iterator[Result]:
-    """Both directions of every fiber link whose transceivers the catalogue knows."""
+    """Both directions of every fiber link."""
     for link in network.links:
-        if link.medium == "fiber" and link.cable is not None and link.optics_a is not None and link.optics_b is not None:
+        if link.medium != "fiber":
+            continue
+        if link.cable is None or link.optics_a is None or link.optics_b is None:
+            yield not_known(link.name, "optical budget", "its cable, or the transceiver of an end, is not described")
+        else:
             yield from _direction(network, link, link.cable, link.optics_a, link.optics_b, f"{link.name} from {link.a.node}")
             yield from _direction(network, link, link.cable, link.optics_b, link.optics_a, f"{link.name} from {link.b.node}")
 
@@ -44,6 +50,8 @@ def _direction(
     stated = cable.db_per_km.get(wavelength)
     per_km = link.db_per_km if measured else stated
     if per_km is None:
+        why = f"cable {cable.name} states no attenuation at {wavelength} nm, and the link has no db_per_km"
+        yield not_known(subject, "optical budget", why)
         return
     of_cable = f"catalogue, cable {cable.name} at {wavelength} nm"
     of_link = f"links.csv, {link.name}"
@@ -68,13 +76,20 @@ def _direction(
         )
     elif sender.budget_db is not None:
         yield link_loss(subject, path, Given(sender.budget_db, of_sender))
+    else:
+        why = f"{sender.name} and {receiver.name} state neither transmit_min_dbm and sensitivity_dbm nor budget_db"
+        yield not_known(subject, "least received optical power", why)
     if sender.transmit_max_dbm is not None and receiver.overload_dbm is not None:
         yield receiver_overload(
             subject,
             path,
             transmit_max_dbm=Given(sender.transmit_max_dbm, of_sender),
             overload_dbm=Given(receiver.overload_dbm, of_receiver),
+            least_db_per_km=path.db_per_km if measured else least_attenuation(float(wavelength), path.db_per_km),
         )
+    else:
+        why = f"{sender.name} states no transmit_max_dbm, or {receiver.name} no overload_dbm"
+        yield not_known(subject, "greatest received optical power", why)
     yield from _reach(link, cable, sender, path, subject, of_cable, of_sender)
 
 
@@ -96,6 +111,9 @@ def _reach(
             dispersion_ps_nm_km=Given(cable.dispersion_ps_nm_km[wavelength], of_cable),
             spectral_width_nm=Given(sender.spectral_width_nm, of_sender),
         )
+    else:
+        why = f"{sender.name} states no reach_m over {cable.name}, and neither bandwidth nor dispersion at {wavelength} nm are known"
+        yield not_known(subject, "length within the reach", why)
 
 
 def _fed(network: Network) -> dict[str, list[Node]]:
@@ -123,7 +141,14 @@ def power_over_ethernet(network: Network) -> Iterator[Result]:
             ports.append(PoePort(name=port.name, poe_class=number, priority=priority, origin=origin))
             yield poe_class_of_port(f"{device.powered_by} to {device.name}", number, Given(highest, "ports.csv or catalogue"))
             link = network.link_of.get(device.powered_by)
-            if link is not None and link.cable is not None and link.cable.loop_ohm_per_100m is not None:
+            if link is None or link.cable is None or link.cable.loop_ohm_per_100m is None:
+                why = (
+                    "its cable is not described"
+                    if link is None or link.cable is None
+                    else f"{link.cable.name} states no loop_ohm_per_100m"
+                )
+                yield not_known(f"{device.powered_by} to {device.name}", "PoE sent into the cable", why)
+            else:
                 hottest = network.defaults.outdoor_c[1] if device.outdoor else network.defaults.ambient_c[1]
                 yield poe_cable(
                     f"{link.name} to {device.name}",
@@ -166,12 +191,25 @@ def supplies(network: Network) -> Iterator[Result]:
             found.append(Load(other.name, Given(watts, f"its own load, efficiency {other.efficiency:g}")))
         return tuple(found)
 
+    @cache
+    def unstated(name: str) -> frozenset[str]:
+        """Models that it feeds whose draw nobody has written."""
+        own = frozenset(node.model.name for node in nodes_of.get(name, ()) if not node.model.power_w)
+        return own.union(*(unstated(other.name) for other in supplies_of.get(name, ())))
+
     for supply in network.supplies:
         loads = loads_of(supply.name)
         rated = Given(supply.capacity_w, f"supplies.csv, {supply.name}") if supply.capacity_w is not None else None
-        yield supply_load(supply.name, loads, rated_w=rated)
+        found = [supply_load(supply.name, loads, rated_w=rated)]
         if supply.kind == "battery" and supply.cell is not None:
-            yield from _battery(supply, sum(load.watts.value for load in loads))
+            found += _battery(supply, sum(load.watts.value for load in loads))
+        missing = ", ".join(sorted(unstated(supply.name)))
+        for result in found:
+            if missing and result.verdict is not Verdict.FAILS:
+                note = f"power_w is missing in the catalogue for {missing}: it counts as nothing here"
+                yield replace(result, verdict=Verdict.UNKNOWN, note=note)
+            else:
+                yield result
 
 
 def _poe_w(devices: Sequence[Node]) -> float:
