@@ -6,7 +6,6 @@ backbone. Half of a switch's ports have a device. Nothing is random: the same nu
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 
 _PORTS = 20
@@ -14,12 +13,22 @@ _PORTS = 20
 
 
 def write_large(
-    folder: Path, *, switches: int = 500, vlans: int = 200, switches_a_site: int = 20, devices_a_switch: int = 8
+    folder: Path,
+    *,
+    switches: int = 500,
+    vlans: int = 200,
+    switches_a_site: int = 20,
+    devices_a_switch: int = 8,
+    is_busy: bool = False,
 ) -> Path:
-    """Writes it: `switches` switches of 20 ports, `vlans` VLANs, a firewall and a gateway a site."""
+    """Writes it: `switches` switches of 20 ports, `vlans` VLANs, a firewall and a gateway a site.
+
+    In a busy one every device is polled by its site's gateway, through the firewall where it is in another VLAN, and in each VLAN two
+    devices send GOOSE to two others; otherwise one device of each site is polled.
+    """
     sites = max(1, switches // switches_a_site)
     vlans_a_site = max(1, vlans // sites)
-    made = _Made(sites, vlans_a_site)
+    made = _Made(sites, vlans_a_site, is_busy=is_busy)
     for site in range(sites):
         made.site(site, switches_a_site, devices_a_switch)
     made.backbone()
@@ -28,8 +37,9 @@ def write_large(
 
 
 class _Made:
-    def __init__(self, sites: int, vlans_a_site: int) -> None:
+    def __init__(self, sites: int, vlans_a_site: int, *, is_busy: bool) -> None:
         self.sites = sites
+        self.is_busy = is_busy
         self.vlans_a_site = vlans_a_site
         self.nodes = ["name,site,rack,model,addresses,vlans,supplies,description"]
         self.ports = ["node,port,mode,vlan,allowed"]
@@ -63,16 +73,17 @@ class _Made:
                 f'[[vlans]]\nid = {vlan}\nname = "v{vlan}"\nzone = "{name}"\n'
                 f'subnet = "{self.subnet(vlan)}.0/24"\ngateway = "{self.subnet(vlan)}.1"\n'
             )
-        self.supplies.append(f"{name}-battery,{name},battery,48,,,example-vrla,24,400,10")
+        self.supplies.append(f"{name}-battery,{name},battery,48,,,example-vrla,24,4000,1")
         gateways = " ".join(f"{self.subnet(vlan)}.1" for vlan in own)
         self.nodes.append(f"{name}-fw,{name},r1,generic-firewall-6t-2sfp,{gateways},{every},{name}-battery,")
         self.ports.append(f"{name}-fw,1,trunk,,{every}")
-        for first, other in pairwise(own):
-            self.acls.append(f"{name}-fw,vlan{first},in,v{first},v{other},tcp,502,,permit")
+        for other in own[1:]:
+            self.acls.append(f"{name}-fw,vlan{own[0]},in,v{own[0]},v{other},tcp,502,,permit")
         self.links.append(f"{name}-fw,{name}-fw/1,{name}-sw00/16,copper,cat5e,5,,,,,")
         self.nodes.append(f"{name}-gw,{name},r1,generic-gateway,{self.subnet(own[0])}.2,,{name}-battery,")
         self.ports.append(f"{name}-sw00,15,access,{own[0]},")
         self.links.append(f"{name}-gw,{name}-gw/eth0,{name}-sw00/15,copper,cat5e,5,,,,,")
+        units: list[tuple[str, int]] = []
         for number in range(switches):
             switch = f"{name}-sw{number:02d}"
             vlan = own[number % len(own)]
@@ -85,6 +96,7 @@ class _Made:
             if switches > 1 and (switches > 2 or number == 0):
                 self.links.append(f"{switch}-ring,{switch}/17,{following}/18,fiber,om3,40,0,2,1000base-sx,1000base-sx,")
             for device in range(devices):
+                units.append((f"{switch}-d{device}", vlan))
                 unit = f"{switch}-d{device}"
                 host = 10 + (number // len(own)) * devices + device
                 self.nodes.append(f"{unit},{name},r{number // 4},generic-controller,{self.subnet(vlan)}.{host},,{name}-battery,")
@@ -92,10 +104,27 @@ class _Made:
         members = ", ".join(f'"{name}-sw{number:02d}"' for number in range(switches))
         if switches > 1:
             self.sections.append(f'[[rings]]\nname = "{name}"\nprotocol = "rstp"\nmembers = [{members}]\nroot = "{name}-sw00"\n')
+        self.services(name, own, {vlan: [unit for unit, its in units if its == vlan] for vlan in own})
+
+    def services(self, site: str, vlans: list[int], units: dict[int, list[str]]) -> None:
+        def listed(names: list[str]) -> str:
+            return "[" + ", ".join(f'"{name}"' for name in names) + "]"
+
+        polled = units[vlans[0]] if self.is_busy else [f"{site}-sw00-d0"]
         self.sections.append(
-            f'[[services]]\nname = "poll-{name}"\nkind = "modbus"\nfrom = "{name}-gw"\nto = ["{name}-sw00-d0"]\n'
-            f'vlan = {own[0]}\nqos = "protection"\ntransfer_class = "TT3"\n'
+            f'[[services]]\nname = "poll-{site}"\nkind = "modbus"\nfrom = "{site}-gw"\nto = {listed(polled)}\n'
+            f'vlan = {vlans[0]}\nqos = "protection"\ntransfer_class = "TT3"\n'
         )
+        for vlan in vlans if self.is_busy else ():
+            self.sections.append(
+                f'[[services]]\nname = "trip-{vlan}"\nkind = "goose"\nfrom = {listed(units[vlan][:2])}\n'
+                f'to = {listed(units[vlan][2:4])}\nvlan = {vlan}\nqos = "protection"\ntransfer_class = "TT4"\n'
+            )
+            if vlan != vlans[0]:
+                self.sections.append(
+                    f'[[services]]\nname = "poll-{vlan}"\nkind = "modbus"\nfrom = "{site}-gw"\nto = {listed(units[vlan])}\n'
+                    "max_delay_ms = 500\n"
+                )
 
     def backbone(self) -> None:
         """Firewalls in a ring, with subnets of their own."""

@@ -17,7 +17,7 @@ from tieline.network.segmentation.frames import frame_bytes
 from tieline.network.segmentation.spread import FREE, deliveries, spread
 
 pytestmark = pytest.mark.skipif(not ovs.IS_THERE, reason=ovs.ABSENT)
-_SLOW = pytest.mark.skipif("TIELINE_SLOW" not in os.environ, reason="takes half a minute; set TIELINE_SLOW to run it")
+_SLOW = pytest.mark.skipif("TIELINE_SLOW" not in os.environ, reason="takes a quarter of a minute; set TIELINE_SLOW to run it")
 _BATCH = 20
 _DEEPEST = 2
 """Open vSwitch looks at two tags."""
@@ -68,16 +68,10 @@ def _compare_seeds(folder: Path, seeds: range) -> tuple[int, int]:
     return compared, passing
 
 
-def test_twenty_random_networks_pass_what_open_vswitch_says(tmp_path: Path) -> None:
-    compared, passing = _compare_seeds(tmp_path, range(20))
-    assert compared > 2_000
-    assert passing > compared / 10
-
-
-@_SLOW
-def test_two_hundred_random_networks_pass_what_open_vswitch_says(tmp_path: Path) -> None:
-    compared, passing = _compare_seeds(tmp_path, range(200))
-    assert compared > 20_000
+@pytest.mark.parametrize("seeds", [range(20), pytest.param(range(20, 200), marks=_SLOW)], ids=["twenty", "180 more"])
+def test_two_hundred_random_networks_pass_what_open_vswitch_says(tmp_path: Path, seeds: range) -> None:
+    compared, passing = _compare_seeds(tmp_path, seeds)
+    assert compared > 100 * len(seeds)
     assert passing > compared / 10
 
 

@@ -10,6 +10,7 @@ from tieline.network.redundancy.failures import has_to_survive
 from tieline.network.report.made import Report
 from tieline.network.result import Result, Verdict, shown
 
+_MOST = 4
 _OPTICAL_POWER = frozenset({"least received optical power", "optical loss"})
 
 
@@ -98,4 +99,6 @@ def _age(report: Report) -> Iterator[str]:
 
 
 def _listed(names: list[str]) -> str:
+    if len(names) > _MOST:
+        return f"{', '.join(names[:_MOST])} and {len(names) - _MOST} more"
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

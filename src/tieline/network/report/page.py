@@ -31,7 +31,7 @@ def _parts(report: Report, *, is_whole: bool) -> Iterator[str]:
     yield heading("Verdicts")
     rows = ((topic.title, _VERDICTS[topic.verdict], topic.summary) for topic in report.topics)
     yield from table(("topic", "verdict", "how it stands"), frozenset(), rows)
-    for each in (services_table(report), failures_table(report, is_whole=is_whole)):
+    for each in (services_table(report, is_whole=is_whole), failures_table(report, is_whole=is_whole)):
         yield from _table(each)
     for topic in report.topics:
         yield from _topic(topic, is_whole=is_whole)

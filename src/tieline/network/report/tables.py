@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from tieline.network.report.made import Report
 from tieline.network.result import Result, shown
 
 _MOST = 10
+_MOST_SERVICES = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,8 @@ class Table:
     note: str = ""
 
 
-def services_table(report: Report) -> Table:
-    """Of each service: what it has to survive, how many single failures stop it, and how long it takes at the most."""
+def services_table(report: Report, *, is_whole: bool) -> Table:
+    """What each service has to survive, how many single failures stop it, how long it takes; of many, those closest to a limit."""
     stopped = Counter(name for loss in report.redundancy.losses for name in loss.services)
     wanted = {service.name: service for service in report.network.services}
     unmet = Counter(
@@ -35,6 +37,9 @@ def services_table(report: Report) -> Table:
     service_of = {stream.name: stream.service.name for stream in report.performance.streams}
     delays = _slowest((each for topic in report.topics if topic.key == "delays" for each in topic.results), service_of)
     after = _slowest((each.result for each in report.raised), service_of)
+    listed = report.network.services
+    if len(listed) > _MOST_SERVICES and not is_whole:
+        listed = tuple(sorted(listed, key=lambda each: (-unmet[each.name], -_share(delays.get(each.name))))[:_MOST_SERVICES])
     rows = tuple(
         (
             service.name,
@@ -43,8 +48,10 @@ def services_table(report: Report) -> Table:
             f"{unmet[service.name]} too many" if unmet[service.name] else "ok" if service.redundancy != "none" else "",
             *_delay(delays.get(service.name), after.get(service.name)),
         )
-        for service in report.network.services
+        for service in listed
     )
+    left = len(report.network.services) - len(rows)
+    note = f"{left} more services; --all lists them." if left else ""
     columns = (
         "service",
         "has to survive",
@@ -54,7 +61,7 @@ def services_table(report: Report) -> Table:
         "after a failure, ms",
         "limit, ms",
     )
-    return Table("Services", columns, frozenset({2, 4, 5, 6}), rows)
+    return Table("Services", columns, frozenset({2, 4, 5, 6}), rows, note)
 
 
 def _slowest(results: Iterator[Result], service_of: Mapping[str, str]) -> dict[str, Result]:
@@ -65,6 +72,13 @@ def _slowest(results: Iterator[Result], service_of: Mapping[str, str]) -> dict[s
         if name not in found or not each.value <= found[name].value:
             found[name] = each
     return found
+
+
+def _share(delay: Result | None) -> float:
+    """The delay by its limit; infinite without a way, 0 without a limit."""
+    if delay is None or delay.limit is None:
+        return 0.0 if delay is None or delay.value >= 0 else math.inf
+    return delay.value / delay.limit
 
 
 def _delay(delay: Result | None, after: Result | None) -> tuple[str, str, str]:

@@ -24,7 +24,7 @@ def lines_of(report: Report, *, is_whole: bool) -> Iterator[str]:
         yield from wrap(str(first), _WIDTH, initial_indent="- ", subsequent_indent="  ")
     yield from _title("Verdicts")
     yield from verdicts_of(report.topics)
-    for table in (services_table(report), failures_table(report, is_whole=is_whole)):
+    for table in (services_table(report, is_whole=is_whole), failures_table(report, is_whole=is_whole)):
         yield from _table(table)
     for topic in report.topics:
         body = list(_body(topic, is_whole=is_whole))
