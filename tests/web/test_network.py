@@ -18,7 +18,7 @@ from tieline.bus.scada import AlarmsChanged
 from tieline.config import Utility, read_folder
 from tieline.config.snmp import Measure, SnmpDevice, WatchRow
 from tieline.io import SystemClock
-from tieline.model import Batch, Point, Quality, Samples
+from tieline.model import Batch, Event, Point, Quality, Samples, Severity
 from tieline.model.alarms import AlarmKind
 from tieline.scada import LiveState
 from tieline.scada.alarm_desk import AlarmDesk
@@ -160,7 +160,7 @@ async def quiet_overview(screen: Screen) -> None:
     await screen.open("/network")
     await expect(page.locator(".network-now .empty")).to_have_text(re.compile(r"^(\d+) of \1 watched nodes answer"))
     await expect(wire(screen, "wan-cc-ng")).to_have_class(re.compile(r"\bup\b"))
-    await expect(page.locator('.label[data-of="northgate|ridge-road"] .load')).to_have_text(" · 10 %")
+    await expect(page.locator('.label[data-of="northgate|ridge-road"] tspan').first).to_have_text("1G · 10 %")
     await expect(page.locator(".link-mark, .marks")).to_have_count(0)
     assert await no_overflow(page)
 
@@ -217,6 +217,13 @@ async def a_site_and_its_nodes(screen: Screen, field: WatchedField) -> None:
     await page.keyboard.press("Escape")
     await expect(page.locator(".network-node")).to_be_hidden()
     await expect(page.locator('.node[data-id="ng-cam-sw"]')).to_be_focused()
+
+    field.found["northgate/ng-a1/drift"] = 1.0
+    text = "northgate/ng-a1: port 3 has 100 Mbit/s, not 1000; look at both ends"
+    event = Event(time=wall_clock(), site="northgate", device="ng-a1", kind="network_drift", severity=Severity.WARNING, text=text)
+    field.live.record(event)
+    differs = page.locator('.differences [data-what="drift"]')
+    await expect(differs).to_have_text("ng-a11 difference from the designport 3 has 100 Mbit/s, not 1000; look at both ends")
 
     field.down.add("northgate/ng-acc")
     access = page.locator('.node[data-id="ng-acc"]')

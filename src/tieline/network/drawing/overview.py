@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from math import cos, hypot, pi, sin
 
 from tieline.config.network import Link, Network
-from tieline.network.drawing.plan import Box, Plan, Row, Wire, link_tip, link_words
+from tieline.network.drawing.plan import Box, Plan, Row, Wire, link_tip, link_words, speeds_words
 
 _WIDTH = 190.0
 _EDGE = 30.0
@@ -105,6 +105,7 @@ def _wire(boxes: Mapping[str, Box], pair: tuple[str, str], links: Sequence[Link]
         anchor="middle",
         tip="\n".join(map(link_tip, links)),
         links=tuple(link.name for link in links),
+        speeds=speeds_words(links),
     )
 
 

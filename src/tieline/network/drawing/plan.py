@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tieline.config.network import Link
@@ -74,6 +76,8 @@ class Wire:
     tip: str = ""
     links: tuple[str, ...] = ()
     """Names of those that it stands for."""
+    speeds: str = ""
+    """Theirs, for a label that has to say more besides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +96,12 @@ class Plan:
 def speed_words(mbps: float) -> str:
     """`100M`, `1G`, `2.5G`."""
     return f"{mbps / 1000:g}G" if mbps >= 1_000 else f"{mbps:g}M"
+
+
+def speeds_words(links: Sequence[Link]) -> str:
+    """`1G, 4 x 100M`."""
+    alike = Counter(speed_words(link.speed_mbps) for link in links)
+    return ", ".join(f"{f'{count} x ' if count > 1 else ''}{speed}" for speed, count in alike.items())
 
 
 def length_words(meters: float) -> str:

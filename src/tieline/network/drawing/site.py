@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from tieline.config.network import Link, Network, Node
 from tieline.model import ConfigError
-from tieline.network.drawing.plan import HEAD, Box, Plan, Row, Wire, link_tip, link_words, speed_words
+from tieline.network.drawing.plan import HEAD, Box, Plan, Row, Wire, link_tip, link_words, speed_words, speeds_words
 
 _GAP = 46.0
 """Between blocks of a layer; wires go down in it."""
@@ -58,6 +58,7 @@ class _Edge:
     label: str
     tip: str
     links: tuple[str, ...]
+    speeds: str
 
 
 def plan_site(network: Network, name: str) -> Plan:
@@ -202,7 +203,7 @@ def _edge(links: Sequence[Link], a: str, b: str) -> _Edge:
     media = {link.medium for link in links}
     medium = media.pop() if len(media) == 1 else "copper"
     tip = "\n".join(link_tip(link) for link in links)
-    return _Edge(f"{a}|{b}", a, b, medium, label, tip, tuple(link.name for link in links))
+    return _Edge(f"{a}|{b}", a, b, medium, label, tip, tuple(link.name for link in links), speeds_words(links))
 
 
 def _node_tip(node: Node) -> str:
@@ -378,6 +379,7 @@ class _Routed:
             anchor=anchor,
             tip=edge.tip,
             links=edge.links,
+            speeds=edge.speeds,
         )
 
     def _leave(self, block: _Block, number: int) -> list[tuple[float, float]]:

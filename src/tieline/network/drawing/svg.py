@@ -58,7 +58,7 @@ def _label(wire: Wire) -> str:
         f'<tspan x="{_n(wire.label_x)}" dy="{12 if number else 0}">{escape(line)}</tspan>'
         for number, line in enumerate(wire.label.split("\n"))
     )
-    of = f'class="label" data-of={quoteattr(wire.key)}'
+    of = f'class="label" data-of={quoteattr(wire.key)} data-speeds={quoteattr(wire.speeds)}'
     return f'<text {of} y="{_n(wire.label_y)}" text-anchor="{wire.anchor}">{lines}</text>'
 
 

@@ -6,7 +6,7 @@
 import { alarmsAddress, deviceAddress, networkAddress } from "./addresses.js";
 import { getPointsById } from "./api.js";
 import { make, setText } from "./dom.js";
-import { formatNumber } from "./format.js";
+import { formatAge, formatNumber } from "./format.js";
 import { texts } from "./texts/network.js";
 import { ValueCell } from "./value-cell.js";
 
@@ -16,7 +16,8 @@ import { ValueCell } from "./value-cell.js";
 
 const say = texts.node;
 const MEASURED = /** @type {const} */ ([["in", "in_percent"], ["out", "out_percent"], ["errors", "errors_per_s"], ["poe", "poe_w"]]);
-const ELSEWHERE = /^(drift|firmware)$/;
+/** @type {Record<string, (value: number) => string>} what is not shown as a number with its unit */
+const WORDS = { uptime_s: (value) => formatAge(value * 1e6), drift: (value) => formatNumber(value, 0) };
 
 /**
  * The panel; `close` is called when it is closed by its button.
@@ -29,6 +30,7 @@ export function makeNodePanel(live, state, places, close) {
   const title = make("h2", { tabindex: "-1", id: "node-title" }, say.none);
   const shut = make("button", { type: "button", class: "button", "aria-keyshortcuts": "Escape" }, say.close);
   const status = make("dd", { class: "device-state" });
+  const about = make("p", { class: "about" });
   const facts = make("dl", { class: "facts" });
   const links = make("p", { class: "links" });
   const head = make("tr");
@@ -36,7 +38,7 @@ export function makeNodePanel(live, state, places, close) {
   const table = make("table", { class: "ports" }, make("thead", {}, head), body);
   const scroll = make("div", { class: "scroll", role: "region", tabindex: "0" }, table);
   const rest = make("p", { class: "empty" });
-  const element = make("section", { class: "panel network-node", "aria-labelledby": "node-title" }, make("header", {}, title, links, shut), facts, scroll, rest);
+  const element = make("section", { class: "panel network-node", "aria-labelledby": "node-title" }, make("header", {}, title, links, shut), about, facts, scroll, rest);
   /** @type {ValueCell[]} */ let cells = [];
   /** @type {(() => void)[]} */ let painters = [];
   /** @type {NetworkNode | null} */ let shown = null;
@@ -63,22 +65,13 @@ export function makeNodePanel(live, state, places, close) {
       const watched = state.watched.filter((point) => point.node === node.name);
       const points = await getPointsById(watched.map((point) => point.id));
       if (shown !== node) return;
-      const ofNode = [...state.of(node.name)].flatMap(([name, { id }]) => (ELSEWHERE.test(name) ? [] : (points.get(id) ?? [])));
       cells = [];
       painters = [];
       setText(title, node.name);
       links.replaceChildren(...(node.is_watched ? [make("a", { class: "button", href: deviceAddress(places[node.name] ?? "", node.name) }, say.device), make("a", { class: "button", href: alarmsAddress({ text: node.name }) }, say.alarms)] : []));
-      facts.replaceChildren(
-        ...pair(say.model, [node.kind, node.model].join(", "), node.description),
-        ...pair(say.addresses, node.addresses.join(", ")),
-        ...(node.is_watched ? [make("dt", {}, say.state), status] : []),
-        ...(node.firmware ? pair(say.firmware, say.designed(node.firmware)) : []),
-        ...ofNode.flatMap((point) => {
-          const cell = new ValueCell(point);
-          cells.push(cell);
-          return [make("dt", {}, point.description || point.name), make("dd", {}, cell.element, " ", cell.unit)];
-        }),
-      );
+      const { kind, model, rack, description, addresses, firmware } = node;
+      setText(about, [`${kind}, ${model}`, rack, description, addresses.join(", "), firmware && say.firmware(firmware)].filter(Boolean).join(" · "));
+      facts.replaceChildren(...(node.is_watched ? [makeFact(say.state, status)] : []), ...[...state.of(node.name).values()].flatMap((point) => makeMeasured(point, points.get(point.id))));
       const ports = node.ports.filter((port) => port.link !== "" || port.feeds !== "");
       const heads = node.is_watched ? /** @type {const} */ (["port", "link", "to", "speed", "in", "out", "errors", "poe", "act"]) : /** @type {const} */ (["port", "to", "speed", "vlans"]);
       const right = new Set(["speed", "in", "out", "errors", "poe"]);
@@ -90,6 +83,25 @@ export function makeNodePanel(live, state, places, close) {
     },
     focus: () => title.focus({ preventScroll: true }),
   };
+
+  /**
+   * Something that is measured of the node itself.
+   * @param {import("./types.js").WatchedPoint} watched
+   * @param {Point | undefined} point
+   */
+  function makeMeasured(watched, point) {
+    if (!point) return [];
+    const name = [say.measured[watched.measure] ?? point.name, watched.measure === "supply" ? watched.name.replace(/^\D+/, "") : ""].join(" ").trim();
+    const words = WORDS[watched.measure];
+    if (words) {
+      const text = make("span", { class: "number" });
+      painters.push(() => setText(text, Number.isNaN(state.value(watched)) ? "—" : words(state.value(watched))));
+      return [makeFact(name, make("dd", {}, text))];
+    }
+    const cell = new ValueCell(point);
+    cells.push(cell);
+    return [makeFact(name, make("dd", {}, cell.element, " ", cell.unit))];
+  }
 
   /**
    * @param {NetworkNode} node
@@ -152,9 +164,8 @@ function makePower(node, port, of) {
 
 /**
  * @param {string} name
- * @param {string} words
- * @param {string} [more] smaller, below
+ * @param {HTMLElement} what
  */
-function pair(name, words, more = "") {
-  return words ? [make("dt", {}, name), make("dd", {}, words, ...(more ? [make("small", {}, more)] : []))] : [];
+function makeFact(name, what) {
+  return make("div", {}, make("dt", {}, name), what);
 }

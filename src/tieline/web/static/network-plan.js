@@ -9,6 +9,7 @@ import { texts } from "./texts/network.js";
 import { texts as singleLineTexts } from "./texts/single-line.js";
 
 const MARK = 6;
+const BESIDE_LABEL = 0.2;
 const STATES = ["up", "down", "partly", "unknown"];
 const NODE_STATES = ["silent", "unknown"];
 
@@ -22,7 +23,9 @@ const NODE_STATES = ["silent", "unknown"];
  * @property {SVGPathElement} path
  * @property {Element} title
  * @property {string} tip what the server says of it
- * @property {Element | null} load at its label
+ * @property {Element | null} label its first line
+ * @property {string} words what stands there where no utilization is known
+ * @property {string} speeds
  * @property {SVGGElement} mark
  */
 
@@ -41,6 +44,7 @@ export class NetworkPlan {
   /** @type {Wire[]} */ #wires = [];
   /** @type {Map<string, Box>} */ #boxes = new Map();
   #state;
+  #isOverview;
 
   /**
    * @param {SVGSVGElement} drawing
@@ -51,6 +55,7 @@ export class NetworkPlan {
   constructor(drawing, state, canOpen, open) {
     this.element = drawing;
     this.#state = state;
+    this.#isOverview = drawing.querySelector(".site, .place") !== null;
     for (const element of drawing.querySelectorAll(".link")) this.#takeWire(element);
     for (const element of drawing.querySelectorAll(".node[data-id], .row[data-id]")) {
       const key = String(element.getAttribute("data-id"));
@@ -75,7 +80,7 @@ export class NetworkPlan {
     const label = this.element.querySelector(`.label[data-of="${CSS.escape(String(element.getAttribute("data-id")))}"] tspan`);
     const links = String(element.getAttribute("data-links")).split(" ");
     const mark = draw("g", { class: "link-mark", "aria-hidden": "true" });
-    this.#wires.push({ links, element, path, title, tip: title.textContent ?? "", load: label ? label.appendChild(draw("tspan", { class: "load" })) : null, mark });
+    this.#wires.push({ links, element, path, title, tip: title.textContent ?? "", label, words: label?.textContent ?? "", speeds: label?.parentElement?.getAttribute("data-speeds") ?? "", mark });
   }
 
   /**
@@ -130,7 +135,7 @@ export class NetworkPlan {
     const down = wire.links.filter((link) => this.#state.link(link) === "down");
     const alarms = this.#state.pointsOf(down).flatMap((point) => alarmOf(point) ?? []);
     const priority = Math.min(...alarms.map((alarm) => alarm.priority));
-    if (wire.load) setText(wire.load, Number.isNaN(load) || state === "down" ? "" : texts.load(load));
+    if (wire.label) setText(wire.label, Number.isNaN(load) || state === "down" ? wire.words : texts.load(wire.speeds, load));
     setText(wire.title, `${wire.tip}\n${state === "partly" ? `${texts.links.down}: ${down.join(", ")}` : texts.link(state)}`);
     if (Number.isFinite(priority)) wire.element.setAttribute("data-priority", String(priority));
     else wire.element.removeAttribute("data-priority");
@@ -140,7 +145,7 @@ export class NetworkPlan {
   }
 
   /**
-   * A cross in the middle of a link that is down, a question mark on one that nothing is known of.
+   * A cross on a link that is down, a question mark on one that nothing is known of; in its middle, or beside a label that is there.
    * @param {Wire} wire
    * @param {string} state
    */
@@ -149,7 +154,7 @@ export class NetworkPlan {
       mark.remove();
       return;
     }
-    const { x, y } = path.getPointAtLength(path.getTotalLength() / 2);
+    const { x, y } = path.getPointAtLength(path.getTotalLength() * (this.#isOverview ? BESIDE_LABEL : 0.5));
     const cross = `M${x - 3} ${y - 3}L${x + 3} ${y + 3}M${x - 3} ${y + 3}L${x + 3} ${y - 3}`;
     const sign = state === "unknown" ? draw("text", { x, y: y + 3.5, "text-anchor": "middle" }, "?") : draw("path", { d: cross });
     mark.replaceChildren(draw("circle", { cx: x, cy: y, r: MARK }), sign);

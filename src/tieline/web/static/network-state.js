@@ -26,13 +26,16 @@ export class NetworkState {
   /** @type {Map<string, string>} the site of each watched node */ #sites = new Map();
   /** @type {Map<string, Map<string, WatchedPoint>>} by `node/port`, by measure, or by name where it is about the node */ #at = new Map();
   #live;
+  #isOwn;
 
   /**
    * @param {import("./live.js").Live} live
    * @param {WatchedPoint[]} watched
+   * @param {(node: string) => boolean} [isOwn] of the other nodes only what links need is known
    */
-  constructor(live, watched) {
+  constructor(live, watched, isOwn = () => true) {
     this.#live = live;
+    this.#isOwn = isOwn;
     this.watched = watched;
     for (const point of watched) {
       this.#sites.set(point.node, point.site);
@@ -115,9 +118,9 @@ export class NetworkState {
     return status.devices_down.includes(node) ? "silent" : "answers";
   }
 
-  /** The nodes that are watched. */
+  /** The own nodes that are watched. */
   get nodes() {
-    return [...this.#sites.keys()];
+    return [...this.#sites.keys()].filter(this.#isOwn);
   }
 
   /**

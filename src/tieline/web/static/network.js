@@ -7,6 +7,7 @@
 import { networkAddress } from "./addresses.js";
 import { ApiError, get } from "./api.js";
 import { byId, make } from "./dom.js";
+import { DriftTexts } from "./network-drift.js";
 import { makeFindingsPanel } from "./network-findings.js";
 import { makeNodePanel } from "./network-node.js";
 import { makeNowPanel, wordsOf } from "./network-now.js";
@@ -24,6 +25,8 @@ const PAINT_MS = 400;
 const AGES_MS = 1_000;
 const READABLE = 1.15;
 const MOST_PLACES = 10;
+const DRIFT_FROM = "-30d";
+const MOST_EVENTS = 1_000;
 const FAR_END = /^to ([^/]+)\//;
 
 /** @typedef {import("./types.js").Alarm} Alarm */
@@ -36,10 +39,11 @@ void startPage(async (live) => {
   /** @type {[Network, NetworkPlace | null, SVGSVGElement]} */
   const [whole, here, drawing] = await Promise.all([get("network"), place ? get(folder) : null, fetchSvg(`${folder}/drawing`, texts.noDrawing)]);
   const { nodes: places } = whole;
-  const state = new NetworkState(live, (here ?? whole).watched);
   const inPlace = new Map(here?.nodes.map((node) => [node.name, node]));
+  const state = new NetworkState(live, (here ?? whole).watched, (node) => !here || inPlace.has(node));
   const alarms = new AlarmList(here && whole.places.find((one) => one.name === place)?.is_site ? { site: place } : {});
-  const now = makeNowPanel(state, places, whole.watched.length ? texts.now.unwatchedHere : texts.now.unwatched);
+  const drift = new DriftTexts();
+  const now = makeNowPanel(state, places, whole.watched.length ? texts.now.unwatchedHere : texts.now.unwatched, drift);
   const node = makeNodePanel(live, state, places, () => choose("", true));
   const host = make("div", { class: "drawing", role: "region", "aria-label": texts.plan, tabindex: "0" }, drawing);
   const view = new DrawingView(host, drawing);
@@ -54,11 +58,12 @@ void startPage(async (live) => {
 
   /** @type {Map<string, Alarm>} by `site/device/point` */ let byPoint = new Map();
   /** @type {Map<string, Alarm[]>} by node */ let byNode = new Map();
+  const watched = new Set(state.nodes);
   const sortAlarms = () => {
     byPoint = new Map();
     byNode = new Map();
     for (const alarm of alarms.alarms.values()) {
-      if (!isShown(alarm) || !(alarm.device in places) || !state.nodes.includes(alarm.device)) continue;
+      if (!isShown(alarm) || !watched.has(alarm.device)) continue;
       byPoint.set(`${alarm.site}/${alarm.device}/${alarm.point}`, alarm);
       byNode.set(alarm.device, [...(byNode.get(alarm.device) ?? []), alarm]);
     }
@@ -129,14 +134,34 @@ void startPage(async (live) => {
   });
   live.listen((changes) => {
     if (changes.supervision) void readAlarms();
+    if (changes.events && drift.take(live.events)) paintSoon();
     if (changes.links || changes.status || changes.points.size) paintSoon();
   });
   setInterval(paintSoon, AGES_MS);
   if (live.supervision) void readAlarms();
+  if (state.nodes.length) void readDrift(here ? place : "").then((events) => drift.take(events) && paintSoon());
   live.subscribe(state.watched.map((point) => point.id));
   paint();
   return here ? { title: here.title, subtitle: texts.subtitle } : { title: texts.title, subtitle: whole.title };
 });
+
+/**
+ * The events of differences that there were before the page was opened; none where the historian does not answer.
+ * @param {string} site empty for all
+ */
+async function readDrift(site) {
+  const read = async (/** @type {string} */ kind) => {
+    /** @type {{events: {time_us: number, site: string, device: string, kind: string, text: string}[]}} */
+    const { events } = await get("events/history", { from: DRIFT_FROM, kind, limit: MOST_EVENTS, ...(site && { site }) });
+    return events.map(({ time_us, ...event }) => ({ ...event, time: time_us }));
+  };
+  try {
+    return (await Promise.all([read("network_drift"), read("network_drift_ended")])).flat();
+  } catch (error) {
+    if (error instanceof ApiError || error instanceof TypeError) return [];
+    throw error;
+  }
+}
 
 /**
  * @param {Network} whole

@@ -3,7 +3,7 @@
  * @module
  */
 
-const STATES = { up: "up", down: "down", partly: "some of them down", unknown: "not known", unwatched: "" };
+const STATES = { up: "up", down: "down", partly: "partly down", unknown: "not known", unwatched: "" };
 
 export const texts = {
   title: "Network",
@@ -22,8 +22,8 @@ export const texts = {
   /** @param {import("../network-state.js").LinkState} state */
   link: (state) => (state === "unwatched" ? "not watched" : `link ${STATES[state]}`),
   nodes: { answers: "answers", silent: "does not answer", unknown: "not known: its site is not heard", unwatched: "not watched" },
-  /** @param {number} percent */
-  load: (percent) => ` · ${percent < 0.5 ? "<1" : Math.round(percent)} %`,
+  /** @param {string} speeds @param {number} percent */
+  load: (speeds, percent) => `${speeds} · ${percent < 0.5 ? "<1" : Math.round(percent)} %`,
   /** @param {number} count */
   differs: (count) => (count === 1 ? "1 difference" : `${count} differences`),
   /** @param {number} count */
@@ -53,14 +53,11 @@ export const texts = {
 
   node: {
     none: "Choose a node of the plan.",
-    model: "Model",
-    rack: "Rack",
-    addresses: "Addresses",
     state: "State",
-    firmware: "Firmware",
-    /** @param {string} designed */
-    designed: (designed) => `designed: ${designed}`,
-    measured: "Measured",
+    /** @param {string} firmware */
+    firmware: (firmware) => `firmware as designed: ${firmware}`,
+    /** @type {Record<string, string>} */
+    measured: { supply: "Supply", temperature_c: "Inside", uptime_s: "Up for", poe_used_percent: "PoE used", firmware: "Firmware as designed", drift: "Differences" },
     ports: "Ports",
     /** @param {string} node */
     portsOf: (node) => `Ports of ${node}`,
