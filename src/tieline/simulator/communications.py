@@ -39,6 +39,7 @@ class _Happened:
 
     cut: set[str] = field(default_factory=set)
     """Links."""
+    cut_ducts: set[str] = field(default_factory=set)
     lost: set[str] = field(default_factory=set)
     """Supplies."""
     swapped: list[tuple[str, str]] = field(default_factory=list)
@@ -87,9 +88,7 @@ class Communications:
 
     def cut_duct(self, duct: str, now_s: float, *, is_cut: bool = True) -> None:
         """Cuts everything that runs through a duct, or joins it again."""
-        for link in self.network.links:
-            if duct in link.ducts:
-                self._mark(self._happened.cut, link.name, is_there=is_cut)
+        self._mark(self._happened.cut_ducts, duct, is_there=is_cut)
         self._settle(now_s)
 
     def lose_supply(self, supply: str, now_s: float, *, is_lost: bool = True) -> None:
@@ -265,16 +264,19 @@ class Communications:
     def _fed_device(self, path: str) -> Node | None:
         """The device that would draw its power from a port."""
         port, link = self._ports[path], self._links.get(path)
-        if port.poe is None or link is None or link.name in self._happened.cut or port.mode == "disabled":
+        if port.poe is None or link is None or self._is_cut(link) or port.mode == "disabled":
             return None
         there = self.network.by_name[link.other(port.node).node]
         if there.supplies or there.model.poe_class is None or link.medium != "copper":
             return None
         return there
 
+    def _is_cut(self, link: Link) -> bool:
+        return link.name in self._happened.cut or not self._happened.cut_ducts.isdisjoint(link.ducts)
+
     def _is_lit(self, link: Link) -> bool:
         return (
-            link.name not in self._happened.cut
+            not self._is_cut(link)
             and link.a.node in self._alive
             and link.b.node in self._alive
             and "disabled" not in {link.a.mode, link.b.mode}

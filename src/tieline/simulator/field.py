@@ -292,8 +292,9 @@ class Field:
     def _make_keys(self) -> None:
         """What agents and gateways share; it stays when the field ends, as keys do."""
         nodes = [device.name for site in self._utility.sites for device in site.devices if isinstance(device, SnmpSection)]
-        for path in make_keys(self._data, nodes):
-            log.info("key made", path=str(path))
+        made = len(list(make_keys(self._data, nodes)))
+        if made:
+            log.info("keys of agents made", keys=made)
 
     def _make(self, section: config.Device) -> SimulatedDevice:
         match section:

@@ -14,7 +14,8 @@ class Behavior:
 
     `silent` takes requests and never answers; `slow` answers after `delay_s`; `refusing` says no to everything, a Modbus device with
     the exception `exception`, a DNP3 outstation with IIN2.0 (function code not supported) and the status LOCAL, an IEC 61850 server with
-    object-access-denied and the AddCause blocked-by-switching-hierarchy; `gone` does not even listen, and existing connections break.
+    object-access-denied and the AddCause blocked-by-switching-hierarchy, an SNMP agent with genErr; `gone` does not even listen, and
+    existing connections break.
     """
 
     manner: Manner = "normal"
