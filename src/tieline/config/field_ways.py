@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from tieline.config.device import Device
 from tieline.config.dnp3 import Dnp3Device, Dnp3TcpServer, Dnp3Tls, Dnp3TlsServer, Dnp3Udp
@@ -11,7 +13,9 @@ from tieline.config.iec61850.section import Iec61850Tls
 from tieline.config.modbus import ModbusDevice, TcpConnection, TlsConnection
 from tieline.config.outstation import Outstation
 from tieline.config.services import Ports, Transport
-from tieline.config.snmp import SnmpDevice
+from tieline.config.snmp import SnmpDevice, Watch
+
+Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,31 @@ def field_way(described: Device | Outstation) -> FieldWay | None:
             return _dialed(path, "snmp", connection.host, connection.port, is_tls=False, transport="udp")
         case _:
             return None
+
+
+def listening_ways(site: str, watch: Watch | None, nodes: Sequence[SnmpDevice]) -> Iterator[FieldWay]:
+    """The ways on which watched nodes tell a site's gateway something of their own accord; `nodes` are those in its zone.
+
+    Their paths are those of no device: no name of one has a dot.
+    """
+    hosts = tuple(node.connection.host for node in nodes)
+    if watch is None or not hosts:
+        return
+    for name, service, port in (("traps", "snmp-trap", watch.trap_port), ("syslog", "syslog-udp", watch.syslog_port)):
+        if port is not None:
+            yield FieldWay(
+                path=f"{site}/watch.{name}",
+                service=service,
+                is_opened_by_gateway=False,
+                ports=Ports("udp", port, port),
+                peer_hosts=hosts,
+            )
+
+
+def zone_of_node(node: SnmpDevice, subnets: Iterable[tuple[Network, str]]) -> str | None:
+    """The zone in whose subnets the agent is; None where no zone has the address. It need not be that of the node's site."""
+    address = ip_address(node.connection.host)
+    return next((zone for subnet, zone in subnets if subnet.version == address.version and address in subnet), None)
 
 
 def _dnp3(described: Dnp3Device | Outstation) -> FieldWay | None:

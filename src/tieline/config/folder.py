@@ -242,7 +242,7 @@ def inspect_folder(folder: Path) -> tuple[Utility | None, list[Finding]]:
     described = read_network(folder, around, findings)
     sites = tuple(site for reader in readers if (site := reader.read(described.watching)) is not None)
     electrical.check_scl({path for reader in readers for scl in reader.scl_files.all() for path in plant_paths(scl)})
-    check_zones(source, named, {site.name: site.devices for site in sites})
+    check_zones(source, named, {site.name: site.devices for site in sites}, described.watching)
     check_people(source, named)
     if top is not None:
         _check_files(source, folder, ("audit",), top.audit)
@@ -382,7 +382,7 @@ class _SiteReader:
 
     def read(self, watching: Watching) -> Site | None:
         """The site, where it is described without a mistake; what is wrong becomes findings in any case."""
-        described, default = self.described, self.default
+        described, default, own = self.described, self.default, self.taken
         watched = tuple(watching.devices.get(self.name, ()))
         devices = (*self.devices, *watched)
         if described is not None and not described.devices and not watched and not watching.has_uncertain(self.name):
@@ -394,7 +394,7 @@ class _SiteReader:
             self._source,
             self.name,
             self._points,
-            lambda name: name in self._uncertain or watching.is_uncertain(self.name, name),
+            lambda name: name in self._uncertain or (name not in own and watching.is_uncertain(self.name, name)),
         )
         processed = sections_of(self._source, "processing", ProcessingSection)
         declared = sections_of(self._source, "calculations", CalculationSection)

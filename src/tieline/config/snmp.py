@@ -6,7 +6,8 @@ Nobody writes point lists for it. `[watch]` of `network/network.toml` and the de
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, Self
 
@@ -86,6 +87,25 @@ def check_algorithms(auth: Auth, priv: Priv) -> None:
     if _DIGEST_OCTETS[auth] < _KEY_OCTETS[priv]:
         enough = next(name for name, octets in _DIGEST_OCTETS.items() if octets >= _KEY_OCTETS[priv])
         raise ValueError(f"priv {priv} needs a longer digest than that of {auth}; write auth = {enough}, or priv = aes128")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """How the network is watched: SNMPv3 with authentication and privacy (RFC 3414)."""
+
+    period_s: float = 30.0
+    """From one look at a node to the next."""
+    timeout_s: float = 2.0
+    retries: int = 2
+    user: str = "tieline"
+    auth: Auth = "sha256"
+    priv: Priv = "aes128"
+    trap_port: int | None = None
+    """Where each site's gateway listens for notifications (UDP); None for nowhere."""
+    syslog_port: int | None = None
+    """The same for syslog (UDP)."""
+    ids: Mapping[str, int] = field(default_factory=dict)
+    """Of points, by their paths, where they are not derived."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from tieline.config.checks import find_duplicates
 from tieline.config.device import Device
-from tieline.config.field_ways import field_way
+from tieline.config.field_ways import field_way, zone_of_node
 from tieline.config.lines import KeyPath
+from tieline.config.network import Watching
 from tieline.config.outline import ConduitOutline, HostOutline, ZoneOutline, conduits_of, hosts_of, names_of, zones_of
 from tieline.config.reading import Source
 from tieline.config.services import BUS, SERVICES
+from tieline.config.snmp import SnmpDevice
 from tieline.config.zone_roles import roles_of_zone
 
 Network = IPv4Network | IPv6Network
@@ -32,8 +34,8 @@ _NEEDED_DIRECTIONS = {
 """Where data have to flow, and may, on the bus conduits that these open."""
 
 
-def check_zones(source: Source, sites: Sequence[str], devices: Mapping[str, Sequence[Device]]) -> None:
-    """Zones, hosts, conduits and sites fit together; `devices` are those of the sites without a mistake."""
+def check_zones(source: Source, sites: Sequence[str], devices: Mapping[str, Sequence[Device]], watching: Watching) -> None:
+    """Zones, hosts, conduits and sites fit together; `devices` are those of the sites without a mistake, watched nodes among them."""
     zones, hosts, conduits = zones_of(source.document), hosts_of(source.document), conduits_of(source.document)
     find_duplicates(source, "zones", [zone.name for zone in zones])
     find_duplicates(source, "people", names_of(source.document, "people"))
@@ -41,7 +43,9 @@ def check_zones(source: Source, sites: Sequence[str], devices: Mapping[str, Sequ
     _check_networks(source, zones, hosts, devices)
     _check_hosts(source, zones, hosts)
     _check_conduits(source, zones, conduits)
-    _check_members(source, zones, hosts, conduits, devices)
+    places = _Places(zones, devices)
+    _check_members(source, zones, hosts, conduits, places, lambda name: any(watching.is_uncertain(site, name) for site in sites))
+    _check_watched(source, conduits, homes, places)
     if zones and all(zone.kind and zone.name for zone in zones):
         _check_ways(source, zones, conduits, {homes[site] for site in sites if site in homes})
         _check_dmz_address(source, zones, hosts)
@@ -98,6 +102,8 @@ def _check_networks(
         for site in zone.sites:
             for device in devices.get(site, ()):
                 way = field_way(device)
+                if isinstance(device, SnmpDevice) and zone_of_node(device, ((net, other.name) for net, other in held)):
+                    continue  # in another zone there has to be a conduit, see _check_watched
                 for peer in way.peer_hosts if way is not None else ():
                     words = f"add the subnet of device {device.path}, or correct the device's host"
                     _check_inside(source, ("zones", zone.index, "subnets"), peer, zone, words)
@@ -230,12 +236,54 @@ def _check_conduit(source: Source, conduit: ConduitOutline, opener: ZoneOutline,
         )
 
 
+class _Places:
+    """Which devices are in which zone: those of its sites, but watched nodes where their addresses are."""
+
+    def __init__(self, zones: Sequence[ZoneOutline], devices: Mapping[str, Sequence[Device]]) -> None:
+        subnets = [(network, zone.name) for zone in zones for network in _networks(zone)]
+        self._devices = devices
+        self.of_zone: dict[str, list[Device]] = {zone.name: [] for zone in zones}
+        homes = {site: zone.name for zone in reversed(zones) for site in zone.sites}
+        for site, there in devices.items():
+            for device in there:
+                found = zone_of_node(device, subnets) if isinstance(device, SnmpDevice) else None
+                self.of_zone.get(found or homes.get(site, ""), []).append(device)
+
+    def are_known(self, zone: ZoneOutline) -> bool:
+        """Whether no device of the zone's sites is missing because of a mistake."""
+        return all(site in self._devices for site in zone.sites)
+
+
+def _check_watched(source: Source, conduits: Sequence[ConduitOutline], homes: Mapping[str, str], places: _Places) -> None:
+    """Where a watched node is in another zone than the gateway that asks it, a conduit leads there."""
+    ways = [each for each in conduits if each.protocol in {"snmp", "udp"}]
+    missing: dict[tuple[str, str], list[str]] = {}
+    for zone, devices in places.of_zone.items():
+        for device in devices:
+            home = homes.get(device.site, zone)
+            permitted = any(
+                (each.source, each.target) == (home, zone)
+                and (not each.target_members or {device.name, device.path} & set(each.target_members))
+                for each in ways
+            )
+            if home != zone and not permitted:
+                missing.setdefault((home, zone), []).append(device.path)
+    for (home, zone), paths in missing.items():
+        source.report_key(
+            ("conduits",),
+            f"no conduit lets the gateway in {home} ask nodes in {zone}, and they are to be watched",
+            f'add [[conduits]] with source = "{home}", target = "{zone}", protocol = "snmp", or write no into watch of nodes.csv',
+            value=" ".join(paths[:3]) + (" ..." if len(paths) > 3 else ""),
+        )
+
+
 def _check_members(
     source: Source,
     zones: Sequence[ZoneOutline],
     hosts: Sequence[HostOutline],
     conduits: Sequence[ConduitOutline],
-    devices: Mapping[str, Sequence[Device]],
+    places: _Places,
+    is_uncertain: Callable[[str], bool],
 ) -> None:
     """Members of conduits are hosts or devices of their zones."""
     by_name = {zone.name: zone for zone in zones}
@@ -245,13 +293,13 @@ def _check_members(
             ("target_members", conduit.target, conduit.target_members),
         ):
             zone = by_name.get(name)
-            if zone is None or not members or any(site not in devices for site in zone.sites):
+            if zone is None or not members or not places.are_known(zone):
                 continue
             there = [host.name for host in hosts if host.zone == name]
-            paths = [device.path for site in zone.sites for device in devices[site]]
+            paths = [device.path for device in places.of_zone[zone.name]]
             for member in members:
                 matches = [path for path in paths if member in {path, path.rpartition("/")[2]}]
-                if member not in there and len(matches) != 1:
+                if member not in there and len(matches) != 1 and not is_uncertain(member.rpartition("/")[2]):
                     problem = f"zone {name} has several such devices" if matches else f"zone {name} has no such host or device"
                     source.report_key(
                         ("conduits", conduit.index, end),

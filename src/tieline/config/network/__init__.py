@@ -34,13 +34,13 @@ from tieline.config.network.description import (
     Subnet,
     Supply,
     Vlan,
-    Watch,
 )
 from tieline.config.network.draft import Surroundings
 from tieline.config.network.interfaces import interface_of
 from tieline.config.network.reading import NetworkFolder, read_network
 from tieline.config.network.vlan_sets import format_vlans, parse_vlans
 from tieline.config.network.watching import Watching, feedbacks_of
+from tieline.config.snmp import Watch
 
 __all__ = [
     "POE_W",

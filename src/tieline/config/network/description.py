@@ -14,7 +14,7 @@ from typing import Literal
 
 from tieline.config.network.catalog import Cable, Catalog, Cell, Connector, Model, NodeKind, PortMedium, Transceiver
 from tieline.config.services import Ports
-from tieline.config.snmp import Auth, Priv
+from tieline.config.snmp import Watch
 
 Address = IPv4Address | IPv6Address
 Subnet = IPv4Network | IPv6Network
@@ -364,25 +364,6 @@ class Service:
     svid_octets: int | None = None
     """Length of the name of a sampled value stream."""
     description: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
-    """How the network is watched: SNMPv3 with authentication and privacy (RFC 3414)."""
-
-    period_s: float = 30.0
-    """From one look at a node to the next."""
-    timeout_s: float = 2.0
-    retries: int = 2
-    user: str = "tieline"
-    auth: Auth = "sha256"
-    priv: Priv = "aes128"
-    trap_port: int | None = None
-    """Where each site's gateway listens for notifications (UDP); None for nowhere."""
-    syslog_port: int | None = None
-    """The same for syslog (UDP)."""
-    ids: Mapping[str, int] = field(default_factory=dict)
-    """Of points, by their paths, where they are not derived."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from tieline.config.findings import Finding
 from tieline.config.network.access_lists import resolve_acls, resolve_routes
 from tieline.config.network.addressing import check_addresses, check_connections, check_vlans, resolve_vlans
 from tieline.config.network.catalog import read_catalog
-from tieline.config.network.description import Defaults, Duct, Network, Place, Watch
+from tieline.config.network.description import Defaults, Duct, Network, Place
 from tieline.config.network.draft import Draft, Surroundings, outline
 from tieline.config.network.lags import check_lags
 from tieline.config.network.links import resolve_links
@@ -29,6 +29,7 @@ from tieline.config.network.sections import SECTIONS, NetworkFile
 from tieline.config.network.services import resolve_classes, resolve_services
 from tieline.config.network.watching import Watching, derive_watching
 from tieline.config.reading import Source
+from tieline.config.snmp import Watch
 
 _ROWS: Mapping[str, type[Any]] = {"nodes": NodeRow, "ports": PortRow, "links": LinkRow, "acls": AclRow, "supplies": SupplyRow}
 _REQUIRED = {"nodes", "links"}

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 
 from tieline.config.gate import FOLLOW_S, Feedback
-from tieline.config.network.description import Address, Link, Network, Node, NodeAddress, Port, Watch
+from tieline.config.network.description import Address, Link, Network, Node, NodeAddress, Port
 from tieline.config.network.draft import Draft
 from tieline.config.network.interfaces import interface_of
-from tieline.config.snmp import Measure, Neighbor, SnmpConnection, SnmpDevice, WatchedPort, WatchRow
+from tieline.config.snmp import Measure, Neighbor, SnmpConnection, SnmpDevice, Watch, WatchedPort, WatchRow
 from tieline.model import PointId, PointKind, Reporting
 
 MOST_NAME = 64

@@ -140,11 +140,15 @@ def addresses_of(addresses: Iterable[Address]) -> Intervals:
     return normalized((number, number) for number in numbers)
 
 
+_TOLD = "the network's nodes tell the gateway"
+_REASONS = {"snmp-trap": _TOLD, "syslog-udp": _TOLD}
+
+
 def _field_flows(zone: Zone) -> Iterator[Flow]:
     subnets = normalized(interval for subnet in zone.subnets for interval in network_intervals(str(subnet)))
     for device in zone.devices:
-        if device.way is None:
-            continue
+        if device.way is None or device.site not in zone.sites:
+            continue  # from another zone a conduit leads to it
         role = subjects.edge_role(device.site)
         gateway = addresses_of(address for host in zone.hosts if role in host.roles for address in host.addresses)
         peers = addresses_of(device.addresses)
@@ -166,7 +170,7 @@ def _own_addresses(host: str) -> list[Address]:
 def _field_flow(zone: Zone, device: FieldDevice, source: Intervals, target: Intervals) -> Flow:
     way = device.way
     assert way is not None
-    reason = "the gateway reads the device" if way.is_opened_by_gateway else "the gateway is asked"
+    reason = _REASONS.get(way.service, "the gateway reads the device" if way.is_opened_by_gateway else "the gateway is asked")
     return Flow(
         id=device.path,
         reason=reason,

@@ -12,8 +12,9 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Literal
 
 from tieline.config import ConduitSection, HostSection, Utility, ZoneSection
-from tieline.config.field_ways import FieldWay, field_way
+from tieline.config.field_ways import FieldWay, field_way, listening_ways, zone_of_node
 from tieline.config.services import BUS, EST, SERVICES, Ports, Service
+from tieline.config.snmp import SnmpDevice
 from tieline.config.zone_roles import roles_of_zone
 from tieline.config.zones import Direction, ZoneKind
 from tieline.model import ConfigError
@@ -39,10 +40,10 @@ class Host:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldDevice:
-    """A device of a site, or a master of somebody else that asks its gateway."""
+    """A device of a site, a master of somebody else that asks its gateway, or nodes of the network that tell it something."""
 
     path: str
-    """`site/device`, or `site/outstation` for the masters of one."""
+    """`site/device`, or `site/outstation` for the masters of one; `site/watch.traps` and `site/watch.syslog` for what nodes tell."""
     zone: str
     addresses: tuple[Address, ...]
     """Empty where the folder gives a host name, lets anybody connect, or the device is on a serial line."""
@@ -197,25 +198,32 @@ class Plan:
 
 def plan_of(utility: Utility) -> Plan:
     """The plan that the folder describes."""
-    devices = {
-        site.name: [
-            *((device.path, field_way(device)) for device in site.devices),
-            *((outstation.path, field_way(outstation)) for outstation in site.outstations),
-        ]
-        for site in utility.sites
-    }
+    ways = _ways(utility)
     zones = tuple(
-        _zone(
-            section,
-            [host for host in utility.hosts if host.zone == section.name],
-            [described for site in section.sites for described in devices.get(site, ())],
-        )
+        _zone(section, [host for host in utility.hosts if host.zone == section.name], ways[section.name])
         for section in utility.zones
     )
     by_name = {zone.name: zone for zone in zones}
     conduits = tuple(_conduit(section, by_name, utility) for section in utility.conduits)
     reachable = tuple(site.name for site in utility.sites if site.remote.allowed) if utility.dmz.remote_port is not None else ()
     return Plan(utility=utility.name, zones=zones, conduits=conduits, remote_sites=reachable, meeting_point=utility.dmz.host)
+
+
+def _ways(utility: Utility) -> dict[str, list[tuple[str, FieldWay | None]]]:
+    """Devices and outstations by zone: of the zone's sites, but watched nodes of the network where their addresses are."""
+    subnets = [(ip_network(subnet), section.name) for section in utility.zones for subnet in section.subnets]
+    found: dict[str, list[tuple[str, FieldWay | None]]] = {section.name: [] for section in utility.zones}
+    sites = {site.name: site for site in utility.sites}
+    for section in utility.zones:
+        for site in (sites[name] for name in section.sites if name in sites):
+            nodes = [device for device in site.devices if isinstance(device, SnmpDevice)]
+            homes = {node.name: zone_of_node(node, subnets) or section.name for node in nodes}
+            here = [node for node in nodes if homes[node.name] == section.name]
+            found[section.name] += [(way.path, way) for way in listening_ways(site.name, site.watch, here)]
+            for device in site.devices:
+                found[homes.get(device.name, section.name)].append((device.path, field_way(device)))
+            found[section.name] += [(outstation.path, field_way(outstation)) for outstation in site.outstations]
+    return found
 
 
 def _zone(section: ZoneSection, hosts: list[HostSection], devices: list[tuple[str, FieldWay | None]]) -> Zone:
