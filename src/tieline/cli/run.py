@@ -202,6 +202,8 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str, est: str, hos
     from tieline.edge.drivers import make_drivers
     from tieline.edge.gateway import Gateway
     from tieline.edge.goose.configured import make_monitors
+    from tieline.edge.snmp.hints import Hints
+    from tieline.edge.snmp.keys import keys_of
     from tieline.model import subjects
     from tieline.security.identity.signing import Verifier
     from tieline.security.zones import plan_of
@@ -221,6 +223,7 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str, est: str, hos
 
     clock = SystemClock()
     channels = StationChannels(clock=clock, random=random.random, tls=tls)
+    hints = Hints()
     async with (
         Server.running(f"edge-{name}", place / "bus", configuration, generation=generations) as server,
         renewing(authority, {credentials: server.reload, **of_local}, est=est),
@@ -229,7 +232,7 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str, est: str, hos
         gateway = Gateway(
             site,
             client,
-            partial(make_drivers, site, clock=clock, tls=tls, channels=channels),
+            partial(make_drivers, site, clock=clock, tls=tls, channels=channels, snmp_keys=partial(keys_of, data), hints=hints),
             make_monitors=partial(make_monitors, site, clock=clock),
             make_presenters=partial(make_outstations, site, channels=channels, clock=clock),
             folder=place,

@@ -34,7 +34,7 @@ from tieline.edge.gate import AuditReporting, Gate
 from tieline.edge.gate.gate import Operable
 from tieline.edge.health import GatewayState
 from tieline.edge.local import LocalStore
-from tieline.edge.memory import Memory, Remembering
+from tieline.edge.memory import KeepingAtOnce, Memory, Remembering
 from tieline.edge.pipeline import Pipeline
 from tieline.edge.remote import RemoteAccess
 from tieline.io import Clock, Ticker
@@ -159,6 +159,9 @@ class Gateway:
         if automation is not None:
             parts["automation"] = drivers[AUTOMATION] = automation
         memory = Memory(self._folder / "memory.bin", parts, forwarder.settle)
+        for part in parts.values():
+            if isinstance(part, KeepingAtOnce):
+                part.keep_with(memory.keep)
         memory.recall()
         self._pipeline.tick(self._now())
         reporting = AuditReporting(audit, forwarder.add_record, forwarder.settle, keep_bytes=AUDIT_BYTES)

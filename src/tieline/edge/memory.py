@@ -12,7 +12,7 @@ import asyncio
 import os
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -39,6 +39,19 @@ class Remembering(Protocol):
 
     def recall(self, state: Mapping[str, Any]) -> None:
         """Goes on from a state; what is missing, unknown or makes no sense is passed over."""
+        ...
+
+
+Keep = Callable[[], Awaitable[None]]
+"""Writes the memory now; raises `UnavailableError` where it is not on the disk afterwards."""
+
+
+@runtime_checkable
+class KeepingAtOnce(Remembering, Protocol):
+    """A part that must not go on before its state is on the disk."""
+
+    def keep_with(self, keep: Keep) -> None:
+        """Takes what writes it."""
         ...
 
 
@@ -125,13 +138,21 @@ class Memory:
         """Writes every so often until cancelled."""
         while True:
             await asyncio.sleep(self._period_s)
-            taken = self._taken()
             try:
-                await self._settle()
+                await self._write_what_is_safe()
             except UnavailableError as error:
                 log.warning("gateway's memory not written", reason=str(error))
-            else:
-                await asyncio.to_thread(self._write, *taken)
+
+    async def keep(self) -> None:
+        """Writes now. Raises `UnavailableError` where what all parts hold is not on the disk afterwards."""
+        await self._write_what_is_safe()
+        if self._is_failing:
+            raise UnavailableError(f"{self._file} cannot be written")
+
+    async def _write_what_is_safe(self) -> None:
+        taken = self._taken()
+        await self._settle()
+        await asyncio.to_thread(self._write, *taken)
 
 
 def _checked(raw: bytes) -> bytes:
