@@ -90,6 +90,14 @@ def decode_scoped(octets: bytes) -> Pdu:
     return Pdu(kind, numbers[0], tuple(bindings), numbers[1], numbers[2])
 
 
+def as_response(scoped: bytes) -> bytes:
+    """A scoped PDU that was read, made the response to itself, with all that it bears (RFC 3416, clause 4.2.7)."""
+    at, end = _enter(scoped, 0, len(scoped), SEQUENCE)
+    for _ in range(2):
+        at = _enter(scoped, at, end, OCTETS)[1]
+    return scoped[:at] + bytes((Kind.RESPONSE,)) + scoped[at + 1 : end]
+
+
 def _header(octets: bytes, at: int, stop: int) -> tuple[int, int, int]:
     """Tag, first octet of the content, and its end."""
     if at + 2 > stop:

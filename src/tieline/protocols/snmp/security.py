@@ -87,7 +87,11 @@ class LocalKeys:
 
     def seal(self, message: Message, pdu: Pdu, context_engine: bytes) -> bytes:
         """The datagram of a message with this PDU; it is signed, and enciphered where the flags say so."""
-        data, salt = encode_scoped(pdu, context_engine), b""
+        return self.seal_scoped(message, encode_scoped(pdu, context_engine))
+
+    def seal_scoped(self, message: Message, data: bytes) -> bytes:
+        """The same with a scoped PDU that is encoded already."""
+        salt = b""
         security = message.security
         if message.flags & Flag.PRIV:
             secret, given = self.cipher.encrypt_data(self.priv_key, (security.boots, security.time_s, None), data)
@@ -108,15 +112,17 @@ class LocalKeys:
 
     def open(self, message: Message) -> Pdu:
         """What a message says, deciphered where it is enciphered. Raises `ResponseError`: with the wrong key it is rubbish."""
-        if not message.flags & Flag.PRIV:
-            return decode_scoped(message.data)
+        return decode_scoped(self.decipher(message) if message.flags & Flag.PRIV else message.data)
+
+    def decipher(self, message: Message) -> bytes:
+        """The scoped PDU of a message that is enciphered. Raises `ResponseError`."""
         security = message.security
         parameters = (security.boots, security.time_s, list(security.salt))
         try:
             plain = self.cipher.decrypt_data(self.priv_key, parameters, univ.OctetString(message.data))
         except (ProtocolError, StatusInformation, ValueError) as error:
             raise ResponseError("a message cannot be deciphered") from error
-        return decode_scoped(bytes(plain))
+        return bytes(plain)
 
     def _mac(self, octets: bytes) -> bytes:
         return hmac.digest(self.auth_key, octets, self.digest)[: self.mac_octets]
