@@ -74,7 +74,9 @@ class NetworkListener:
         host: str | None = None,
         random: Callable[[], float] = _random.random,
     ) -> None:
-        """Ports are those of UDP, none is not listened to. `keys` raises `ConfigError` or `UnavailableError` where a node has none; it is asked again."""
+        """Ports are those of UDP, none is not listened to. `keys` raises `ConfigError` or `UnavailableError` where a node has none; it
+        is asked again.
+        """
         self.site = site
         self._devices = {device.name: device for device in devices}
         self._names: dict[str, list[str]] = {}
@@ -285,5 +287,9 @@ def make_listeners(
     if watch is None or (watch.trap_port is None and watch.syslog_port is None):
         return []
     devices = [device for device in site.devices if isinstance(device, SnmpDevice)]
-    ports = {"trap_port": watch.trap_port, "syslog_port": watch.syslog_port}
-    return [NetworkListener(site.name, devices, keys=keys, on_event=on_event, clock=clock, hints=hints, **ports)]
+    traps, syslog = watch.trap_port, watch.syslog_port
+    return [
+        NetworkListener(
+            site.name, devices, keys=keys, on_event=on_event, clock=clock, hints=hints, trap_port=traps, syslog_port=syslog
+        )
+    ]
