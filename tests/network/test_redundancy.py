@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from ipaddress import ip_address, ip_network
+from itertools import pairwise
 
 import pytest
 
@@ -19,6 +21,7 @@ from tieline.config.network import (
     Ring,
     Service,
     Supply,
+    Vlan,
 )
 from tieline.network.redundancy import prove_redundancy
 from tieline.network.redundancy.failures import Element, Failure
@@ -444,3 +447,96 @@ def test_links_that_are_aggregated_are_no_circle_and_each_may_fail() -> None:
     found = prove_redundancy(made.network())
     assert found.findings == ()
     assert {loss.failure.name for loss in found.losses} == {"s0", "s1", "l2", "l3"}
+
+
+def test_a_lan_of_prp_that_leads_nowhere_makes_nothing_seamless() -> None:
+    """LAN A is a ring, so that no single failure stops the service; the interruption is the ring's all the same."""
+    made = _prp()
+    made.switch("a3", supplies=("p",))
+    made.trunks("a2", "a3")
+    made.trunks("a3", "a1")
+    made.rings[0] = replace(made.rings[0], lan_a=("a1", "a2", "a3"))
+    made.rings.append(Ring(name="ring", protocol="rstp", members=("a1", "a2", "a3"), root="a1"))
+    assert prove_redundancy(made.network()).findings == ()
+    network = made.network()
+    cut = replace(network, links=tuple(link for link in network.links if link.ducts != ("trench-b",)))
+    (finding,) = [each for each in prove_redundancy(cut).findings if each.fault == "slow"]
+    assert finding.problem.endswith("of the two ways that prp is to give it, only one leads from relay to unit")
+
+
+def test_a_circle_through_a_ring_that_ends_outside_of_it_is_found() -> None:
+    made = _ring(4)
+    made.rings.append(Ring(name="ring", protocol="mrp", members=tuple(made.nodes), root="s0"))
+    made.switch("beside")
+    made.trunks("s1", "beside")
+    assert prove_redundancy(made.network()).findings == ()
+    made.trunks("beside", "s2")
+    (finding,) = prove_redundancy(made.network()).findings
+    assert finding.problem.startswith("l4, l1, l5 are a circle in VLAN 10 that no protocol opens")
+
+
+def test_switches_of_two_rings_of_rstp_have_one_tree() -> None:
+    made = _ring(3)
+    others = [made.switch(f"t{number}") for number in range(3)]
+    for number in range(3):
+        made.trunks(others[number], others[(number + 1) % 3])
+    made.trunks("s0", "t0")
+    made.trunks("s1", "t1")
+    made.rings.append(Ring(name="one", protocol="rstp", members=("s0", "s1", "s2"), root="s0"))
+    made.rings.append(Ring(name="other", protocol="rstp", members=tuple(others), root="t0"))
+    assert prove_redundancy(made.network()).findings == ()
+
+
+def test_two_boxes_between_an_hsr_ring_and_one_lan_are_a_circle() -> None:
+    made = Builder()
+    names = ["n0", "x0", "n1", "x1"]
+    for name in names:
+        made.node(name, "generic-redbox" if name[0] == "x" else "generic-controller")
+    for one, other in pairwise([*names, names[0]]):
+        ends = []
+        for name in (one, other):
+            like = trunk(name, "", {VLAN})
+            ends.append(made.port(name, like if name[0] == "x" else replace(like, mode="host", native=None, allowed=frozenset())))
+        made.join(*ends)
+    made.rings.append(Ring(name="hsr", protocol="hsr", members=tuple(names)))
+    made.switch("behind")
+    made.trunks("behind", "x0")
+    vlans = (Vlan(id=VLAN, name="bus", zone=""),)
+    assert prove_redundancy(replace(made.network(), vlans=vlans)).findings == ()
+    made.trunks("behind", "x1")
+    (finding,) = prove_redundancy(replace(made.network(), vlans=vlans)).findings
+    assert "are a circle in VLAN 10" in finding.problem
+
+
+def test_what_is_routed_stops_with_its_gateway_whatever_other_routers_there_are() -> None:
+    made = Builder()
+    far = 11
+
+    def address(text: str, vlan: int) -> NodeAddress:
+        return NodeAddress(address=ip_address(text), prefix=24, vlan=vlan)
+
+    for number in (1, 2):
+        addresses = (address(f"10.0.0.{number}", VLAN), address(f"10.0.1.{number}", far))
+        made.node(f"r{number}", "generic-router-4t-2sfp", addresses=addresses)
+        made.nodes[f"r{number}"] = replace(made.nodes[f"r{number}"], vlans=frozenset({VLAN, far}), _by_name={})
+    for name, vlan in (("s0", VLAN), ("s1", far)):
+        made.switch(name)
+        made.nodes[name] = replace(made.nodes[name], vlans=frozenset({vlan}), _by_name={})
+        for number in (1, 2):
+            made.join(made.port(name, trunk(name, "", {vlan})), made.port(f"r{number}", trunk(f"r{number}", "", {vlan})))
+    for name, switch, vlan in (("a", "s0", VLAN), ("b", "s1", far)):
+        made.node(name, "generic-controller", addresses=(address(f"10.0.{vlan - VLAN}.9", vlan),))
+        own = replace(access(name, "", vlan), mode="host", native=None, allowed=frozenset())
+        made.join(made.port(name, own), made.port(switch, access(switch, "", vlan)))
+    vlans = tuple(
+        Vlan(id=vlan, name=f"v{vlan}", zone="", subnet=ip_network(f"10.0.{vlan - VLAN}.0/24"), gateway=gateway)
+        for vlan, gateway in ((VLAN, ip_address("10.0.0.1")), (far, ip_address("10.0.1.2")))
+    )
+    network = replace(made.network(), vlans=vlans)
+    points = Ways(network).single_points("a", "b", None)
+    assert points is not None
+    assert {point.name for point in points if point.kind == "node"} == {"s0", "s1", "r1", "r2"}
+    free = replace(network, vlans=tuple(replace(vlan, gateway=None) for vlan in vlans))
+    points = Ways(free).single_points("a", "b", None)
+    assert points is not None
+    assert {point.name for point in points if point.kind == "node"} == {"s0", "s1"}

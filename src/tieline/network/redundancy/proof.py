@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from tieline.config.network import Network, Ring, Service
+from tieline.config.network import Network, Node, Ring, Service
 from tieline.network.redundancy.failures import Element, Failure, has_to_survive
 from tieline.network.redundancy.rules import ring_problems
 from tieline.network.redundancy.spanning_tree import Tree, recovery_ms, timer_bound_ms, tree_of
@@ -165,21 +165,33 @@ def _unmet(network: Network, losses: tuple[Loss, ...]) -> Iterator[RedundancyFin
 
 def _slow(network: Network, ways: Ways) -> Iterator[RedundancyFinding]:
     """Services that stand a shorter interruption than a ring on their way takes to recover."""
-    seamless = [set(ring.members) for ring in network.rings if ring.protocol in ("prp", "hsr")]
+    seamless = [ring for ring in network.rings if ring.protocol in ("prp", "hsr")]
     recovery = {ring.name: _recovery(network, ring, ways) for ring in network.rings}
     for service in network.services:
         if service.max_outage_ms is None:
             continue
         slow: dict[str, Pair] = {}
+        half: dict[str, Pair] = {}
         for pair in _pairs_of(service):
-            if any({*pair} <= members for members in seamless):
-                continue
             source, target = (network.by_name[name] for name in pair)
+            doubled = [ring for ring in seamless if {*pair} <= {*ring.members}]
+            if any(_is_doubled(ways, ring, source, target, service.vlan) for ring in doubled):
+                continue
+            if doubled:
+                half.setdefault(doubled[0].name, pair)
+                continue
             way = ways.way(source, target, service.vlan) or frozenset()
             nodes = {name for kind, name in way if kind == "node"} | {*pair}
             for ring in network.rings:
                 if len(nodes & {*ring.members}) > 1 and recovery[ring.name] > service.max_outage_ms:
                     slow.setdefault(ring.name, pair)
+        for name, pair in half.items():
+            yield RedundancyFinding(
+                fault="slow",
+                subject=service.name,
+                problem=f"service {service.name} stands an interruption of {service.max_outage_ms:g} ms; of the two ways that {name} is to "
+                f"give it, only one leads from {pair[0]} to {pair[1]}",
+            )
         for name, pair in slow.items():
             yield RedundancyFinding(
                 fault="slow",
@@ -187,6 +199,16 @@ def _slow(network: Network, ways: Ways) -> Iterator[RedundancyFinding]:
                 problem=f"service {service.name} stands an interruption of {service.max_outage_ms:g} ms; ring {name}, on the way from "
                 f"{pair[0]} to {pair[1]}, takes up to {recovery[name]:g} ms to recover",
             )
+
+
+def _is_doubled(ways: Ways, ring: Ring, source: Node, target: Node, vlan: int | None) -> bool:
+    """Whether both LANs of PRP, or both ways around HSR, lead from one to the other."""
+    if ring.protocol == "prp":
+        halves: Iterable[Iterable[Element]] = ([("node", name) for name in lan] for lan in (ring.lan_a, ring.lan_b))
+    else:
+        first = (cable for cable in ways.cables_among(ring.members) if source.name in (cable.a.node, cable.b.node))
+        halves = (cable.elements for cable in first)
+    return all(ways.way(source, target, vlan, frozenset(half)) is not None for half in halves)
 
 
 _MRP_MS = 200.0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, pairwise, repeat
 
 from tieline.config.network import Network, Ring
 from tieline.network.redundancy.failures import Failure
@@ -34,7 +34,7 @@ def _prp(network: Network, ring: Ring, cables: Sequence[Cable], failures: Sequen
         yield f"switch {name} is in both LANs: without it both are gone"
     beside: dict[str, list[tuple[str, Cable]]] = {}
     for cable in cables:
-        if network.by_name[cable.a.node].is_bridge and network.by_name[cable.b.node].is_bridge:
+        if _common(network, cable):
             beside.setdefault(cable.a.node, []).append((cable.b.node, cable))
             beside.setdefault(cable.b.node, []).append((cable.a.node, cable))
     before: dict[str, str] = dict.fromkeys(sorted(lans["A"]), "")
@@ -112,9 +112,9 @@ def _rstp(network: Network, ring: Ring, cables: Sequence[Cable]) -> Iterator[str
 
 def _loops(network: Network, cables: Sequence[Cable]) -> Iterator[str]:
     """Circles of links in one VLAN that no protocol opens: one broadcast frame goes around for ever."""
-    guarded = [
-        set(ring.members) | set(ring.lan_a) | set(ring.lan_b) for ring in network.rings if ring.protocol in ("rstp", "mrp", "hsr")
-    ]
+    guarded = [set(ring.members) for ring in network.rings if ring.protocol in ("mrp", "hsr")]
+    # Bridges that run RSTP have one tree, whichever rings name them.
+    guarded.append({member for ring in network.rings if ring.protocol == "rstp" for member in ring.members})
     redboxes = {
         (member, switch)
         for ring in network.rings
@@ -122,13 +122,18 @@ def _loops(network: Network, cables: Sequence[Cable]) -> Iterator[str]:
         for member in ring.members
         for switch in (*ring.lan_a, *ring.lan_b)
     }
+    passing = {member for ring in network.rings if ring.protocol == "hsr" for member in ring.members}
     groups: set[tuple[str, str, str, str]] = set()
     open_: dict[int, list[Cable]] = {}
+    opened: dict[int, list[Cable]] = {}
+    """Those in which a protocol keeps circles open; with others they may still close one."""
     for cable in cables:
         a, b = cable.a, cable.b
         if (a.node, b.node) in redboxes or (b.node, a.node) in redboxes:
             continue
         if any({a.node, b.node} <= members for members in guarded):
+            for vlan in _common(network, cable, passing):
+                opened.setdefault(vlan, []).append(cable)
             continue
         if a.lag and b.lag:
             key = a.node, a.lag, b.node, b.lag
@@ -139,7 +144,7 @@ def _loops(network: Network, cables: Sequence[Cable]) -> Iterator[str]:
             open_.setdefault(vlan, []).append(cable)
     told: set[frozenset[str]] = set()
     for vlan, joining in sorted(open_.items()):
-        for circle in _circles(joining):
+        for circle in _circles(opened.get(vlan, ()), joining):
             names = frozenset(cable.links[0].name for cable in circle)
             if names not in told:
                 told.add(names)
@@ -149,17 +154,21 @@ def _loops(network: Network, cables: Sequence[Cable]) -> Iterator[str]:
                 )
 
 
-def _common(network: Network, cable: Cable) -> frozenset[int]:
-    ends = []
+def _common(network: Network, cable: Cable, passing: Collection[str] = ()) -> frozenset[int]:
+    """The VLANs in which it joins what is at its ends; devices in `passing` pass every one on."""
+    found = frozenset(network.vlan_by_id)
     for port in (cable.a, cable.b):
         node = network.by_name[port.node]
         made = fabric_port(node, port) if node.is_bridge else None
-        ends.append(made.members - {ROUTED} if made is not None else frozenset())
-    return ends[0] & ends[1]
+        if made is not None:
+            found = made.members - {ROUTED} if port is cable.a else found & made.members
+        elif node.is_bridge or node.name not in passing:
+            return frozenset()
+    return found
 
 
-def _circles(cables: Iterable[Cable]) -> Iterator[list[Cable]]:
-    """One circle for each link that closes one."""
+def _circles(opened: Iterable[Cable], cables: Iterable[Cable]) -> Iterator[list[Cable]]:
+    """One circle for each of the cables that closes one, with others or with those in which circles are kept open."""
     tree: dict[str, list[tuple[str, Cable]]] = {}
     root: dict[str, str] = {}
 
@@ -169,13 +178,13 @@ def _circles(cables: Iterable[Cable]) -> Iterator[list[Cable]]:
             name = root[name]
         return name
 
-    for cable in cables:
+    for cable, is_opened in chain(zip(opened, repeat(True)), zip(cables, repeat(False))):
         a, b = cable.a.node, cable.b.node
         if find(a) != find(b):
             root[find(a)] = find(b)
             tree.setdefault(a, []).append((b, cable))
             tree.setdefault(b, []).append((a, cable))
-        else:
+        elif not is_opened:
             yield [*_between(tree, a, b), cable]
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tieline.config.network import Link, Network, Node, Port
 from tieline.network.redundancy.failures import Element, Failure, failures_of
@@ -220,11 +221,14 @@ class Ways:
             for edge in edges
         ]
 
-    def way(self, source: Node, target: Node, vlan: int | None) -> frozenset[Element] | None:
-        """The elements between two nodes on one way; None where there is none."""
+    def way(
+        self, source: Node, target: Node, vlan: int | None, missing: frozenset[Element] = frozenset()
+    ) -> frozenset[Element] | None:
+        """The elements between two nodes on one way without what is missing; None where there is none."""
         for edge in self._direct(source, target):
-            return frozenset(edge.elements)
-        found = self._search(self._starts(source, vlan), self._goals(source, target), vlan)
+            if missing.isdisjoint(edge.elements):
+                return frozenset(edge.elements)
+        found = self._search(self._starts(source, vlan), self._goals(source, target), vlan, missing)
         return None if found is None else found - {("node", source.name), ("node", target.name)}
 
     def _search(
@@ -334,7 +338,42 @@ class Ways:
         return frozenset(elements)
 
     def single_points(self, source: str, target: str, vlan: int | None) -> tuple[Failure, ...] | None:
-        """The failures that leave no way between two nodes, but for those of the nodes themselves; None where there is none anyway."""
+        """The failures that leave no way between two nodes, but for those of the nodes themselves; None where there is none anyway.
+
+        What is routed goes through the gateway of each end's VLAN, whichever other routers there are.
+        """
+        stops = [source, *self._gateways(source, target), target] if vlan is None else [source, target]
+        found: set[Failure] = set()
+        for one, other in pairwise(stops):
+            points = self._points_between(one, other, vlan)
+            if points is None:
+                return None
+            found.update(points)
+        for name in stops[1:-1]:
+            found.update(self._touching.get(("node", name), ()))
+        return tuple(sorted((each for each in found if self._is_other(each, (source, target))), key=self.order.__getitem__))
+
+    @staticmethod
+    def _is_other(failure: Failure, ends: tuple[str, str]) -> bool:
+        return failure.kind != "node" or failure.name not in ends
+
+    def _gateways(self, source: str, target: str) -> tuple[str, ...]:
+        """The routers that two nodes send to each other through, where the description knows them: that of the first, then the other's."""
+        one, other = self._network.by_name[source], self._network.by_name[target]
+        if {each.network for each in one.addresses} & {each.network for each in other.addresses}:
+            return ()
+        found = dict.fromkeys(name for node in (one, other) for name in self._gateway_of(node))
+        return tuple(name for name in found if name not in (source, target))
+
+    def _gateway_of(self, node: Node) -> tuple[str, ...]:
+        vlans = {each.vlan for each in node.addresses}
+        vlan = self._network.vlan_by_id.get(next(iter(vlans)) or 0) if len(vlans) == 1 else None
+        if node.is_router or vlan is None or vlan.gateway is None:
+            return ()
+        owner = self._network.owner_of.get(vlan.gateway)
+        return (owner.name,) if owner is not None and owner.is_router else ()
+
+    def _points_between(self, source: str, target: str, vlan: int | None) -> tuple[Failure, ...] | None:
         one, other = self._network.by_name[source], self._network.by_name[target]
         starts, goals, direct = self._starts(one, vlan), self._goals(one, other), self._direct(one, other)
         ends: set[Element] = {("node", source), ("node", target)}
@@ -360,9 +399,8 @@ class Ways:
             if found is None:
                 return None
             cutting = found
-        own = {("node", source), ("node", target)}
         every = cutting | {failure for element in ends for failure in self._touching.get(element, ())}
-        return tuple(sorted((each for each in every if (each.kind, each.name) not in own), key=self.order.__getitem__))
+        return tuple(each for each in every if self._is_other(each, (source, target)))
 
     def _cutting(self, starts: list[_Edge], goals: Mapping[int, Sequence[_Edge]], vlan: int | None) -> frozenset[Failure] | None:
         """The failures without which there is no way; None where there is none anyway."""
