@@ -177,6 +177,11 @@ class NetworkView:
         """Watched nodes by their name."""
         return {device.name: device for site in self._utility.sites for device in site.devices if isinstance(device, SnmpDevice)}
 
+    @cached_property
+    def _fed(self) -> dict[str, str]:
+        """The node that lives from the power of a port, by `node/port`."""
+        return {node.powered_by: node.name for node in self.network.nodes if node.powered_by}
+
     def find_place(self, name: str) -> str:
         """The name, where nodes stand there."""
         if not any(node.site == name for node in self.network.nodes):
@@ -263,7 +268,6 @@ class NetworkView:
 
     def _node(self, node: Node) -> NetworkNodeBody:
         device = self._agents.get(node.name)
-        fed = {each.powered_by: each.name for each in self.network.nodes if each.powered_by}
         return NetworkNodeBody(
             name=node.name,
             kind=node.kind.replace("_", " "),
@@ -273,10 +277,10 @@ class NetworkView:
             addresses=[str(each.address) for each in node.addresses],
             firmware="" if device is None else device.firmware,
             is_watched=device is not None,
-            ports=[self._port(port, fed.get(port.path, "")) for port in node.ports],
+            ports=[self._port(port) for port in node.ports],
         )
 
-    def _port(self, port: Port, feeds: str) -> NetworkPortBody:
+    def _port(self, port: Port) -> NetworkPortBody:
         link = self.network.link_of.get(port.path)
         return NetworkPortBody(
             name=port.name,
@@ -285,7 +289,7 @@ class NetworkView:
             link=self._link(port),
             other="" if link is None else (link.b if link.a.path == port.path else link.a).path,
             speed_mbps=None if link is None else link.speed_mbps,
-            feeds=feeds,
+            feeds=self._fed.get(port.path, ""),
         )
 
     async def findings(self) -> FindingsBody:
