@@ -28,6 +28,7 @@ from tests.network.rendered import (
 from tieline.config import Utility, read_folder
 from tieline.config.network import Network, Node, Port, Ring
 from tieline.config.network.interfaces import linux_name
+from tieline.config.snmp import Watch
 from tieline.network.rendering import STYLES, Rendered, Style, render_network
 from tieline.network.segmentation.described import fabric_port
 from tieline.network.segmentation.fabric import FabricPort, PortKind, fabric
@@ -427,7 +428,19 @@ def test_no_configuration_holds_a_secret(rendered: dict[Style, Rendered]) -> Non
     texts = [text for one in rendered.values() for text in one.files.values()]
     said = [line for text in texts for line in text.splitlines() if re.search("secret|password|auth|priv|key", line)]
     assert said
-    assert all(line.startswith("!") or line == "snmp-server group tieline v3 priv" for line in said), said
+    assert all(line.startswith(("!", "snmp-server group tieline v3 priv", "snmp-server host ")) for line in said), said
+
+
+def test_notifications_and_syslog_go_to_the_gateway_of_the_site(utility: Utility, network: Network) -> None:
+    watch = Watch(user="watcher", auth="sha", priv="aes128", trap_port=1162, syslog_port=514)
+    rendered = render_network(dataclasses.replace(network, watch=watch), plan_of(utility), "ios", "mb-s1")
+    lines = rendered.files["millbrook/mb-s1.cfg"].splitlines()
+    assert "! snmp-server user watcher tieline v3 auth sha AUTH-KEY priv aes 128 PRIV-KEY" in lines
+    assert "snmp-server host 10.41.2.2 version 3 priv watcher udp-port 1162" in lines
+    assert "logging host 10.41.2.2 transport udp port 514" in lines
+    assert not any(each.subject == "SNMPv3 user" for each in rendered.not_rendered)
+    newer = dataclasses.replace(network, watch=dataclasses.replace(watch, auth="sha256"))
+    assert any(each.subject == "SNMPv3 user" for each in render_network(newer, plan_of(utility), "ios", "mb-s1").not_rendered)
 
 
 def test_a_root_that_is_only_named_becomes_the_root(utility: Utility, network: Network) -> None:

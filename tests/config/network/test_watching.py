@@ -124,7 +124,7 @@ def test_a_ports_switch_is_followed_by_its_power(folder: Path) -> None:
 def test_what_differs_from_the_design_is_an_alarm_unless_alarms_csv_says_otherwise(folder: Path) -> None:
     alarms = {alarm.id: alarm for alarm in alpha(read_folder(folder)).alarms}
     link = alarms["alpha/link_down/sw-1/port-9-link"]
-    assert (link.kind, link.abnormal, link.priority) == (AlarmKind.STATE, {0}, 2)
+    assert (link.kind, link.abnormal, link.priority) == (AlarmKind.STATE, frozenset({0}), 2)
     assert link.text == "sw-1 port 9 to sw-2: the link is down"
     full = alarms["alpha/utilization/sw-1/port-9-out_percent"]
     assert (full.kind, full.limit, full.priority) == (AlarmKind.HIGH, 80, 3)

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 
 from tieline.config.network import AclEntry, Address, Network, Node, NodeAddress, Port, QosClass, Ring, Route
 from tieline.config.network.catalog import expand_names
+from tieline.config.snmp import Watch
+from tieline.model import subjects
 from tieline.network.redundancy.spanning_tree import DEFAULT_PRIORITY, priority_of
 from tieline.network.rendering.access_lists import AccessList, Conduits, access_lists
+from tieline.security.zones import Plan
 
 _PARKING = 998
 _LAST_VLAN = 4094
@@ -80,6 +83,10 @@ class Device:
     priority: int
     """Of the bridge, the lowest of its rings."""
     classes: tuple[QosClass, ...]
+    watch: Watch | None
+    """How it is watched; None where it is not."""
+    told: Address | None
+    """The site's gateway, which its notifications and syslog go to; None where that has no address."""
 
     @property
     def used(self) -> Iterator[DevicePort]:
@@ -105,8 +112,9 @@ class NotRendered:
     problem: str
 
 
-def devices_of(network: Network, utility: str, native: int, zone_vlans: frozenset[int], conduits: Conduits) -> Iterator[Device]:
+def devices_of(network: Network, plan: Plan, native: int, zone_vlans: frozenset[int], conduits: Conduits) -> Iterator[Device]:
     """The switches, routers and firewalls of the network, settled."""
+    gateways = {role: host.addresses[0] for host in plan.hosts if host.addresses for role in host.roles}
     taken = {*network.vlan_by_id, *zone_vlans, native, network.defaults.native_vlan}
     parking = next(vlan for vlan in (_PARKING, *range(_LAST_VLAN, 1, -1)) if vlan not in taken)
     trees: dict[str, list[Ring]] = {}
@@ -120,7 +128,7 @@ def devices_of(network: Network, utility: str, native: int, zone_vlans: frozense
         ports = tuple(_ports(network, node))
         interfaces = tuple(_interfaces(node))
         yield Device(
-            utility=utility,
+            utility=plan.utility,
             node=node,
             ports=ports,
             lags=_lags(ports),
@@ -137,6 +145,8 @@ def devices_of(network: Network, utility: str, native: int, zone_vlans: frozense
             tree=next(iter(trees.get(node.name, ())), None),
             priority=min((priority_of(ring, node.name) for ring in trees.get(node.name, ())), default=DEFAULT_PRIORITY),
             classes=tuple(sorted(network.classes, key=lambda each: each.queue)),
+            watch=network.watch if node.model.has_snmp and node.addresses and node.watch != "no" else None,
+            told=gateways.get(subjects.edge_role(node.site)),
         )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from tieline.config.network import POE_W, AclEntry, Port, QosClass, Subnet, format_vlans
 from tieline.config.network.interfaces import interface_of
 from tieline.config.services import Ports
+from tieline.config.snmp import Watch
 from tieline.network.rendering.access_lists import AccessList, Line
 from tieline.network.rendering.device import Device, DevicePort, NotRendered
 from tieline.network.rendering.words import plain_ascii
@@ -290,16 +291,27 @@ def _routes(device: Device) -> Iterator[str]:
 
 
 def _snmp(device: Device) -> Iterator[str]:
-    if device.node.model.has_snmp:
-        yield "snmp-server group tieline v3 priv"
-        yield "! The keys are no part of the folder. Enter this by hand, with those that your store of secrets has for"
-        yield f"! network/{plain_ascii(device.node.name)}/snmp-auth and network/{plain_ascii(device.node.name)}/snmp-priv:"
-        yield "! snmp-server user tieline tieline v3 auth sha AUTH-KEY priv aes 128 PRIV-KEY"
+    if not device.node.model.has_snmp:
+        return
+    watch = device.watch or Watch(auth="sha")
+    yield "snmp-server group tieline v3 priv"
+    yield "! The keys are no part of the folder. Enter this by hand, with those that your store of secrets has for"
+    yield f"! network/{plain_ascii(device.node.name)}/snmp-auth and network/{plain_ascii(device.node.name)}/snmp-priv:"
+    bits = watch.priv.removeprefix("aes")
+    yield f"! snmp-server user {watch.user} tieline v3 auth {watch.auth} AUTH-KEY priv aes {bits} PRIV-KEY"
+    if device.told is not None and watch.trap_port is not None:
+        yield "snmp-server enable traps snmp authentication linkdown linkup coldstart warmstart"
+        yield f"snmp-server host {device.told} version 3 priv {watch.user} udp-port {watch.trap_port}"
+    if device.told is not None and watch.syslog_port is not None:
+        yield f"logging host {device.told} transport udp port {watch.syslog_port}"
 
 
 def not_rendered(device: Device) -> Iterator[NotRendered]:
     """What this target cannot express, or this configuration does not."""
     node = device.node.name
+    if device.watch is not None and device.watch.auth != "sha":
+        problem = f"IOS 15.2 has auth sha alone: write that into [watch], or enter what its release calls {device.watch.auth}"
+        yield NotRendered(node=node, subject="SNMPv3 user", problem=problem)
     for queue, classes in _placed(device.classes).items():
         if len(classes) > 1:
             those = " and ".join(each.name for each in classes)

@@ -90,7 +90,7 @@ def render_network(network: Network, plan: Plan, style: Style, node: str | None 
     files: dict[str, str] = {}
     missing: list[NotRendered] = []
     styles: dict[str, Style] = {}
-    for device in devices_of(network, plan.utility, intent.native_vlan, zone_vlans, Conduits(plan)):
+    for device in devices_of(network, plan, intent.native_vlan, zone_vlans, Conduits(plan)):
         own = device.node
         if node not in {None, own.name}:
             continue
