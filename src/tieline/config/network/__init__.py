@@ -39,7 +39,7 @@ from tieline.config.network.draft import Surroundings
 from tieline.config.network.interfaces import interface_of
 from tieline.config.network.reading import NetworkFolder, read_network
 from tieline.config.network.vlan_sets import format_vlans, parse_vlans
-from tieline.config.network.watching import Watching, feedbacks_of
+from tieline.config.network.watching import Watching, devices_of_places, feedbacks_of
 from tieline.config.snmp import Watch
 
 __all__ = [
@@ -76,6 +76,7 @@ __all__ = [
     "Vlan",
     "Watch",
     "Watching",
+    "devices_of_places",
     "feedbacks_of",
     "format_vlans",
     "interface_of",

@@ -95,32 +95,33 @@ def slug_of(port: str) -> str:
     return re.sub(r"[^a-z0-9]", "-", port.lower())
 
 
-class _Derivation:
-    def __init__(self, draft: Draft, network: Network) -> None:
-        self._draft = draft
-        self._network = network
-        self._places = {place.name for place in network.places}
-        self._homes = {site: zone.name for zone in reversed(draft.around.zones) for site in zone.sites}
-        self._subnets = [
-            (ip_network(text), zone.name) for zone in draft.around.zones for text in zone.subnets if _is_network(text)
-        ]
+def devices_of_places(network: Network) -> list[SnmpDevice]:
+    """The nodes that stand at no site and have an agent, as devices: no gateway watches them, but `tieline network watch` can.
 
-    def device(self, node: Node, line: int) -> SnmpDevice | None:
-        """The node as a device of its site; None where it is not watched, or cannot be."""
-        watch = self._network.watch
-        if watch is None or node.watch == _NO or node.site not in self._places:
-            return None
-        why_not = self._why_not(node)
-        if why_not is not None:
-            if node.watch:
-                self._report(line, node.watch, why_not, "leave it empty, or write no")
-            return None
-        address = self._address(node, line)
-        if address is None or not self._has_own_names(node, line):
-            return None
+    Of several addresses the agent is asked at that of the column `watch`, else at the first.
+    """
+    watch = network.watch
+    design = _Design(network)
+    places = {place.name for place in network.places if not place.is_site}
+    found = []
+    for node in network.nodes:
+        if watch is not None and node.site in places and node.watch != _NO and node.model.has_snmp and node.addresses:
+            addresses = [each.address for each in node.addresses]
+            address = next((each for each in addresses if str(each) == node.watch), addresses[0])
+            found.append(design.made(node, watch, address, Reporting()))
+    return found
+
+
+class _Design:
+    """What is watched of a node, as the design has it."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def made(self, node: Node, watch: Watch, address: Address, default: Reporting) -> SnmpDevice:
+        """The node as a device."""
         ports = tuple(self._ports(node))
         rows = tuple(self._rows(node, ports, watch))
-        default = self._draft.around.reporting.get(node.site, Reporting())
         return SnmpDevice(
             site=node.site,
             name=node.name,
@@ -141,65 +142,6 @@ class _Derivation:
             has_lldp=node.model.has_lldp,
             poe_budget_w=node.model.poe_budget_w,
         )
-
-    def _report(self, line: int, value: object, problem: str, remedy: str, where: str = "watch") -> None:
-        self._draft.report("nodes", line, where, value, problem, remedy)
-
-    def _why_not(self, node: Node) -> str | None:
-        if node.site not in self._draft.around.sites:
-            return "stands at no site, and no gateway could watch it"
-        if not node.model.has_snmp:
-            return f"{node.model.name} has no SNMP agent, says the catalogue"
-        return None if node.addresses else "the node has no address"
-
-    def _address(self, node: Node, line: int) -> Address | None:
-        """Where its agent is: what is written, or the one address in the site's zone, or the only one."""
-        if node.watch not in {"", _YES}:
-            if node.watch in {str(each.address) for each in node.addresses}:
-                return next(each.address for each in node.addresses if str(each.address) == node.watch)
-            known = ", ".join(str(each.address) for each in node.addresses)
-            self._report(line, node.watch, "is none of the node's addresses", f"write yes, no, or one of {known}")
-            return None
-        home = self._homes.get(node.site, "")
-        zones = {each: self._zone_of(each) for each in node.addresses}
-        chosen = [each for each, zone in zones.items() if home and zone == home]
-        chosen = chosen or [each for each, zone in zones.items() if zone] or list(zones)
-        chosen = [each for each in chosen if each.address.version == 4] or chosen
-        if len(chosen) == 1:
-            return chosen[0].address
-        known = " or ".join(str(each.address) for each in chosen)
-        problem = "the node has several addresses, and its agent is asked at one"
-        self._report(line, node.watch, problem, f"write {known}, or no")
-        return None
-
-    def _zone_of(self, each: NodeAddress) -> str:
-        vlan = self._network.vlan_by_id.get(each.vlan) if each.vlan is not None else None
-        if vlan is not None and vlan.zone:
-            return vlan.zone
-        held = (zone for subnet, zone in self._subnets if subnet.version == each.address.version and each.address in subnet)
-        return next(held, "")
-
-    def _has_own_names(self, node: Node, line: int) -> bool:
-        """Whether nothing else of the site has its name, and each of its ports has a name of its own among points."""
-        before = True
-        if node.name in self._draft.around.taken.get(node.site, ()):
-            problem = f"a device of site {node.site} has the name, and the watched node would be one as well"
-            self._report(line, node.name, problem, "rename one of them, or write no into the column watch", where="name")
-            before = False
-        seen: dict[str, str] = {}
-        longest = max(map(len, Measure))
-        for port in node.ports:
-            slug = slug_of(port.name)
-            other = seen.setdefault(slug, port.name)
-            if other != port.name:
-                problem = f"ports {other} and {port.name} would both be {slug} in names of points"
-                self._report(line, node.model.name, problem, "name them apart in the catalogue", where="model")
-                return False
-            if len(f"port-{slug}-") + longest > MOST_NAME:
-                problem = f"the name of port {port.name} is too long for names of points"
-                self._report(line, node.model.name, problem, "shorten it in the catalogue", where="model")
-                return False
-        return before
 
     def _ports(self, node: Node) -> Iterator[WatchedPort]:
         for port in node.ports:
@@ -284,6 +226,91 @@ class _Derivation:
             number=number,
             id=watch.ids.get(f"{node.site}/{node.name}/{name}"),
         )
+
+
+class _Derivation(_Design):
+    def __init__(self, draft: Draft, network: Network) -> None:
+        super().__init__(network)
+        self._draft = draft
+        self._places = {place.name for place in network.places}
+        self._homes = {site: zone.name for zone in reversed(draft.around.zones) for site in zone.sites}
+        self._subnets = [
+            (ip_network(text), zone.name) for zone in draft.around.zones for text in zone.subnets if _is_network(text)
+        ]
+
+    def device(self, node: Node, line: int) -> SnmpDevice | None:
+        """The node as a device of its site; None where it is not watched, or cannot be."""
+        watch = self._network.watch
+        if watch is None or node.watch == _NO or node.site not in self._places:
+            return None
+        why_not = self._why_not(node)
+        if why_not is not None:
+            if node.watch:
+                self._report(line, node.watch, why_not, "leave it empty, or write no")
+            return None
+        address = self._address(node, line)
+        if address is None or not self._has_own_names(node, line):
+            return None
+        return self.made(node, watch, address, self._draft.around.reporting.get(node.site, Reporting()))
+
+    def _report(self, line: int, value: object, problem: str, remedy: str, where: str = "watch") -> None:
+        self._draft.report("nodes", line, where, value, problem, remedy)
+
+    def _why_not(self, node: Node) -> str | None:
+        if node.site not in self._draft.around.sites:
+            return "stands at no site, and no gateway could watch it"
+        if not node.model.has_snmp:
+            return f"{node.model.name} has no SNMP agent, says the catalogue"
+        return None if node.addresses else "the node has no address"
+
+    def _address(self, node: Node, line: int) -> Address | None:
+        """Where its agent is: what is written, or the one address in the site's zone, or the only one."""
+        if node.watch not in {"", _YES}:
+            if node.watch in {str(each.address) for each in node.addresses}:
+                return next(each.address for each in node.addresses if str(each.address) == node.watch)
+            known = ", ".join(str(each.address) for each in node.addresses)
+            self._report(line, node.watch, "is none of the node's addresses", f"write yes, no, or one of {known}")
+            return None
+        home = self._homes.get(node.site, "")
+        zones = {each: self._zone_of(each) for each in node.addresses}
+        chosen = [each for each, zone in zones.items() if home and zone == home]
+        chosen = chosen or [each for each, zone in zones.items() if zone] or list(zones)
+        chosen = [each for each in chosen if each.address.version == 4] or chosen
+        if len(chosen) == 1:
+            return chosen[0].address
+        known = " or ".join(str(each.address) for each in chosen)
+        problem = "the node has several addresses, and its agent is asked at one"
+        self._report(line, node.watch, problem, f"write {known}, or no")
+        return None
+
+    def _zone_of(self, each: NodeAddress) -> str:
+        vlan = self._network.vlan_by_id.get(each.vlan) if each.vlan is not None else None
+        if vlan is not None and vlan.zone:
+            return vlan.zone
+        held = (zone for subnet, zone in self._subnets if subnet.version == each.address.version and each.address in subnet)
+        return next(held, "")
+
+    def _has_own_names(self, node: Node, line: int) -> bool:
+        """Whether nothing else of the site has its name, and each of its ports has a name of its own among points."""
+        before = True
+        if node.name in self._draft.around.taken.get(node.site, ()):
+            problem = f"a device of site {node.site} has the name, and the watched node would be one as well"
+            self._report(line, node.name, problem, "rename one of them, or write no into the column watch", where="name")
+            before = False
+        seen: dict[str, str] = {}
+        longest = max(map(len, Measure))
+        for port in node.ports:
+            slug = slug_of(port.name)
+            other = seen.setdefault(slug, port.name)
+            if other != port.name:
+                problem = f"ports {other} and {port.name} would both be {slug} in names of points"
+                self._report(line, node.model.name, problem, "name them apart in the catalogue", where="model")
+                return False
+            if len(f"port-{slug}-") + longest > MOST_NAME:
+                problem = f"the name of port {port.name} is too long for names of points"
+                self._report(line, node.model.name, problem, "shorten it in the catalogue", where="model")
+                return False
+        return before
 
 
 def _is_network(text: str) -> bool:
