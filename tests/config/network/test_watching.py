@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.config.folders import edit, findings_of
 from tests.config.network.folders import WATCH, network_folder, watched_folder
+from tests.network.large import write_large
 from tieline.config import Site, read_folder
 from tieline.config.field import NetworkPlace, relocate, syslog_key, traps_key
 from tieline.config.field_ways import field_way
@@ -317,6 +319,30 @@ def test_ids_that_collide_are_resolved_in_watch(folder: Path) -> None:
     top.write_text(before + '[watch.ids]\n"alpha/sw-1/drifts" = 7\n')
     (finding,) = findings_of(folder)
     assert (finding.problem, points.is_file()) == ("no watched node has such a point", True)
+
+
+def test_a_large_network_that_is_watched_is_read_and_checked_in_time(tmp_path: Path) -> None:
+    folder = write_large(tmp_path)
+    nodes, top = folder / "network" / "nodes.csv", folder / "network" / "network.toml"
+    lines = []
+    for line in nodes.read_text().splitlines():
+        name, site, rack, model, addresses, *rest = line.split(",")
+        number = int(name[-2:]) if model == "generic-ie-16t-4sfp" else 0
+        if model == "generic-ie-16t-4sfp":
+            vlan = 100 + 8 * int(site[1:]) + 1
+            addresses = f"10.{vlan // 256}.{vlan % 256}.{200 + number}"
+        agent = addresses.partition(" ")[0] if model == "generic-firewall-6t-2sfp" else "watch" if name == "name" else ""
+        lines.append(",".join([name, site, rack, model, addresses, *rest, agent]))
+    nodes.write_text("\n".join(lines) + "\n")
+    top.write_text(top.read_text() + "\n[watch]\ntrap_port = 162\n")
+    started = time.process_time()
+    utility = read_folder(folder)
+    plan_of(utility)
+    took_s = time.process_time() - started
+    nodes_watched = [device for site in utility.sites for device in site.devices if isinstance(device, SnmpDevice)]
+    assert len(nodes_watched) == 525
+    assert sum(len(device.points) for device in nodes_watched) > 25_000
+    assert took_s < 6
 
 
 @pytest.mark.parametrize(
