@@ -212,7 +212,7 @@ def _trace(switch: ovs.OpenVSwitch, network: Network, node: Node, script: str, f
 
 def _load(script: str, folder: Path) -> None:
     """Runs the part of a script that speaks to Open vSwitch; addresses need its interfaces in the kernel."""
-    head = script.split("\nip ")[0]
+    head = re.split(r"\n(?:ip|sysctl) ", script)[0]
     subprocess.run(
         ["/bin/sh", "-s"],
         input=head,
@@ -289,12 +289,14 @@ def test_words_of_the_folder_stay_words(utility: Utility, network: Network) -> N
         for name in text:
             assert len(text[name].splitlines()) == len(plain[name].splitlines())
             if name.endswith(".sh"):
+                assert "\nsysctl -q -w net.ipv4.ip_forward=0 " in text[name]  # a switch does not route
                 echo = text[name].replace("ip link", "echo").replace("ovs-vsctl", "echo").replace("bridge vlan", "echo")
                 tries = (
                     re.split(r"\nset -eu\n", echo)[1]
                     .replace("ip address", "echo")
                     .replace("tc ", "echo ")
                     .replace("ip route", "echo")
+                    .replace("sysctl ", "echo ")
                 )
                 done = subprocess.run(["/bin/sh", "-eu", "-s"], input=tries, text=True, check=True, capture_output=True)
                 assert "$(reboot)" in done.stdout
@@ -334,12 +336,30 @@ def test_a_line_of_an_access_list_names_its_conduit_and_one_without_says_so(
     assert 'ip saddr 10.41.1.2 tcp dport 7422 counter return comment "no conduit: too wide"' in nft
 
 
+def test_an_access_list_that_changes_has_another_name_and_never_stands_behind_the_old_one(
+    utility: Utility, network: Network, rendered: dict[Style, Rendered]
+) -> None:
+    """IOS adds lines to a list that is there, behind its last, which denies everything."""
+
+    def names(text: str) -> set[str]:
+        made, used = (
+            re.findall(r"^ip access-list extended (\S+)$", text, re.MULTILINE),
+            re.findall(r"^ ip access-group (\S+) in$", text, re.MULTILINE),
+        )
+        assert set(made) == set(used)
+        return set(made)
+
+    before = names(rendered["ios"].files["northgate/ng-fw.cfg"])
+    fewer = dataclasses.replace(network, acls=tuple(each for each in network.acls if each is not network.acls_of["ng-fw"][0]))
+    assert names(render_network(fewer, plan_of(utility), "ios", "ng-fw").files["northgate/ng-fw.cfg"]).isdisjoint(before)
+
+
 def test_lists_stand_at_the_interface_and_direction_that_they_are_for(tmp_path: Path) -> None:
     text = _of(network_folder(tmp_path), "ios").files["alpha/fw.cfg"]
     blocks = dict(interfaces(text))
-    assert "ip access-group tieline-in-vlan12 in" in blocks["Vlan12"]
+    assert any(re.fullmatch("ip access-group tieline-in-vlan12-[0-9a-f]{6} in", line) for line in blocks["Vlan12"])
     # A firewall lets nothing through where no list is.
-    assert "ip access-group tieline-in-none in" in blocks["Vlan11"]
+    assert any(re.fullmatch("ip access-group tieline-in-none-[0-9a-f]{6} in", line) for line in blocks["Vlan11"])
     assert " permit tcp 10.1.1.0 0.0.0.255 host 10.1.0.2 eq 554\n remark" in text
     assert " permit tcp host 10.1.0.2 eq 554 10.1.1.0 0.0.0.255 established\n" in text
     nft = _of(tmp_path, "linux").files["alpha/fw.nft"]

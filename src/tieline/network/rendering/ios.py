@@ -6,6 +6,7 @@ Rapid spanning tree is that of Cisco, one tree for each VLAN, all with the bridg
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 
@@ -20,6 +21,8 @@ from tieline.network.rendering.words import plain_ascii
 NOTES = (
     "commands as of Cisco IOS 15.2 for IE 2000, 3000 and 4000 (`mls qos`); port 9 is taken to be GigabitEthernet1/9 or what its speed says",
     "check the names of ports against the device before the first use",
+    "an access list has a sum of its lines in its name: a changed one takes the place of the old one at once; remove old ones by hand",
+    "what was there before and is not named here stays: routes, VLANs, addresses; remove it by hand, or begin with an empty device",
     "rapid-pvst has a tree for each VLAN; in a ring with switches of other makers take `spanning-tree mode mst` and `mst 0 priority`",
 )
 _QUEUES = 4
@@ -116,6 +119,7 @@ def _groups(device: Device) -> Iterator[list[str]]:
         yield [
             f"interface Port-channel{number}",
             f" description {plain_ascii(f'{name}: {members[0].words}')}",
+            *([" switchport"] if device.node.model.layer == 3 else []),
             *_switchport(device, members[0].port),
             " no shutdown",
         ]
@@ -125,6 +129,8 @@ def _interface(device: Device, each: DevicePort) -> Iterator[str]:
     port = each.port
     yield f"interface {interface_of(device.node.model, port.name, 'ios')}"
     yield f" description {plain_ascii(each.words)}"
+    if port.mode != "routed" and device.node.model.layer == 3:
+        yield " switchport"
     if not each.is_used:
         yield " switchport mode access"
         yield f" switchport access vlan {device.parking}"
@@ -184,7 +190,7 @@ def _address(device: Device, name: str) -> Iterator[str]:
         if name in one.interfaces:
             for family in sorted(seen):
                 word = "ip access-group" if family == 4 else "ipv6 traffic-filter"
-                yield f" {word} {_list_name(one, family)} {one.direction}"
+                yield f" {word} {_list_name(device, one, family)} {one.direction}"
     yield " no shutdown"
 
 
@@ -201,8 +207,10 @@ def _lists_of(device: Device) -> list[AccessList]:
     return lists
 
 
-def _list_name(one: AccessList, version: int) -> str:
-    return f"tieline-{one.name}" + ("" if version == 4 else "-v6")
+def _list_name(device: Device, one: AccessList, version: int) -> str:
+    """With a sum of its lines: entered under the old name, new lines would stand behind the old list's last, which denies everything."""
+    digest = hashlib.sha256("\n".join(_list_lines(device, one, version)).encode()).hexdigest()[:6]
+    return f"tieline-{one.name}" + ("" if version == 4 else "-v6") + f"-{digest}"
 
 
 def _lists(device: Device) -> Iterator[list[str]]:
@@ -210,20 +218,20 @@ def _lists(device: Device) -> Iterator[list[str]]:
     for one in _lists_of(device):
         for version in versions:
             word = "ip access-list extended" if version == 4 else "ipv6 access-list"
-            lines = [f"{word} {_list_name(one, version)}"]
-            if version == 6:
-                lines += [" permit icmp any any nd-ns", " permit icmp any any nd-na"]
-            if device.node.model.stateful:
-                lines += [" remark replies to what is permitted", *dict.fromkeys(_replies(device, version))]
-            for line in one.lines:
-                matches = list(_matches(line.entry, version))
-                if matches:
-                    lines += [
-                        f" remark {plain_ascii(_remark(line), 100)}",
-                        *(f" {line.entry.action} {match}" for match in matches),
-                    ]
-            lines += [" remark nothing else", f" deny {'ip' if version == 4 else 'ipv6'} any any log"]
-            yield lines
+            yield [f"{word} {_list_name(device, one, version)}", *_list_lines(device, one, version)]
+
+
+def _list_lines(device: Device, one: AccessList, version: int) -> list[str]:
+    lines = []
+    if version == 6:
+        lines += [" permit icmp any any nd-ns", " permit icmp any any nd-na"]
+    if device.node.model.stateful:
+        lines += [" remark replies to what is permitted", *dict.fromkeys(_replies(device, version))]
+    for line in one.lines:
+        matches = list(_matches(line.entry, version))
+        if matches:
+            lines += [f" remark {plain_ascii(_remark(line), 100)}", *(f" {line.entry.action} {match}" for match in matches)]
+    return [*lines, " remark nothing else", f" deny {'ip' if version == 4 else 'ipv6'} any any log"]
 
 
 def _remark(line: Line) -> str:
@@ -280,6 +288,8 @@ def _ports(ports: Ports | None) -> str:
 def _routes(device: Device) -> Iterator[str]:
     if device.node.is_router:
         yield "ip routing"
+        if any(address.address.version == 6 for each in device.interfaces for address in each.addresses):
+            yield "ipv6 unicast-routing"
     if device.gateway is not None:
         yield f"ip default-gateway {device.gateway}" if device.gateway.version == 4 else f"ipv6 route ::/0 {device.gateway}"
     for route in device.routes:

@@ -16,6 +16,7 @@ from tieline.network.rendering.words import one_line
 BRIDGE = "br0"
 NOTES = (
     "ports are called as in the description; a name that is a number becomes port9: rename the interfaces of the computer (systemd.link)",
+    "it takes the network away before it puts it back: start it from the console or as a service, not over a connection through it",
     "LLDP and SNMP are services of their own (lldpd, snmpd), which the script does not set up",
     "the kernel's own spanning tree is the slow one of IEEE 802.1D-1998; for RSTP run mstpd, which takes over where stp_state is 1",
     "frames that leave without a tag wait in the lowest class: their priority code point is gone with the tag",
@@ -40,8 +41,9 @@ def render(device: Device) -> str:
         f"ip link set dev {BRIDGE} up",
         *_routes(device),
     ]
-    if device.node.is_router:
-        lines.append("sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
+    # A switch with addresses in several VLANs would route between them without an access list.
+    forwarding = int(device.node.is_router)
+    lines.append(f"sysctl -q -w net.ipv4.ip_forward={forwarding} net.ipv6.conf.all.forwarding={forwarding}")
     return "\n".join(lines) + "\n"
 
 

@@ -15,6 +15,7 @@ from tieline.network.rendering.words import one_line
 
 NOTES = (
     "ports are called as in the description; a name that is a number becomes port9: rename the interfaces of the computer (systemd.link)",
+    "it takes the network away before it puts it back: start it from the console or as a service, not over a connection through it",
     "two tags are looked at (vlan-limit 2), as the catalogue has it",
     "SNMP is a service of its own (snmpd), which the script does not set up",
 )
@@ -46,6 +47,8 @@ def render(device: Device) -> str:
         if each.vlan is not None:
             lines += [f"ip address replace {one.address}/{one.prefix} dev {each.name}" for one in each.addresses]
             lines.append(f"ip link set dev {each.name} up")
+    # With addresses in several VLANs it would route between them without an access list.
+    lines.append("sysctl -q -w net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0")
     if device.gateway is not None:
         lines.append(f"ip {'-6 ' if device.gateway.version == 6 else ''}route replace default via {device.gateway}")
     return "\n".join(lines) + "\n"

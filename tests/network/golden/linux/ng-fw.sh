@@ -1,6 +1,7 @@
 #!/bin/sh
 # ng-fw in Ridgeway Electric, made by `tieline network render`; do not edit.
 # ports are called as in the description; a name that is a number becomes port9: rename the interfaces of the computer (systemd.link).
+# it takes the network away before it puts it back: start it from the console or as a service, not over a connection through it.
 # LLDP and SNMP are services of their own (lldpd, snmpd), which the script does not set up.
 # the kernel's own spanning tree is the slow one of IEEE 802.1D-1998; for RSTP run mstpd, which takes over where stp_state is 1.
 # frames that leave without a tag wait in the lowest class: their priority code point is gone with the tag.

@@ -1,6 +1,7 @@
 #!/bin/sh
 # mb-s1 in Ridgeway Electric, made by `tieline network render`; do not edit.
 # ports are called as in the description; a name that is a number becomes port9: rename the interfaces of the computer (systemd.link).
+# it takes the network away before it puts it back: start it from the console or as a service, not over a connection through it.
 # two tags are looked at (vlan-limit 2), as the catalogue has it.
 # SNMP is a service of its own (snmpd), which the script does not set up.
 set -eu
@@ -36,4 +37,5 @@ ovs-vsctl \
   -- add-port mb-s1 vlan12 tag=12 -- set interface vlan12 type=internal
 ip address replace 10.41.2.241/24 dev vlan12
 ip link set dev vlan12 up
+sysctl -q -w net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
 ip route replace default via 10.41.2.1
