@@ -269,9 +269,19 @@ def test_what_breaks_first_when_traffic_grows_is_named(station: Network) -> None
     result = headroom_of(performance)
     assert result is not None
     assert result.value == pytest.approx(100 / (40 * 1_542 / 1_522), rel=0.011)
-    assert "video" in result.note
-    assert "s000-sw01/1" in result.note
+    assert "it is full: port s000-sw01/1 cannot send all of video" in result.note
+    assert result.subject == "s000-sw01-d0"
     assert result.verdict is Verdict.OK
+    # A poll behind a camera whose own link is full first has no bound either; what breaks is the camera's link.
+    camera = replace(video, rate_kbps=9_000.0)
+    poll = service("modbus", "s000-gw", "s000-sw01-d1", vlan=100, max_delay_ms=50.0, name="poll")
+    behind = replace(network, services=(poll, camera))
+    first = headroom_of(performance_of(behind, streams_of(behind)))
+    assert first is not None
+    assert (
+        "s000-sw00-d0" in first.note.partition(" breaks first")[0] or "s000-sw01-d0" in first.note.partition(" breaks first")[0]
+    )
+    assert "100 % full" not in first.note
     hurried = replace(network, services=(replace(video, max_delay_ms=0.1),))
     assert headroom_of(performance_of(hurried, streams_of(hurried))) is None
     idle = replace(network, services=(replace(video, rate_kbps=1.0),))

@@ -74,6 +74,13 @@ def test_a_fiber_that_loses_more_than_its_budget_fails_and_says_with_what() -> N
     assert "power budget = 13.00 dB (data sheet)" in text
 
 
+def test_a_fiber_that_lacks_its_reserve_alone_says_so() -> None:
+    result = link_loss("a", path(8, 0.5, splices=2, reserve=3), Given(7))
+    assert (result.verdict, result.margin) == (Verdict.FAILS, -1)
+    assert result.note == "only the reserve is missing: without its 3.00 dB the margin is 2.00 dB"
+    assert link_loss("a", path(20, 0.5, reserve=3), Given(7)).note == ""
+
+
 def test_a_strong_transmitter_overloads_a_receiver_close_by() -> None:
     near = receiver_overload("a", path(1, 0.4, connectors=2), transmit_max_dbm=Given(0), overload_dbm=Given(-3))
     assert near.verdict is Verdict.FAILS

@@ -140,6 +140,17 @@ def test_check_says_how_the_proofs_stand_and_ends_with_0_where_the_folder_has_no
     assert "71 nodes, 86 links, 11 VLANs, 13 services; 7 of 9 proofs and budgets hold; `tieline network report" in result.output
 
 
+def test_the_catalogue_is_listed_without_a_folder() -> None:
+    output = CliRunner().invoke(app, ["network", "catalogue", "--list", "models", "--format", "csv"]).output
+    rows = {line.partition(",")[0]: line for line in output.split("\n")}
+    assert "feeds class 4; 9-10 sfp 100/1000" in rows["generic-ie-8p-2sfp"]
+    lists = json.loads(CliRunner().invoke(app, ["network", "catalogue", "--format", "json"]).output)
+    assert {name: bool(rows) for name, rows in lists.items()} == dict.fromkeys(
+        ("models", "transceivers", "cables", "cells"), True
+    )
+    assert isinstance(CliRunner().invoke(app, ["network", "catalogue", "--list", "switches"]).exception, ConfigError)
+
+
 def test_500_switches_200_vlans_and_10_000_ports_are_checked_within_10_s(tmp_path: Path) -> None:
     """Every device is polled, and each VLAN has GOOSE: 8,400 streams. CPU time of everything, from reading the folder to the last line."""
     folder = write_large(tmp_path, is_busy=True)

@@ -30,10 +30,14 @@ def _in_words(folder: Path, utility: Utility | None, findings: list[Finding]) ->
     if utility is not None:
         devices = sum(len(site.devices) for site in utility.sites)
         points = len(list(utility.plant_points))
-        lines = [f"{utility.name}: {len(utility.sites)} sites, {devices} devices, {points} points, no mistakes"]
+        size = ", ".join((_count(len(utility.sites), "site"), _count(devices, "device"), _count(points, "point")))
+        lines = [f"{utility.name}: {size}, no mistakes"]
         return lines if utility.network is None else [*lines, *_network(folder, utility)]
-    noun = "mistake" if len(findings) == 1 else "mistakes"
-    return [*map(str, findings), f"{folder}: {len(findings)} {noun}"]
+    return [*map(str, findings), f"{folder}: {_count(len(findings), 'mistake')}"]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _network(folder: Path, utility: Utility) -> Iterator[str]:

@@ -9,7 +9,7 @@ import typer
 
 network = typer.Typer(
     name="network",
-    help="The communications network: show, draw, report, render, import.",
+    help="The communications network: show, draw, report, render, watch, import.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -40,6 +40,20 @@ def show(
     from tieline.cli.network import show_lists
 
     show_lists(folder, lists or [], site, output)
+
+
+@network.command()
+def catalogue(
+    lists: Annotated[
+        list[str] | None,
+        typer.Option("--list", metavar="NAME", help="models, transceivers, cables or cells; may be repeated; all if left out."),
+    ] = None,
+    output: Annotated[str, typer.Option("--format", help="table, csv or json; csv of one list.")] = "table",
+) -> None:
+    """List the models, transceivers, cables and battery cells that come with Tieline."""
+    from tieline.cli.network_catalogue import show_catalogue
+
+    show_catalogue(lists or [], output)
 
 
 @network.command()
@@ -118,6 +132,24 @@ def keys(
     from tieline.cli.network_keys import run
 
     run(folder, data, nodes or [], is_shown=is_shown)
+
+
+@network.command()
+def watch(
+    folder: Folder,
+    data: Annotated[
+        Path, typer.Option("--data", metavar="DIR", help="The data directory; the keys are in secrets/network/ of it.")
+    ],
+    site: Annotated[str | None, typer.Option("--site", metavar="NAME", help="Only nodes of this site or place.")] = None,
+    node: Annotated[str | None, typer.Option("--node", metavar="NAME", help="Only this one.")] = None,
+    is_once: Annotated[bool, typer.Option("--once", help="Look once, and do not wait for changes.")] = False,
+    is_simulated: Annotated[bool, typer.Option("--simulated", help="Ask the simulator's agents: tieline simulate.")] = False,
+    output: Annotated[str, typer.Option("--format", help="text or json, a document and then a line for each change.")] = "text",
+) -> None:
+    """Compare the network as it is, asked by SNMPv3, with its design; exit code 1 where anything differs or does not answer."""
+    from tieline.cli.network_watch import run
+
+    raise typer.Exit(run(folder, data, site, node, output, is_once=is_once, is_simulated=is_simulated))
 
 
 Into = Annotated[Path, typer.Option("--into", metavar="FOLDER", help="The utility's folder; it has no network/ yet.")]

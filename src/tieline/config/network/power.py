@@ -88,7 +88,9 @@ def check_power(draft: Draft, nodes: Mapping[str, Node], links: Sequence[Link]) 
         if "links" in draft.partial or "ports" in draft.partial:
             continue
         problem = too_weak.get(name, "draws its power over Ethernet, and none of the ports that it is linked to feeds it")
-        draft.report("nodes", lines[name], "supplies", "", problem, "link it to a port with PoE, or name a supply")
+        wanted = nodes[name].model.poe_class or 3
+        remedy = f"link it to a port that feeds class {wanted}, or name a supply; `tieline network catalogue` lists models"
+        draft.report("nodes", lines[name], "supplies", "", problem, remedy)
     return {
         name: replace(node, powered_by=feeding[name], _by_name={}) if name in feeding else node for name, node in nodes.items()
     }

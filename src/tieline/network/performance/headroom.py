@@ -47,16 +47,26 @@ def headroom_of(performance: Performance) -> Result | None:
             high, above, first, broken = middle, worst, row, bounds
         else:
             low, below = middle, worst
-    return _result(performance, low, broken, int(rows[first]), int(streams[first]), float(limits[first]))
+    row, stream = int(rows[first]), int(streams[first])
+    port, used = _fullest(performance, broken)
+    if not np.isfinite(broken.hop_delay_s[row]) and used > 1:
+        return _overfull(performance, low, port, used, stream)
+    return _result(performance, low, broken, row, stream, float(limits[first]))
 
 
 def _full(performance: Performance) -> float:
     """A factor with which the fullest link is overfull: nothing bounds its delay."""
     assert performance.bounds is not None
+    return min(_MOST, _CLOSE / _fullest(performance, performance.bounds)[1])
+
+
+def _fullest(performance: Performance, bounds: Bounds) -> tuple[int, float]:
+    """The port that has most to carry of what it can, and how much, 1 for all of it."""
     assert performance.columns is not None
-    ports = performance.columns[0]
-    used = np.bincount(performance.bounds.queue_port, performance.bounds.queue_rate_bps, len(ports.rate_bps))
-    return min(_MOST, _CLOSE / float(np.max(used / ports.rate_bps).item()))
+    rates = performance.columns[0].rate_bps
+    used = np.bincount(bounds.queue_port, bounds.queue_rate_bps, len(rates)) / rates
+    port = int(np.argmax(used))
+    return port, float(used[port])
 
 
 def _worst(bounds: Bounds, rows: Integers, limits: Floats) -> tuple[float, int]:
@@ -139,6 +149,38 @@ def _result(performance: Performance, factor: float, broken: Bounds, row: int, n
         note=f"link {link.name} ({link.speed_mbps:g} Mbit/s, {link.a.path} to {link.b.path}) breaks first. With more than {factor:.2f} "
         f"times as much of everything, {stream.name} {late}: at port {port} {waits}{_behind(performance, step.way.row, number)}. "
         f"On average that link is {share:.0f} % full then, {share / factor:.0f} % today.",
+    )
+
+
+def _overfull(performance: Performance, factor: float, port_row: int, used: float, number: int) -> Result:
+    """Of a port that has to carry more than it can; what has no bound then may not even pass it, only wait for what does."""
+    assert performance.columns is not None
+    _, _, flows, hops = performance.columns
+    link = performance.network.links[port_row // 2]
+    port = (link.a if port_row % 2 == 0 else link.b).path
+    senders = np.unique(hops.flow[hops.port == port_row])
+    most = performance.routed[int(senders[np.argmax(flows.rate_bps[senders].min(axis=1))])]
+    more = f" and {len(senders) - 1} more" if len(senders) > 1 else ""
+    margin, verdict = at_least(factor, 1.0)
+    return Result(
+        what="growth of all traffic until a service is too late",
+        subject=link.name,
+        value=factor,
+        unit="times",
+        formula="the greatest factor on all rates and bursts with which every stream that keeps its limit still does",
+        inputs=(
+            Input(name="first too late", value=performance.routed[number].name),
+            Input(name="what is overfull", value=port),
+            Input(name="utilization there then", value=used * 100, unit="%"),
+            Input(name="utilization there now", value=used * 100 / factor, unit="%"),
+        ),
+        source="bounds of network calculus, computed again for each factor",
+        limit=1.0,
+        margin=margin,
+        verdict=verdict,
+        note=f"link {link.name} ({link.speed_mbps:g} Mbit/s, {link.a.path} to {link.b.path}) breaks first. With more than {factor:.2f} "
+        f"times as much of everything it is full: port {port} cannot send all of {most.name}{more}, and nothing bounds the wait. "
+        f"Today it is {used * 100 / factor:.0f} % full.",
     )
 
 

@@ -73,6 +73,7 @@ def link_loss(subject: str, path: FiberPath, budget_db: Given) -> Result:
         limit=budget_db.value,
         margin=margin,
         verdict=verdict,
+        note=_of_reserve(path, margin),
     )
 
 
@@ -98,7 +99,16 @@ def received_power(
         limit=sensitivity_dbm.value,
         margin=margin,
         verdict=verdict,
+        note=_of_reserve(path, margin),
     )
+
+
+def _of_reserve(path: FiberPath, margin: float | None) -> str:
+    """Where only the reserve is missing, the light arrives today: a person may want less of it, and has to know."""
+    reserve = path.reserve_db.value
+    if margin is None or margin >= 0 or margin + reserve < 0:
+        return ""
+    return f"only the reserve is missing: without its {reserve:.2f} dB the margin is {margin + reserve:.2f} dB"
 
 
 def least_attenuation(wavelength_nm: float, stated: Given) -> Given:

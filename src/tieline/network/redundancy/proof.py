@@ -158,9 +158,17 @@ def _unmet(network: Network, losses: tuple[Loss, ...]) -> Iterator[RedundancyFin
                 yield RedundancyFinding(
                     fault="single-point",
                     subject=name,
-                    problem=f"service {name} has to survive {asked}, but stops when {loss.cause}: {_pairs(pairs)}",
+                    problem=f"service {name} has to survive {asked}, but stops when {loss.cause}{_alone(network, loss, pairs)}: "
+                    f"{_pairs(pairs)}",
                     failure=str(loss.failure),
                 )
+
+
+def _alone(network: Network, loss: Loss, pairs: tuple[Pair, ...]) -> str:
+    """Whose only link it is: no ring helps there, a second attachment does."""
+    ends = sorted({name for pair in pairs for name in pair})
+    of = [name for name in ends if [each.name for each in network.links_of[name]] == [loss.failure.name]]
+    return f", the only link of {of[0]}" if loss.failure.kind == "link" and of else ""
 
 
 def _slow(network: Network, ways: Ways) -> Iterator[RedundancyFinding]:

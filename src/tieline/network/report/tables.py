@@ -107,7 +107,11 @@ def failures_table(report: Report, *, is_whole: bool) -> Table:
     rows.sort(key=lambda row: row[0])
     shown_rows = tuple(row[1:] for row in (rows if is_whole else rows[:_MOST]))
     left = len(rows) - len(shown_rows)
-    note = f"{left} more failures stop something; --all lists them." if left else ""
+    note = (
+        f"{left} more {'failures stop' if left > 1 else 'failure stops'} something; --all lists {'them' if left > 1 else 'it'}."
+        if left
+        else ""
+    )
     harmless = f"{report.redundancy.harmless} other single failures stop nothing."
     return Table(
         "What single failures stop",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from textwrap import wrap
 
 from tieline.network.report.closest import closest_of
@@ -58,9 +59,10 @@ def _body(topic: Topic, *, is_whole: bool) -> Iterator[str]:
         for result in topic.results:
             yield from result.lines()
         return
-    for weakness in topic.weaknesses:
-        yield weakness.text
-        yield from weakness.lines
+    # Both directions of a link often fail for the same reason, which is said once then.
+    for lines, alike in groupby(topic.weaknesses, key=lambda each: each.lines):
+        yield from (weakness.text for weakness in alike)
+        yield from lines
     closest = closest_of(topic.results)
     if closest:
         yield "Closest to its limit, of each kind:"
