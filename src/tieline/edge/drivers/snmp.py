@@ -111,8 +111,6 @@ class SnmpDriver:
         self.device = device
         self.problem = ""
         """Why it does not answer; empty where it does, or was not asked yet."""
-        self.seen: tuple[Difference, ...] = ()
-        """All that differed at the newest look, also what may pass."""
         self._identities = identities
         self._keys = keys
         self._hints = hints
@@ -164,6 +162,13 @@ class SnmpDriver:
     def differences(self) -> tuple[Difference, ...]:
         """What differs from the design, as of the newest look that was answered."""
         return self._drifting.current
+
+    def compare(self) -> tuple[Difference, ...]:
+        """All that differs at the newest look, also what may pass by itself, with what has been learned of neighbors since."""
+        look = self._looker.last
+        if look is None:
+            return ()
+        return tuple(each for each in differences(self.device, look.view, self._identities) if not self._is_at_work(each))
 
     def keep_with(self, keep: Callable[[], Awaitable[None]]) -> None:
         """Takes what writes its memory at once: before a port is without power, it is on the disk that it is owed it."""
@@ -289,10 +294,10 @@ class SnmpDriver:
             self._report("device_restarted", Severity.WARNING, f"{self.device.path} has restarted")
         self._reading = reading
         rates = self._meter.take(reading)
-        self.seen = tuple(each for each in differences(self.device, look.view, self._identities) if not self._is_at_work(each))
-        if any(each.kind in _ABOUT_NEIGHBORS for each in self.seen) or self._showing.lacks_neighbors(look):
+        seen = self.compare()
+        if any(each.kind in _ABOUT_NEIGHBORS for each in seen) or self._showing.lacks_neighbors(look):
             self._looker.ask_neighbors()
-        changes = self._drifting.take(self.seen, look.time_s)
+        changes = self._drifting.take(seen, look.time_s)
         self._on_samples(self._showing.take(look, rates, self._places, self._drifting, self._power.owed))
         for text in changes.ended:
             self._report("network_drift_ended", Severity.INFO, f"{self.device.path}, no longer: {text}")
