@@ -1,30 +1,18 @@
-"""Messages of SNMPv3 (RFC 3412), to octets and back; the encoding rules and the types are those of pysnmp.
-
-pysnmp's engine above them looks everything up in a tree of MIB objects: 110 ms of CPU for each agent at the start and twice the time for
-each value, and it keeps one pair of keys for a user's name, where each agent is to have its own. So only its lower layers are used.
-"""
+"""Messages of SNMPv3 (RFC 3412) with the parameters of the user-based security model (RFC 3414), to octets and back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
 
-import pysnmp.proto.secmod.rfc3414  # noqa: F401  (its parts import each other: the package has to come first)
-from pyasn1.codec.ber import decoder, encoder
-from pyasn1.error import PyAsn1Error
-from pyasn1.type import univ
-from pysnmp.proto.mpmod.rfc3412 import ScopedPDU, SNMPv3Message
-from pysnmp.proto.secmod.rfc3414.service import UsmSecurityParameters
-
+from tieline.protocols.snmp.ber import INTEGER, OCTETS, SEQUENCE, element, enter, integer, read_integer
 from tieline.protocols.snmp.errors import ResponseError
 
 VERSION_3 = 3
 USM = 3
 MOST_OCTETS = 65_507
 """Of a UDP datagram."""
-LEAST_OCTETS = 484
-"""Every engine takes messages as long as that (RFC 3412, clause 6)."""
+_MOST = 2**31 - 1
 
 
 class Flag(IntEnum):
@@ -37,7 +25,7 @@ class Flag(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
-    """msgSecurityParameters of the user-based security model (RFC 3414, clause 2.4)."""
+    """msgSecurityParameters (RFC 3414, clause 2.4)."""
 
     engine_id: bytes = b""
     boots: int = 0
@@ -52,8 +40,6 @@ class Message:
     """A message; `data` is the scoped PDU, encoded, or enciphered where `flags` say so."""
 
     message_id: int
-    most_octets: int = MOST_OCTETS
-    """That the sender takes in an answer."""
     flags: int
     security: Security
     data: bytes
@@ -61,88 +47,66 @@ class Message:
     """Of a message that was received: all of it with zeros for the MAC."""
 
 
-_SCOPED = ScopedPDU()
-_MESSAGE = SNMPv3Message()
-_PARAMETERS = UsmSecurityParameters()
-
-
 def encode_message(message: Message) -> tuple[bytes, int]:
     """The message, and where its MAC stands."""
-    whole = SNMPv3Message()
-    whole.setComponentByPosition(0, VERSION_3)
-    head = whole.setComponentByPosition(1).getComponentByPosition(1)
-    for position, value in enumerate((message.message_id, message.most_octets, bytes((message.flags,)), USM)):
-        head.setComponentByPosition(position, value)
     security = message.security
-    parameters = UsmSecurityParameters()
-    names = (security.engine_id, security.boots, security.time_s, security.user, security.mac, security.salt)
-    for position, value in enumerate(names):
-        parameters.setComponentByPosition(position, value)
-    whole.setComponentByPosition(2, encoder.encode(parameters))
-    data = whole.setComponentByPosition(3).getComponentByPosition(3)
-    if message.flags & Flag.PRIV:
-        data.setComponentByName("encryptedPDU", message.data)
-        size = len(encoder.encode(univ.OctetString(message.data)))
-    else:
-        data.setComponentByName("plaintext", _decoded(message.data, _SCOPED))
-        size = len(message.data)
-    octets = bytes(encoder.encode(whole))
-    # The salt comes last of the parameters, and those before the data; neither is longer than 127 octets.
-    return octets, len(octets) - size - 2 - len(security.salt) - len(security.mac)
+    names = (
+        element(OCTETS, security.engine_id) + integer(security.boots) + integer(security.time_s) + element(OCTETS, security.user)
+    )
+    salt = element(OCTETS, security.salt)
+    parameters = element(OCTETS, element(SEQUENCE, names + element(OCTETS, security.mac) + salt))
+    data = element(OCTETS, message.data) if message.flags & Flag.PRIV else message.data
+    flags = element(OCTETS, bytes((message.flags,)))
+    head = element(SEQUENCE, integer(message.message_id) + integer(MOST_OCTETS) + flags + integer(USM))
+    whole = element(SEQUENCE, integer(VERSION_3) + head + parameters + data)
+    return whole, len(whole) - len(data) - len(salt) - len(security.mac)
 
 
 def decode_message(octets: bytes) -> Message:
     """Reads a message as far as it can be read without keys. Raises `ResponseError`."""
-    if len(octets) > MOST_OCTETS:
-        raise ResponseError(f"a message of {len(octets)} octets is none")
-    whole = _decoded(octets, _MESSAGE)
-    if int(whole.getComponentByPosition(0)) != VERSION_3:
-        raise ResponseError(f"a message of version {int(whole.getComponentByPosition(0))} is not SNMPv3")
-    head = whole.getComponentByPosition(1)
-    if int(head.getComponentByPosition(3)) != USM:
-        raise ResponseError(f"the security model {int(head.getComponentByPosition(3))} is not known here")
-    flags = bytes(head.getComponentByPosition(2))[0]
-    inner = bytes(whole.getComponentByPosition(2))
-    parameters = _decoded(inner, _PARAMETERS)
-    engine_id, user, mac, salt = (bytes(parameters.getComponentByPosition(each)) for each in (0, 3, 4, 5))
-    data = whole.getComponentByPosition(3)
-    is_secret = data.getName() == "encryptedPDU"
-    if is_secret != bool(flags & Flag.PRIV):
-        raise ResponseError("the message is not enciphered as it says")
+    at, end = enter(octets, 0, len(octets), SEQUENCE)
+    version, at = _number(octets, at, end)
+    if version != VERSION_3:
+        raise ResponseError(f"a message of version {version} is not SNMPv3")
+    inner, at_parameters = enter(octets, at, end, SEQUENCE)
+    message_id, inner = _number(octets, inner, at_parameters)
+    _, inner = _number(octets, inner, at_parameters)
+    flags, inner = _text(octets, inner, at_parameters)
+    model, _ = _number(octets, inner, at_parameters)
+    if model != USM or len(flags) != 1:
+        raise ResponseError(f"the security model {model} is not known here")
+    inner, at_data = enter(octets, at_parameters, end, OCTETS)
+    inner, stop = enter(octets, inner, at_data, SEQUENCE)
+    engine_id, inner = _text(octets, inner, stop)
+    boots, inner = _number(octets, inner, stop)
+    time_s, inner = _number(octets, inner, stop)
+    user, inner = _text(octets, inner, stop)
+    mac, mac_end = _text(octets, inner, stop)
+    salt, _ = _text(octets, mac_end, stop)
+    if len(engine_id) > 32 or len(user) > 32:
+        raise ResponseError("the name of an engine or of a user is too long")
+    if flags[0] & Flag.PRIV:
+        data, _ = _text(octets, at_data, end)
+    else:
+        enter(octets, at_data, end, SEQUENCE)
+        data = octets[at_data:end]
     return Message(
-        message_id=int(head.getComponentByPosition(0)),
-        most_octets=int(head.getComponentByPosition(1)),
-        flags=flags,
-        security=Security(
-            engine_id=engine_id,
-            boots=int(parameters.getComponentByPosition(1)),
-            time_s=int(parameters.getComponentByPosition(2)),
-            user=user,
-            mac=mac,
-            salt=salt,
-        ),
-        data=bytes(data.getComponent()) if is_secret else bytes(encoder.encode(data.getComponent())),
-        signed=_without_mac(octets, inner, mac, salt),
+        message_id=message_id,
+        flags=flags[0],
+        security=Security(engine_id=engine_id, boots=boots, time_s=time_s, user=user, mac=mac, salt=salt),
+        data=data,
+        signed=octets[: mac_end - len(mac)] + bytes(len(mac)) + octets[mac_end:end],
     )
 
 
-def _without_mac(octets: bytes, inner: bytes, mac: bytes, salt: bytes) -> bytes:
-    """The message with zeros where its MAC is: before the salt, the last of the parameters (both in the shortest form of their lengths)."""
-    end = octets.find(inner) + len(inner) - 2 - len(salt)
-    start = end - len(mac)
-    if start < 0 or octets[start:end] != mac:
-        raise ResponseError("the signature is not where it belongs")
-    return octets[:start] + bytes(len(mac)) + octets[end:]
+def _number(octets: bytes, at: int, stop: int) -> tuple[int, int]:
+    start, end = enter(octets, at, stop, INTEGER)
+    found = read_integer(octets, start, end)
+    if not 0 <= found <= _MOST:
+        raise ResponseError(f"a message has {found} where a number of 31 bits belongs")
+    return found, end
 
 
-def _decoded(octets: bytes, spec: Any) -> Any:
-    # What pyasn1 raises besides its own errors on octets that nobody should send is not documented.
-    try:
-        found, rest = decoder.decode(octets, asn1Spec=spec)
-    except (PyAsn1Error, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise ResponseError(f"a message cannot be read: {str(error)[:100] or type(error).__name__}") from error
-    if rest:
-        raise ResponseError("a message has octets after its end")
-    if not getattr(found, "isValue", False):
-        raise ResponseError("a message lacks parts")
-    return found
+def _text(octets: bytes, at: int, stop: int) -> tuple[bytes, int]:
+    start, end = enter(octets, at, stop, OCTETS)
+    return octets[start:end], end

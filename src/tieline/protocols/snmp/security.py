@@ -1,4 +1,9 @@
-"""The user-based security model (RFC 3414, 3826, 7860): keys, signatures and ciphers; keys are made, and ciphers run, by pysnmp."""
+"""The user-based security model (RFC 3414, 3826, 7860): keys, signatures and ciphers; keys are made, and ciphers run, by pysnmp.
+
+pysnmp's engine above them looks everything up in a tree of MIB objects: 110 ms of CPU for each agent at the start and 120 µs for each
+value; it keeps one pair of keys for a user's name, where each agent is to have its own; and that a privacy key is wrong it does not tell.
+So only this layer of it is used.
+"""
 
 from __future__ import annotations
 
