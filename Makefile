@@ -24,7 +24,10 @@ install: .venv/installed-dev
 demo: .venv/installed
 	$(BIN)/tieline demo --data $(DATA) --port $(PORT)
 
-test: lint types imports scripts licenses unit
+# The checks that run nothing of Tieline wait for disk and network by turns.
+test: install
+	$(MAKE) --jobs 2 --output-sync lint types imports scripts licenses
+	$(MAKE) unit
 
 lint: install
 	$(BIN)/ruff format --check
@@ -54,8 +57,12 @@ dist/sbom.cdx.json: pyproject.toml constraints.txt | install
 licenses: sbom
 	$(BIN)/python .ci/check-licenses dist/sbom.cdx.json
 
+# Most of the time a test waits for other processes, so there are more workers than processors; tests/conftest.py says who begins with what. The
+# processes that they start find bytecode, as installed ones do, also where the environment asks for none.
+WORKERS ?= 4
+unit: export PYTHONDONTWRITEBYTECODE =
 unit: install
-	$(BIN)/pytest --numprocesses 2 --dist worksteal
+	TMPDIR=$$(.ci/memory) $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
 # The pictures of the documentation, taken anew while the story of the operator's guide is told; needs Chromium.
 pictures: install
