@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
 
 import pytest
 
-from tests.network.segmentation_designs import FAULTS, Draft, Fault, clean
-from tieline.config.network import AclEntry, Network
+from tests.network.segmentation_designs import FAULTS, Draft, Fault, access, clean
+from tieline.config.network import AclEntry, Network, Node, NodeAddress, Route, Vlan
 from tieline.network.segmentation import SegmentationFinding, prove_segmentation
 from tieline.network.segmentation.described import fabric_of
 from tieline.network.segmentation.fabric import Behavior, Endpoint, FabricPort, PortKind, fabric
@@ -153,3 +154,89 @@ def test_answers_that_a_stateless_router_drops_are_found() -> None:
     cut = [finding for finding in prove_segmentation(draft.network(), draft.plan).findings if finding.fault == "conduit-cut"]
     assert cut
     assert all(finding.conduit.endswith("-cameras-dmz-https") and "answers a connection" in finding.problem for finding in cut)
+
+
+def _between_routers(draft: Draft) -> None:
+    """Puts a VLAN of no zone, in which the site's router lets everything in, on the trunks."""
+    wide = next(entry for entry in draft.acls if entry.node == "s0-fw")
+    draft.acls.append(
+        replace(
+            wide, interface=f"vlan{_TRANSIT}", sources=(), targets=(), protocol="any", ports=(), is_reply=False, action="permit"
+        )
+    )
+    router = draft.nodes["s0-fw"]
+    routed = router.port("1")
+    transit = NodeAddress(address=ip_address("10.254.0.1"), prefix=30, vlan=_TRANSIT)
+    draft.nodes["s0-fw"] = replace(router, addresses=(*router.addresses, transit), _by_name={})
+    draft.set_port(routed.path, allowed=routed.allowed | {_TRANSIT})
+    draft.vlans.append(Vlan(id=_TRANSIT, name="between", zone=""))
+    for name, node in list(draft.nodes.items()):
+        if name.startswith("s0-sw"):
+            for port in node.ports:
+                if port.mode == "trunk":
+                    draft.set_port(port.path, allowed=port.allowed | {_TRANSIT})
+
+
+_TRANSIT = 900
+
+
+def test_who_gets_between_the_routers_gets_where_lists_trust_what_comes() -> None:
+    seed = next(seed for seed in range(50) if not clean(seed).nodes["core"].model.stateful)
+    draft = clean(seed)
+    _between_routers(draft)
+    assert prove_segmentation(draft.network(), draft.plan).is_proven
+    at = draft.edges("s0-cameras")[0]
+    draft.set_port(at, mode="trunk", native=101, allowed=frozenset({101, _TRANSIT}))
+    draft.set_tagging(at.partition("/")[0], trunk_untagged="native", native_tagged="accept")
+    findings = [finding for finding in prove_segmentation(draft.network(), draft.plan).findings if finding.source == "s0-cameras"]
+    assert findings
+    assert {finding.fault for finding in findings} == {"packet-leak"}
+    assert "s0-control" in {finding.target for finding in findings}
+    assert all(finding.tags == (_TRANSIT,) and finding.path[0].endswith(f"into {at}") for finding in findings)
+    assert any("it arrives in" in line for line in findings[0].path)
+
+
+def test_a_server_with_a_leg_in_each_of_two_zones_is_a_way_between_them() -> None:
+    draft = clean(5)
+    ends = [draft.edges(f"s0-{zone}")[0] for zone in ("cameras", "control")]
+    name = "s0-server"
+    ports = tuple(replace(access(name, str(number), 1), mode="host", native=None, allowed=frozenset()) for number in (1, 2))
+    addresses = tuple(NodeAddress(address=ip_address(f"10.1.{vlan}.77"), prefix=24, vlan=vlan) for vlan in (101, 100))
+    base = draft.nodes["s0-control-d0"]
+    draft.nodes[name] = replace(base, name=name, ports=ports, addresses=addresses, vlans=frozenset({100, 101}), _by_name={})
+    for number, (path, vlan) in enumerate(zip(ends, (101, 100), strict=True)):
+        switch = path.partition("/")[0]
+        at = access(switch, f"y{number}", vlan)
+        node = draft.nodes[switch]
+        draft.nodes[switch] = replace(node, ports=(*node.ports, at), _by_name={})
+        draft.links.append(replace(draft.links[0], name=f"y{number}", a=ports[number], b=at))
+    findings = prove_segmentation(draft.network(), draft.plan).findings
+    assert any(name in finding.problem for finding in findings)
+
+
+def test_a_router_that_sends_packets_on_into_the_subnet_they_came_from_is_followed() -> None:
+    """Static routes lead from the first router over the second, which has one arm in the subnet, to the third."""
+    draft = Draft(0)
+    model = clean(0).nodes["core"].model
+    nets = {"a": "10.1.0", "t": "10.254.0", "x": "10.253.0", "b": "10.2.0"}
+    legs = {"r1": ("a", "t"), "r2": ("t", "x"), "r3": ("t", "b")}
+    for number, (name, both) in enumerate(legs.items(), 1):
+        ports = tuple(replace(access(name, net, 1), mode="routed", native=None, allowed=frozenset()) for net in both)
+        addresses = tuple(
+            NodeAddress(address=ip_address(f"{nets[net]}.{number}"), prefix=24, vlan=None, port=net) for net in both
+        )
+        draft.nodes[name] = Node(
+            name=name, site="", rack="", kind="router", model=model, ports=ports, vlans=frozenset(), addresses=addresses
+        )
+    zones = tuple(replace(clean(0).plan.zones[0], name=net, subnets=(ip_network(f"{nets[net]}.0/24"),)) for net in ("a", "b"))
+    to_b = ip_network("10.2.0.0/24")
+    routes = (("r1", "10.254.0.2"), ("r2", "10.254.0.3"), ("r3", "10.254.0.1"))
+    network = replace(
+        draft.network(),
+        routes=tuple(
+            Route(node=name, target=to_b if name != "r3" else ip_network("10.1.0.0/24"), via=ip_address(via))
+            for name, via in routes
+        ),
+    )
+    findings = prove_segmentation(network, replace(draft.plan, zones=zones)).findings
+    assert ("packet-leak", "a", "b") in {(finding.fault, finding.source, finding.target) for finding in findings}

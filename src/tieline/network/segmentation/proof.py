@@ -10,7 +10,7 @@ What is not looked at: forged source addresses, and ports to which the descripti
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -38,6 +38,7 @@ from tieline.security.zones.packets import (
     box,
     common,
     narrowed,
+    network_intervals,
     normalized,
     overlaps,
     sample,
@@ -143,8 +144,12 @@ class _Proof:
             if len(findings) >= most:
                 left_out.append(zone)
                 continue
-            findings += self._frame_leaks(zone, starts.get(zone, {}))
+            entries: dict[Interface, Arrival] = {}
+            findings += self._frame_leaks(zone, starts.get(zone, {}), entries)
             findings += self._packet_leaks(zone)
+            findings += self._packet_leaks_between(
+                zone, entries, {finding.target for finding in findings if finding.source == zone}
+            )
         findings += self._conduit_cuts()
         for service in self._network.services:
             findings += self._service_cuts(service)
@@ -164,10 +169,15 @@ class _Proof:
 
     # layer 2
 
-    def _frame_leaks(self, zone: str, starts: dict[str, Endpoint]) -> Iterator[SegmentationFinding]:
+    def _frame_leaks(
+        self, zone: str, starts: dict[str, Endpoint], entries: dict[Interface, Arrival]
+    ) -> Iterator[SegmentationFinding]:
+        """Notes in `entries` the routers' interfaces in no zone that frames get to."""
         found: dict[str, tuple[Arrival, Endpoint]] = {}
         for arrival in spread(self._fabric, [(port, (), FREE) for port in starts]):
             for endpoint in self._who_has(arrival):
+                if not endpoint.zone and endpoint.port in self._routing.at_port:
+                    entries.setdefault(self._routing.at_port[endpoint.port], arrival)
                 if endpoint.zone in ("", zone):
                     continue
                 known = found.get(endpoint.zone)
@@ -220,6 +230,38 @@ class _Proof:
                 target=delivery.zone,
                 problem=f"zone {zone} reaches zone {delivery.zone} with packets that no conduit permits: {_packet_text(packet)}",
                 path=tuple(self._packet_way(delivery, packet)),
+                packet=_packet_text(packet),
+            )
+
+    def _packet_leaks_between(
+        self, zone: str, entries: Mapping[Interface, Arrival], known: Collection[str]
+    ) -> Iterator[SegmentationFinding]:
+        """What gets from a zone into a subnet between routers, which are in no zone, and on from there."""
+        sources = normalized(
+            interval
+            for one in self._plan.zones
+            if one.name == zone
+            for subnet in one.subnets
+            for interval in network_intervals(str(subnet))
+        )
+        told = set(known)
+        for delivery in self._routing.entering(entries, sources) if entries and sources else ():
+            beyond = subtract(delivery.boxes, self._permitted(zone, delivery.zone))
+            if delivery.zone in ("", zone, *told) or not beyond:
+                continue
+            told.add(delivery.zone)
+            packet, arrival = sample(beyond[0]), entries[delivery.hops[0].into]
+            router = f"{delivery.hops[0].into.router} itself"
+            sender = next(iter(self._fabric.endpoints_of[arrival.start])).device
+            yield SegmentationFinding(
+                fault="packet-leak",
+                source=zone,
+                target=delivery.zone,
+                problem=f"zone {zone} gets between the routers, and from there to zone {delivery.zone} with packets that no conduit "
+                f"permits: {_packet_text(packet)}",
+                path=(*way(self._fabric, arrival, sender=sender, target=router), *self._packet_way(delivery, packet)),
+                port=arrival.start,
+                tags=arrival.frame,
                 packet=_packet_text(packet),
             )
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tieline.config.network import AclEntry, Network, NodeAddress
-from tieline.network.segmentation.described import Places
+from tieline.network.segmentation.described import Places, address_port
 from tieline.security.zones.packets import (
     ICMP,
     ICMPV6,
@@ -113,14 +113,32 @@ class Routing:
         """The interfaces in a subnet, which is written like `10.1.0.0/24`."""
         return self._in_subnet.get(subnet, ())
 
+    @cached_property
+    def at_port(self) -> dict[str, Interface]:
+        """The interfaces by the port of the fabric behind which their address is."""
+        return {
+            address_port(node, each): interface
+            for name, node in self._nodes.items()
+            for each, interface in zip(node.addresses, self.interfaces[name], strict=True)
+        }
+
+    def entering(self, at: Iterable[Interface], sources: Intervals) -> Iterator[Delivery]:
+        """What arrives elsewhere of packets with these source addresses that come in at some interfaces."""
+        return self._spread((each, [box(source=sources, state=_NEW)]) for each in at)
+
     def deliveries(self, zone: str, starting: Sequence[Box] | None = None, *, as_replies: bool = False) -> Iterator[Delivery]:
         """What arrives elsewhere of what a zone sends, or of some of it. As replies: what keeps connections in mind lets all through."""
+
+        def starts() -> Iterator[tuple[Interface, list[Box]]]:
+            for interface in self.of_zone.get(zone, ()):
+                sent = [box(source=interface.addresses, state=_NEW)]
+                yield interface, sent if starting is None else [both for one in starting for both in overlaps(sent, one)]
+
+        return self._spread(starts(), as_replies=as_replies)
+
+    def _spread(self, starts: Iterable[tuple[Interface, list[Box]]], *, as_replies: bool = False) -> Iterator[Delivery]:
         reached: dict[Interface, list[Box]] = {}
-        queue: deque[tuple[Interface, list[Box], tuple[Hop, ...]]] = deque()
-        for interface in self.of_zone.get(zone, ()):
-            sent = [box(source=interface.addresses, state=_NEW)]
-            boxes = sent if starting is None else [both for one in starting for both in overlaps(sent, one)]
-            queue.append((interface, boxes, ()))
+        queue: deque[tuple[Interface, list[Box], tuple[Hop, ...]]] = deque((into, boxes, ()) for into, boxes in starts)
         while queue:
             into, boxes, before = queue.popleft()
             boxes = subtract(boxes, reached.get(into, ()))
@@ -128,12 +146,11 @@ class Routing:
                 continue
             reached.setdefault(into, []).extend(boxes)
             for out in self.interfaces[into.router]:
-                if out == into:
-                    continue
                 hops = (*before, Hop(into, out))
-                here = self._passed(hops[-1], _narrowed(boxes, out.addresses), as_replies=as_replies)
+                here = self._passed(hops[-1], _narrowed(boxes, out.addresses), as_replies=as_replies) if out != into else []
                 if here:
                     yield Delivery(tuple(here), hops)
+                # Out where it came in: on to another router of the same subnet.
                 for following, targets in self._following(out):
                     left = self._passed(hops[-1], _narrowed(boxes, targets), as_replies=as_replies)
                     if left:
