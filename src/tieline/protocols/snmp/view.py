@@ -6,7 +6,7 @@
 | IF-MIB (RFC 2863), EtherLike-MIB (RFC 3635)    | ports: state, speed, duplex, counters           |
 | LLDP-MIB (IEEE 802.1AB-2005)                   | neighbors                                       |
 | POWER-ETHERNET-MIB (RFC 3621)                  | PoE: ports, groups                              |
-| CISCO-POWER-ETHERNET-EXT-MIB                   | watts of a PoE port, which the standard lacks   |
+| MIBs of vendors (`POE_WATTS`)                  | watts of a PoE port, which the standard lacks   |
 | ENTITY-MIB (RFC 6933), ENTITY-SENSOR-MIB (RFC 3433), ENTITY-STATE-MIB (RFC 4268), CISCO-ENVMON-MIB | firmware, temperature, supplies |
 | CISCO-PORT-SECURITY-MIB                        | violations                                      |
 
@@ -61,6 +61,12 @@ POE_ADMIN, POE_DETECTION, POE_CLASS = ((*_POE, column) for column in (3, 6, 10))
 _POE_MAIN = oid("1.3.6.1.2.1.105.1.3.1.1")
 POE_BUDGET_W, POE_USED_W = ((*_POE_MAIN, column) for column in (2, 4))
 POE_MILLIWATTS = oid("1.3.6.1.4.1.9.9.402.1.2.1.9")
+POE_WATTS: dict[Oid, float] = {
+    POE_MILLIWATTS: 1e-3,  # CISCO-POWER-ETHERNET-EXT-MIB cpeExtPsePortPwrConsumption
+    oid("1.3.6.1.4.1.9.6.1.101.108.1.1.5"): 1e-3,  # CISCOSB-POE-MIB rlPethPsePortOutputPower
+    oid("1.3.6.1.4.1.11.2.14.11.1.9.1.1.1.8"): 1e-3,  # HP-ICF-POE-MIB hpicfPoePethPsePortActualPower
+}
+"""Where vendors tell the power of each port, which the standard lacks; by group and port as there, and their unit in watts."""
 
 _ENTITY = oid("1.3.6.1.2.1.47.1.1.1.1")
 (ENTITY_DESCR, ENTITY_CLASS, ENTITY_NAME, ENTITY_FIRMWARE, ENTITY_SOFTWARE, ENTITY_SERIAL, ENTITY_MODEL) = (
@@ -93,7 +99,7 @@ STATE_COLUMNS: tuple[Oid, ...] = (
     POE_CLASS,
     POE_BUDGET_W,
     POE_USED_W,
-    POE_MILLIWATTS,
+    *POE_WATTS,
     SENSOR_VALUE,
     SENSOR_STATUS,
     ENTITY_OPER,
@@ -449,7 +455,7 @@ def _poe_ports(table: Table) -> tuple[PoePort, ...]:
     for row in sorted(rows):
         detection = _number(table.get(POE_DETECTION, {}).get(row))
         power_class = _number(table.get(POE_CLASS, {}).get(row))
-        milliwatts = _number(table.get(POE_MILLIWATTS, {}).get(row))
+        powers = ((_number(table.get(column, {}).get(row)), unit_w) for column, unit_w in POE_WATTS.items())
         found.append(
             PoePort(
                 group=row[0],
@@ -457,7 +463,7 @@ def _poe_ports(table: Table) -> tuple[PoePort, ...]:
                 is_enabled=table.get(POE_ADMIN, {}).get(row) == _YES,
                 detection=Detection(detection) if detection in set(Detection) else None,
                 power_class=None if power_class is None else power_class - 1,
-                power_w=None if milliwatts is None else milliwatts / 1_000,
+                power_w=next((power * unit_w for power, unit_w in powers if power is not None), None),
             )
         )
     return tuple(found)
