@@ -16,6 +16,7 @@ from tieline.config import (
 )
 from tieline.config.dnp3 import Dnp3Connection, Dnp3Serial, Dnp3TcpServer, Dnp3Tls, Dnp3TlsServer, Dnp3Udp
 from tieline.config.field import NetworkPlace, Place, SerialPlace, read_book, relocate, write_book
+from tieline.config.snmp import SnmpDevice
 from tieline.config.transports import SerialLine
 from tieline.model import ConfigError, UnavailableError
 
@@ -33,7 +34,7 @@ def utility() -> Utility:
 def book(utility: Utility) -> dict[str, Place]:
     places: dict[str, Place] = {}
     for number, served in enumerate(served for site in utility.sites for served in (*site.devices, *site.outstations)):
-        assert isinstance(served, ModbusDevice | Dnp3Device | Iec61850Device | Outstation)
+        assert isinstance(served, ModbusDevice | Dnp3Device | Iec61850Device | SnmpDevice | Outstation)
         is_serial = isinstance(served.connection, SerialLine)
         places[served.path] = (
             SerialPlace(serial_port="/dev/pts/3") if is_serial else NetworkPlace(host="127.0.0.1", port=4000 + number)

@@ -305,7 +305,7 @@ async def test_the_address_book_is_there_while_the_field_is(utility: Utility, tm
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert [path.name for path in tmp_path.iterdir()] == ["authority"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["authority", "secrets"]
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection(place.host, place.port)
 
