@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.config.network.folders import network_folder
+from tests.config.network.folders import watched_folder
 from tieline.config import inspect_folder
 
 WORDS = [
@@ -56,7 +56,7 @@ def damage(text: str, chance: random.Random) -> str:
 @pytest.mark.parametrize("seed", range(8))
 def test_damage_is_reported_and_raises_nothing(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
-    whole = network_folder(tmp_path / "whole")
+    whole = watched_folder(tmp_path / "whole")
     found = 0
     for _ in range(25):
         folder = tmp_path / "damaged"

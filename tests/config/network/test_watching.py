@@ -273,6 +273,7 @@ def test_points_of_watched_nodes_are_points_like_others_to_whoever_names_them(fo
         ("network/nodes.csv", "sw-2,alpha,r1,,generic-ie-8p-2sfp", "sw-2,alpha,r1,,generic-ie-8q"),
         ("network/network.toml", "period_s = 20", "period_s = -20"),
         ("network/network.toml", "id = 12\n", "id = 5000\n"),
+        ("network/network.toml", "id = 12\n", "id = \n"),
         ("network/nodes.csv", "cam-1,alpha,,,generic-camera-fixed,10.1.1.21,,,,true", "cam-1,alpha,,,,,,,,perhaps"),
     ],
 )

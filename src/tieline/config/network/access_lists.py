@@ -88,7 +88,8 @@ def _side(draft: Draft, line: int, column: str, text: str, names: Mapping[str, t
             draft.report("acls", line, column, text, problem, one_of(text, names))
         return None
     if not names[text]:
-        draft.report("acls", line, column, text, "has no addresses", "write a subnet")
+        if "vlans" not in draft.partial:
+            draft.report("acls", line, column, text, "has no addresses", "write a subnet")
         return None
     return names[text]
 

@@ -103,7 +103,7 @@ def outline(document: Mapping[str, Any]) -> tuple[NetworkFile, dict[str, list[in
     blank = NetworkFile()
     kept: dict[str, Any] = {name: getattr(blank, name) for name in NetworkFile.model_fields}
     positions: dict[str, list[int]] = {}
-    partial: set[str] = set() if document else set(SECTIONS)
+    partial: set[str] = set() if document else {*SECTIONS, "watch"}
     with suppress(ValidationError):
         kept["defaults"] = NetworkFile.model_validate({"defaults": document.get("defaults", {})}).defaults
     try:
