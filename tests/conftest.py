@@ -1,4 +1,4 @@
-"""How the tests share a machine: those that start whole utilities begin at once, on half of the workers, so that none of them comes last."""
+"""How the tests share a machine: those that start whole utilities begin at once, on half of the workers; none comes last."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LONG = ("tests/resilience/", "tests/system/")
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each worker begins with a run of as many tests as the others (`--dist worksteal`); long ones are at the heads of every other run."""
+    """Each worker begins with an equal run of tests (`--dist worksteal`); long ones are at the heads of every other run."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     long = [item for item in items if item.nodeid.startswith(_LONG)]
     if workers == 1 or not long:
