@@ -36,7 +36,7 @@ from tieline.cli.supervisor import Child, Supervisor
 from tieline.cli.web import LOOPBACK, WebOptions, run_web, tell_first_login, web_folder
 from tieline.config import TlsFiles, Utility, read_folder
 from tieline.io import Backoff, SystemClock
-from tieline.model import ConfigError, Samples, TielineError, UnavailableError
+from tieline.model import ConfigError, Event, Samples, TielineError, UnavailableError
 from tieline.observe import configure_logs
 from tieline.security.identity import Authority, Credentials
 
@@ -200,7 +200,7 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str, est: str, hos
     from tieline.edge.dnp3 import StationChannels
     from tieline.edge.dnp3.presenting import make_outstations
     from tieline.edge.drivers import make_drivers
-    from tieline.edge.gateway import Gateway
+    from tieline.edge.gateway import Gateway, Monitor
     from tieline.edge.goose.configured import make_monitors
     from tieline.edge.snmp.hints import Hints
     from tieline.edge.snmp.keys import keys_of
@@ -224,6 +224,15 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str, est: str, hos
     clock = SystemClock()
     channels = StationChannels(clock=clock, random=random.random, tls=tls)
     hints = Hints()
+
+    def monitors(on_samples: Callable[[Samples], None], on_event: Callable[[Event], None]) -> list[Monitor]:
+        found: list[Monitor] = [*make_monitors(site, on_samples, on_event, clock=clock)]
+        if site.watch is not None:
+            from tieline.edge.snmp.listening import make_listeners
+
+            found += make_listeners(site, on_event, keys=partial(keys_of, data), hints=hints, clock=clock)
+        return found
+
     async with (
         Server.running(f"edge-{name}", place / "bus", configuration, generation=generations) as server,
         renewing(authority, {credentials: server.reload, **of_local}, est=est),
@@ -233,7 +242,7 @@ async def _site(utility: Utility, data: Path, name: str, dmz: str, est: str, hos
             site,
             client,
             partial(make_drivers, site, clock=clock, tls=tls, channels=channels, snmp_keys=partial(keys_of, data), hints=hints),
-            make_monitors=partial(make_monitors, site, clock=clock),
+            make_monitors=monitors,
             make_presenters=partial(make_outstations, site, channels=channels, clock=clock),
             folder=place,
             described_by=utility.folder,
