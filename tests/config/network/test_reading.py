@@ -184,6 +184,24 @@ def test_what_refers_to_an_entry_with_a_mistake_is_no_second_mistake(tmp_path: P
     ]
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("ports.csv", "sw-1,1-2,,11", "sw-1,1-2,,13"),
+        ("ports.csv", "sw-1,1-2,,11", "sw-1,1-2,acces,11"),
+        ("ports.csv", "sw-1,1-2,,11", "sw-1,2-1,,11"),
+        ("ports.csv", "sw-1,1-2,,11", "sw-9,1-2,,11"),
+        ("links.csv", "cam-1/1,sw-1/3", "cam-1/1,sw-1/2"),
+        ("nodes.csv", "sw-2,alpha", "sw-1,alpha"),
+    ],
+)
+def test_a_port_or_a_name_that_is_mistaken_is_told_once(tmp_path: Path, file: str, old: str, new: str) -> None:
+    """Not again of the device whose VLAN is another then, nor of everything that means the node by its right name."""
+    folder = network_folder(tmp_path)
+    edit(folder, f"network/{file}", old, new)
+    assert [each.file for each in findings_of(folder)] == [f"network/{file}"]
+
+
 def test_members_of_a_lag_that_differ_are_found(tmp_path: Path) -> None:
     folder = network_folder(tmp_path)
     edit(folder, "network/ports.csv", "sw-1,9-10,trunk,,11-12,,up", "sw-1,9,trunk,,11-12,,up,,,\nsw-1,10,trunk,,11,,up")

@@ -146,7 +146,11 @@ def check_addresses(draft: Draft, network: Network) -> None:
 
 
 def check_connections(draft: Draft, network: Network) -> None:
-    """A device stands in the VLAN that its port is connected to."""
+    """A device stands in the VLAN that its port is connected to. Rows with a mistake of their own may say another VLAN than they mean."""
+    doubtful = {row.node for line, row in draft.ports if ("ports", line) in draft.faulty}
+    doubtful |= {end.partition("/")[0] for line, row in draft.links if ("links", line) in draft.faulty for end in (row.a, row.b)}
+    if "ports" in draft.partial or not doubtful <= network.by_name.keys():
+        return
     lines = {row.name: line for line, row in reversed(draft.nodes)}
     by_name = network.by_name
     for node in network.nodes:
@@ -155,7 +159,7 @@ def check_connections(draft: Draft, network: Network) -> None:
         reached: set[int] = set()
         for link in network.links_of[node.name]:
             far = follow(link, node.name, network.links_of, by_name)
-            if far is None or not by_name[far[0]].is_bridge:
+            if far is None or not by_name[far[0]].is_bridge or not doubtful.isdisjoint((node.name, far[0])):
                 reached.clear()
                 break
             reached |= by_name[far[0]].port(far[1]).allowed

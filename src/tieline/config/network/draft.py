@@ -57,7 +57,9 @@ class Draft:
     acls: list[tuple[int, AclRow]] = field(default_factory=list)
     supplies: list[tuple[int, SupplyRow]] = field(default_factory=list)
     partial: set[str] = field(default_factory=set)
-    """Lists with entries that could not be read: what they lack may be there."""
+    """Lists with entries that could not be read, or whose names are not their own: what they lack may be there."""
+    faulty: set[tuple[str, int]] = field(default_factory=set)
+    """Rows of lists that have a mistake: the list and the line."""
 
     def key(self, section: str, number: int, *rest: str | int) -> KeyPath:
         """Where the entry stands in network.toml."""
@@ -65,6 +67,7 @@ class Draft:
 
     def report(self, stem: str, line: int, where: str, value: object, problem: str, remedy: str) -> None:
         """Notes a mistake in a list."""
+        self.faulty.add((stem, line))
         self.sources[stem].report(problem, remedy, line=line, where=where, value=value)
 
     def is_known(self, stem: str, line: int, where: str, value: str, known: Collection[str], what: str, of: str) -> bool:

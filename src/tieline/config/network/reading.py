@@ -156,3 +156,4 @@ def check_duplicates(draft: Draft) -> None:
         for line, row in getattr(draft, stem):
             if first.setdefault(row.name, line) != line:
                 draft.report(stem, line, "name", row.name, f"the name is taken by line {first[row.name]}", "choose another")
+                draft.partial.add(stem)

@@ -27,10 +27,11 @@ def resolve_rings(draft: Draft, nodes: Mapping[str, Node], links: Sequence[Link]
                     if name not in written:
                         draft.is_known_key(draft.key("rings", number, column), name, nodes, "node", "nodes")
                 elif section.protocol not in nodes[name].model.redundancy and (column == "members" or section.protocol != "prp"):
+                    has = ", ".join(nodes[name].model.redundancy) or "none"
                     draft.top.report_key(
                         draft.key("rings", number, column),
-                        f"model {nodes[name].model.name} has no {section.protocol}",
-                        f"its redundancy is {', '.join(nodes[name].model.redundancy) or 'none'}",
+                        f"model {nodes[name].model.name} has no {section.protocol}; it has {has}",
+                        "leave it out of the ring, or choose another model",
                         value=name,
                     )
         if is_whole and "links" not in draft.partial:
