@@ -6,7 +6,7 @@ import copy
 import difflib
 import fnmatch
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -22,7 +22,6 @@ from tieline.config.lines import KeyPath
 from tieline.config.reading import Source
 from tieline.config.site_points import SitePoints
 from tieline.config.snmp import SnmpDevice
-from tieline.config.watch_alarms import watch_alarms
 from tieline.model import Point, PointKind
 from tieline.model.alarms import AlarmKind
 from tieline.rules import RuleError, Type, name_problem
@@ -83,21 +82,22 @@ def read_alarms(
     own_points: Iterable[Point],
     devices: Sequence[str],
     watched: Sequence[SnmpDevice],
+    of_watched: Iterable[AlarmPlan],
     detection: Sequence[PointDetection],
     plant_points: Iterable[Point],
     equipment: Collection[str] | None,
 ) -> tuple[AlarmPlan, ...]:
     """The alarms of the site. `own_points` are Tieline's own; `devices` all devices that site.toml has, those with mistakes too;
-    `watched` are nodes of the network.
+    `watched` are nodes of the network, `of_watched` their alarms, each of which is made unless a row says one of that type of its point.
 
     `equipment` names what the electrical model has; None where that is not known because of mistakes in it.
     """
     path = site_folder / FILE
     wanted = _section(points.source.document).defaults
-    devices = [*devices, *(each.name for each in watched)]
-    made = [*default_alarms(points.site, devices, plant_points, detection), *chain.from_iterable(map(watch_alarms, watched))]
+    made = default_alarms(points.site, devices, plant_points, detection)
     if not path.exists():
-        return () if wanted is False else tuple(made)
+        return () if wanted is False else (*made, *of_watched)
+    devices = [*devices, *(each.name for each in watched)]
     known = copy.copy(points)
     known.source = source = _Rows(folder, path, findings)
     for point in own_points:
@@ -105,10 +105,12 @@ def read_alarms(
     reader = _Reader(known, source, devices, equipment)
     described = [plan for line, row in source.read_table(AlarmRow) for plan in reader.read(line, row)]
     reader.check_levels()
-    if not wanted:
+    if wanted is False:
         return tuple(described)
     taken = {plan.id for plan in described} | {f"{points.site}/{name}" for name in reader.names}
-    return (*described, *(plan for plan in made if plan.id not in taken))
+    said = {(plan.device, plan.point, plan.kind) for plan in described}
+    others = [plan for plan in of_watched if (plan.device, plan.point, plan.kind) not in said]
+    return (*described, *(plan for plan in (*(made if wanted else ()), *others) if plan.id not in taken))
 
 
 def _section(document: Mapping[str, object]) -> AlarmsSection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from tieline.config.alarms import AlarmPlan, read_alarms
@@ -74,6 +75,7 @@ from tieline.config.utility import (
     UtilityFile,
 )
 from tieline.config.utility_points import UtilityPoints
+from tieline.config.watch_alarms import watch_alarms
 from tieline.config.zone_checks import check_zones
 from tieline.config.zones import ConduitSection, HostSection, ZoneSection
 from tieline.model import ConfigError, EquipmentType, Point, PointId, Reporting
@@ -414,6 +416,7 @@ class _SiteReader:
             own_points=own_points,
             devices=[outline.name for outline in self._outlines if outline.name],
             watched=watched,
+            of_watched=chain.from_iterable(map(watch_alarms, watched)) if watching.watch and watching.watch.alarms else (),
             detection=detection,
             plant_points=points.values(),
             equipment=self._equipment(),

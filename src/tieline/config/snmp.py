@@ -104,6 +104,8 @@ class Watch:
     """Where each site's gateway listens for notifications (UDP); None for nowhere."""
     syslog_port: int | None = None
     """The same for syslog (UDP)."""
+    alarms: bool = True
+    """Whether differences from the design are alarms, besides what sites describe."""
     ids: Mapping[str, int] = field(default_factory=dict)
     """Of points, by their paths, where they are not derived."""
 

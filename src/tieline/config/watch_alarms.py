@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from tieline.config.alarm_defaults import COMMUNICATION, text_of
 from tieline.config.alarm_plan import AlarmPlan
 from tieline.config.snmp import Measure, SnmpDevice
 from tieline.model.alarms import AlarmKind
@@ -78,7 +79,16 @@ _ALARMS: Mapping[Measure, _Alarm] = {
 
 
 def watch_alarms(device: SnmpDevice) -> Iterator[AlarmPlan]:
-    """The alarms of a watched node; that it does not answer at all is one like any device's."""
+    """The alarms of a watched node, that it does not answer among them."""
+    yield AlarmPlan(
+        id=f"{device.site}/{COMMUNICATION}/{device.name}",
+        site=device.site,
+        device=device.name,
+        name=COMMUNICATION,
+        text=text_of(AlarmKind.COMMUNICATION, device.name, None),
+        kind=AlarmKind.COMMUNICATION,
+        priority=2,
+    )
     for row, point in zip(device.rows, device.points, strict=True):
         alarm = _ALARMS.get(row.measure)
         if alarm is not None:

@@ -144,8 +144,17 @@ def test_what_differs_from_the_design_is_an_alarm_unless_alarms_csv_says_otherwi
         "frame_errors": 3,
         "drift": 4,
     }
-    (folder / "sites/alpha/alarms.csv").write_text("name,point,type,state,priority\nuplink,sw-1/port-8-link,state,off,1\n")
-    assert [alarm.id for alarm in alpha(read_folder(folder)).alarms] == ["alpha/uplink"]
+    (folder / "sites/alpha/alarms.csv").write_text(
+        "name,point,type,state,priority\nuplink,sw-1/port-8-link,state,off,1\nmute,sw-1,communication,,3\n"
+    )
+    described = {alarm.id for alarm in alpha(read_folder(folder)).alarms}
+    assert {"alpha/uplink", "alpha/mute", "alpha/link_down/sw-1/port-9-link", "alpha/communication/sw-2"} <= described
+    assert (
+        not {"alpha/link_down/sw-1/port-8-link", "alpha/communication/sw-1", "alpha/communication/rtu-1", "alpha/link"}
+        & described
+    )
+    edit(folder, "network/network.toml", "[watch]", "[watch]\nalarms = false")
+    assert [alarm.id for alarm in alpha(read_folder(folder)).alarms] == ["alpha/uplink", "alpha/mute"]
 
 
 def test_a_site_may_have_watched_nodes_alone(folder: Path) -> None:
@@ -254,7 +263,7 @@ def test_points_of_watched_nodes_are_points_like_others_to_whoever_names_them(fo
     limit = '\n[[gate.limits]]\npoints = ["sw-1/port-3-poe_*"]\nleast_interval_s = 60\ntogether = true\n'
     (site / "site.toml").write_text((site / "site.toml").read_text() + limit)
     described = alpha(read_folder(folder))
-    assert {alarm.id for alarm in described.alarms} == {
+    assert {alarm.id for alarm in described.alarms if alarm.name in {"uplink", "mute", "errors"}} == {
         "alpha/uplink",
         "alpha/mute",
         "alpha/errors/sw-1/port-9-errors_per_s",

@@ -152,6 +152,7 @@ class WatchSection(Strict):
     priv: Priv = "aes128"
     trap_port: Port | None = Field(default=None, description="where each site's gateway listens for notifications; nowhere")
     syslog_port: Port | None = Field(default=None, description="where each site's gateway listens for syslog; nowhere")
+    alarms: bool = Field(default=True, description="whether differences are alarms, besides those that sites describe")
     ids: dict[str, Annotated[int, Field(ge=0, le=0xFFFFFFFF)]] = Field(
         default_factory=dict, description="of points, by site/node/name: only to resolve a collision"
     )

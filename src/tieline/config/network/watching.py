@@ -17,6 +17,9 @@ from tieline.model import PointId, PointKind, Reporting
 MOST_NAME = 64
 """Characters of a point's name."""
 LINK_STATE = "link_state"
+RESTART = "restart"
+"""Of a control that takes 1 alone."""
+_QUANTITIES = {Measure.LINK: LINK_STATE, Measure.POE_RESTART: RESTART}
 
 _NO, _YES = "no", "yes"
 _SHAPES: Mapping[Measure, tuple[PointKind, str, str, float]] = {
@@ -219,7 +222,7 @@ class _Design:
             kind=kind,
             unit=unit,
             description=f"{about}: {words}",
-            quantity=LINK_STATE if measure is Measure.LINK else "",
+            quantity=_QUANTITIES.get(measure, ""),
             deadband=deadband if kind is PointKind.ANALOG else None,
             measure=measure,
             port=port,
@@ -245,7 +248,7 @@ class _Derivation(_Design):
             return None
         why_not = self._why_not(node)
         if why_not is not None:
-            if node.watch:
+            if node.watch and (node.site in self._draft.around.sites or node.watch == _YES):
                 self._report(line, node.watch, why_not, "leave it empty, or write no")
             return None
         address = self._address(node, line)
