@@ -29,7 +29,9 @@ def as_table(bill: Bill) -> str:
         items = bill.section(section)
         if not items:
             continue
-        table = Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="bold", header_style="bold")
+        # A title of the table itself would be as narrow as the table.
+        console.print(title, style="bold")
+        table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("item", overflow="fold")
         places = _places(bill, section)
         for place in places:
