@@ -86,7 +86,7 @@ async def test_a_value_is_set_and_what_may_not_be_set_is_refused_with_its_name(r
         await one.set({name: 77})
         assert real.played("1.3.6.1.4.1.99999.1.8.1") == "77"
         # The script answers wrong-type; snmpd makes one or the other of it.
-        with pytest.raises(SnmpStatusError, match="wrongType|notWritable") as refused:
+        with pytest.raises(SnmpStatusError, match=r"wrongType|notWritable") as refused:
             await one.set({name: b"text"})
         assert refused.value.oid == name
         with pytest.raises(SnmpStatusError, match="notWritable"):
@@ -293,6 +293,23 @@ async def test_rubbish_beside_the_answer_does_no_harm() -> None:
 
     async with odd_agent(lambda question: cells(question, (SYS_NAME, b"odd")), twist=twist) as odd, session(odd) as one:
         assert await one.get([SYS_NAME]) == {SYS_NAME: b"odd"}
+
+
+async def test_endless_rubbish_is_silence_too() -> None:
+    async with odd_agent(same_again) as odd, session(odd, timeout_s=0.1, retries=0) as one:
+        is_over = False
+
+        async def flood() -> None:
+            while not is_over:
+                one.received(b"rubbish")
+                await asyncio.sleep(0)
+
+        flooding = asyncio.ensure_future(flood())
+        with pytest.raises(ResponseError):
+            async with asyncio.timeout(10):
+                await one.walk([COLUMN])
+        is_over = True
+        await flooding
 
 
 async def test_an_answer_to_another_question_is_none() -> None:

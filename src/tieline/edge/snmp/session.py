@@ -176,15 +176,17 @@ class SnmpSession:
         return None
 
     async def _next(self, end: float) -> bytes | None:
-        """The next datagram; None where none comes until then."""
-        while not self._inbox:
+        """The next datagram; None where the time is over, however many there are."""
+        while (left_s := end - self._monotonic()) > 0:
+            if self._inbox:
+                return self._inbox.popleft()
             self._arrived.clear()
             try:
-                async with asyncio.timeout(max(end - self._monotonic(), 0.0)):
+                async with asyncio.timeout(left_s):
                     await self._arrived.wait()
             except TimeoutError:
-                return None
-        return self._inbox.popleft()
+                break
+        return None
 
 
 class _Walk:
