@@ -69,6 +69,10 @@ def _read(path: Path, data: Path, node: str) -> str:
     except FileNotFoundError as error:
         made = f"`tieline network keys FOLDER --data {data} --node {node}` makes one"
         raise ConfigError(f"the SNMP key {path} is missing; write the one that the device has into it, or {made}") from error
+    except PermissionError as error:
+        raise ConfigError(
+            f"the SNMP key {path} cannot be read by this user; give it to the one as whom the gateway runs"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"the SNMP key {path} cannot be read; write it anew") from error
     if len(text.encode()) < LEAST:
