@@ -75,6 +75,7 @@ bench: install
 fuzz: install
 	$(BIN)/python -m bench.dnp3_fuzz
 	$(BIN)/python -m bench.goose_fuzz
+	$(BIN)/python -m bench.snmp_fuzz
 
 # Random faults on a whole utility of real processes for so many minutes: nothing may be lost or doubled. The seed is printed.
 MINUTES ?= 10

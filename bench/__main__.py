@@ -27,6 +27,7 @@ from bench import (
     processing,
     remote_access,
     scl,
+    snmp,
     switching_state,
     web,
     zones,
@@ -42,7 +43,7 @@ def main() -> None:
     letters = (
         "a Modbus, b pipeline, c latency, d historian, e web, f DNP3, g GOOSE and SV, h SCL, i IEC 61850 reports, "
         "j processing, k compression, l calculations, m expressions, n back-fill, o alarms, p control, q switching state, r HMI, "
-        "s single-line diagrams, t zones, u audit, v remote access, w network budgets"
+        "s single-line diagrams, t zones, u audit, v remote access, w network budgets, x SNMP"
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{letters}; all if none is named")
     parser.add_argument("--rows", type=int, default=15_000_000, help="rows for the historian and its peers")
@@ -71,6 +72,7 @@ def main() -> None:
         "u": audit.run,
         "v": remote_access.run,
         "w": network_budgets.run,
+        "x": snmp.run,
     }
     unknown = set(asked.parts) - set(parts)
     if unknown:
