@@ -34,7 +34,7 @@ def port(
     there = None if neighbor is None else Neighbor(node=neighbor[0], port=neighbor[1], interface=neighbor[1], addresses=addresses)
     return WatchedPort(
         name=name,
-        slug=name.replace("/", "-"),
+        slug=name.lower().replace("/", "-"),
         interface=name,
         is_linked=is_linked,
         is_disabled=is_disabled,

@@ -14,6 +14,7 @@ from tieline.io import Clock
 from tieline.model import RefusedError
 from tieline.protocols.snmp.values import Oid, Table, Value
 from tieline.protocols.snmp.view import (
+    IF_OPER,
     INVENTORY_COLUMNS,
     SCALARS,
     STATE_COLUMNS,
@@ -79,6 +80,8 @@ class Looker:
         self._clock = clock
         self._table: Table = {}
         self._columns: tuple[Oid, ...] = STATE_COLUMNS
+        self._known: frozenset[Oid] = frozenset()
+        """Rows of the interfaces when it was asked what it consists of."""
         self._looks = 0
         self._ask_topology = 0
         self._last: Look | None = None
@@ -119,6 +122,7 @@ class Looker:
         if has_inventory:
             # What the agent does not have is not asked for until the next time.
             self._columns = tuple(column for column in STATE_COLUMNS if cells[column])
+            self._known = frozenset(cells[IF_OPER])
         look = Look(self._device, self._view(scalars), time_s, time_us, has_topology=has_topology)
         before, self._last = self._last, look
         self._looks += 1
@@ -127,7 +131,7 @@ class Looker:
             self._ask_topology = TOPOLOGY_AFTER_CHANGE
             if not has_topology:
                 return await self.look()
-        if before is not None and _has_started(before, look) and not has_inventory:
+        if not has_inventory and (has_started(before, look) or cells.get(IF_OPER, {}).keys() != self._known):
             self.ask_all()
             return await self.look()
         return look
@@ -149,9 +153,9 @@ class Looker:
         return read_view(scalars, self._table)
 
 
-def _has_started(before: Look, after: Look) -> bool:
+def has_started(before: Look | None, after: Look) -> bool:
     """Whether the agent's engine has begun anew between the two."""
-    return before.view.system.boots != after.view.system.boots
+    return before is not None and before.view.system.boots != after.view.system.boots
 
 
 def _counters(interface: Interface | None) -> tuple[int | None, ...]:
