@@ -56,6 +56,7 @@ class SnmpAgent:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        near: str = "127.0.0.1",
         namespace: str = "",
         name: str = "switch",
         interfaces: Sequence[str] = (),
@@ -63,6 +64,8 @@ class SnmpAgent:
     ) -> None:
         self.folder, self.keys, self.host, self.namespace, self.name = folder, keys, host, namespace, name
         self.port = port or free_port()
+        self.near = near
+        """Where it reaches this process."""
         self.state_file = folder / "state.json"
         self._interfaces, self._lines = interfaces, lines
         self._children: list[subprocess.Popen[bytes]] = []
@@ -134,6 +137,17 @@ class SnmpAgent:
                 [*inside, *words], stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, start_new_session=True
             )
 
+    def notify(self, port: int, *notification: str) -> None:
+        """Sends a trap to this process, as net-snmp's `snmptrap` takes it: object identifier, then name, type and value by turns."""
+        keys = self.keys
+        user = ["-v3", "-l", "authPriv", "-u", keys.user, "-a", _AUTH[keys.auth], "-A", keys.auth_secret]
+        cipher = ["-x", _PRIV[keys.priv], "-X", keys.priv_secret, "-e", "0x80001f8880a1b2c3d4"]
+        child = self._run(
+            ["snmptrap", *user, *cipher, f"{self.near}:{port}", "77", *notification],
+            {**os.environ, "MIBS": "", "SNMP_PERSISTENT_DIR": str(self._persistent), "SNMPCONFPATH": str(self.folder)},
+        )
+        assert child.wait(10) == 0
+
     def pause(self) -> None:
         """It answers nothing, as when its network is gone."""
         os.killpg(self._children[0].pid, signal.SIGSTOP)
@@ -196,7 +210,7 @@ def two_switches(folder: Path, keys: SnmpKeys = KEYS) -> Iterator[tuple[SnmpAgen
     mark = f"{os.getpid():x}"
     names = [f"tl{mark}a", f"tl{mark}b"]
     with ExitStack() as undo:
-        hosts = []
+        hosts: list[tuple[str, str]] = []
         for number, name in enumerate(names):
             _ip("netns", "add", name)
             undo.callback(_ip, "netns", "del", name)
@@ -210,13 +224,13 @@ def two_switches(folder: Path, keys: SnmpKeys = KEYS) -> Iterator[tuple[SnmpAgen
             _ip("-n", name, "addr", "add", f"{far}/30", "dev", "mgmt")
             for interface in ("lo", "mgmt"):
                 _ip("-n", name, "link", "set", interface, "up")
-            hosts.append(far)
+            hosts.append((near, far))
         for port in ("port1", "port2"):
             _ip("link", "add", port, "netns", names[0], "type", "veth", "peer", "name", port, "netns", names[1])
             for name in names:
                 _ip("-n", name, "link", "set", port, "up")
         agents = []
-        for letter, name, host in zip("ab", names, hosts, strict=True):
+        for letter, name, (near, host) in zip("ab", names, hosts, strict=True):
             one = SnmpAgent(
                 folder / letter,
                 keys,

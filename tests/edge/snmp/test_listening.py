@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.snmp_agents import KEYS, free_port
+from tests.snmp_agents import HAS_SNMPD, KEYS, NEEDS_SNMPD, agent, free_port
 from tieline.config.snmp import SnmpConnection, SnmpDevice
 from tieline.edge.snmp.allowance import Allowance
 from tieline.edge.snmp.hints import Hints
@@ -158,6 +158,22 @@ async def test_an_inform_finds_our_engine_is_acknowledged_and_told_once(tmp_path
         event = await world.event("network_trap")
         assert (event.device, event.text) == ("sw-1", "started, perhaps with another configuration (coldStart)")
         assert [event.kind for event in world.events].count("network_trap") == 1
+
+
+@pytest.mark.skipif(not HAS_SNMPD, reason=NEEDS_SNMPD)
+async def test_an_agent_that_starts_and_ends_is_heard_to_do_so(tmp_path: Path) -> None:
+    async with listening(tmp_path, "sw-1", "sw-2") as world:
+        user = f"-v3 -l authPriv -u {KEYS.user} -a SHA-256 -A {KEYS.auth_secret} -x AES -X {KEYS.priv_secret}"
+        with agent(tmp_path / "agent", lines=[f"trapsess {user} 127.0.0.1:{world.trap_port}"]) as real:
+            started = await world.event("network_trap")
+            await asyncio.to_thread(real.restart)
+            ended = await world.event("network_trap", also=lambda event: "nsNotifyShutdown" in event.text)
+            assert {started.device, ended.device} == {"sw-1"}
+            assert "coldStart" in started.text
+        async with asyncio.timeout(10):
+            while [event.text for event in world.events if "coldStart" in event.text] != [started.text] * 2:
+                world.came.clear()
+                await world.came.wait()
 
 
 async def test_our_engine_can_be_told_to_a_switch_beforehand(tmp_path: Path) -> None:
