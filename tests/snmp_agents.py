@@ -236,6 +236,7 @@ def two_switches(folder: Path, keys: SnmpKeys = KEYS) -> Iterator[tuple[SnmpAgen
                 keys,
                 host=host,
                 port=1161,
+                near=near,
                 namespace=name,
                 name=f"switch-{letter}",
                 interfaces=("port1", "port2"),
