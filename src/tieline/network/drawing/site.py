@@ -368,7 +368,7 @@ class _Routed:
             else:
                 points.append((points[-1][0], lane))
             points += [(end, lane), (end, lower.box.y)]
-        label_x, label_y, anchor = _label_at(edge.label, points[-3][0], end, lane)
+        label_x, label_y, anchor = _label_at(edge.label, points[-3][0], end, lane, lower.box.x + lower.width / 2)
         return Wire(
             key=edge.key,
             points=tuple(points),
@@ -397,11 +397,11 @@ class _Routed:
         return [(block.box.x + block.width, block.box.y + step * (place + 1)), (x, block.box.y + step * (place + 1))]
 
 
-def _label_at(label: str, before: float, end: float, lane: float) -> tuple[float, float, str]:
-    """Above the level part of a wire where that is long enough, otherwise below it, at the side that it comes from."""
+def _label_at(label: str, before: float, end: float, lane: float, center: float) -> tuple[float, float, str]:
+    """Above the level part of a wire where that is long enough, otherwise below it, on the outer side of the wires that enter with it."""
     if abs(before - end) > len(label) * _LETTER:
         return (end - 5, lane - 4, "end") if before < end else (end + 5, lane - 4, "start")
-    return (end - 5, lane + 12, "end") if before < end else (end + 5, lane + 12, "start")
+    return (end - 5, lane + 12, "end") if end < center else (end + 5, lane + 12, "start")
 
 
 def _reach(wire: Wire) -> float:
