@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
 import os
 import shutil
@@ -37,6 +38,7 @@ _SCRIPT = Path(__file__).with_name("pass_persist.py")
 _AUTH = {"sha": "SHA", "sha224": "SHA-224", "sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}
 _PRIV = {"aes128": "AES", "aes192": "AES-192", "aes256": "AES-256"}
 _START_S = 10.0
+_MADE = itertools.count()
 
 
 def free_port() -> int:
@@ -207,15 +209,16 @@ def two_switches(folder: Path, keys: SnmpKeys = KEYS) -> Iterator[tuple[SnmpAgen
     """
     if not HAS_LLDPD:
         pytest.skip(NEEDS_LLDPD)
-    mark = f"{os.getpid():x}"
+    made = next(_MADE)
+    mark = f"{os.getpid():x}{made % 16:x}"
     names = [f"tl{mark}a", f"tl{mark}b"]
     with ExitStack() as undo:
         hosts: list[tuple[str, str]] = []
         for number, name in enumerate(names):
             _ip("netns", "add", name)
             undo.callback(_ip, "netns", "del", name)
-            # Addresses for benchmarks of networks (RFC 2544), four for each pair of this machine's processes.
-            block = (os.getpid() * 2 + number) % 32_768
+            # Addresses for benchmarks of networks (RFC 2544), four for each switch of this machine's processes.
+            block = (os.getpid() * 32 + made % 16 * 2 + number) % 32_768
             first = (198 << 24) + (18 << 16) + 4 * block
             near, far = (socket.inet_ntoa((first + each).to_bytes(4, "big")) for each in (1, 2))
             _ip("link", "add", f"m{mark}{number}", "type", "veth", "peer", "name", "mgmt", "netns", name)
