@@ -133,13 +133,39 @@ def _random(seed: int) -> Network:
         made.switch(f"s{number}", supplies=tuple(chance.sample(["p", "q", "r"], chance.randint(1, 2))))
     pairs = [(chance.randrange(number), number) for number in range(1, count) if chance.random() < 0.97]
     pairs += [(chance.randrange(count), chance.randrange(count)) for _ in range(chance.randint(0, count))]
-    for a, b in pairs:
+    for number, (a, b) in enumerate(pairs):
+        ducts = chance.sample(["d0", "d1", "d2", "d3"], chance.randint(0, 2))
         if a != b:
-            made.trunks(f"s{a}", f"s{b}", *chance.sample(["d0", "d1", "d2", "d3"], chance.randint(0, 2)))
+            _random_link(chance, made, f"s{a}", f"s{b}", f"x{number}", *ducts)
     for number in range(4):
         switches = [f"s{chance.randrange(count)}" for _ in range(chance.choice([1, 1, 2]))]
         made.device(f"e{number}", *switches, supplies=("r",) if chance.random() < 0.2 else ())
-    return made.network()
+    network = made.network()
+    over_poe = {name for name in ("e0", "e2") if chance.random() < 0.3}
+    feeding = {name: network.links_of[name][0].other(name).path for name in over_poe}
+    return replace(
+        network,
+        nodes=tuple(
+            replace(node, powered_by=feeding[node.name], supplies=(), _by_name={}) if node.name in over_poe else node
+            for node in network.nodes
+        ),
+    )
+
+
+def _random_link(chance: random.Random, made: Builder, a: str, b: str, between: str, *ducts: str) -> None:
+    """Mostly a trunk, at times one without the VLAN, or with an access port, or with a media converter."""
+
+    def port(name: str) -> Port:
+        kinds = [trunk(name, "", {VLAN}), trunk(name, "", {11, VLAN}, native=VLAN), access(name, "", VLAN), trunk(name, "", {11})]
+        return made.port(name, chance.choices(kinds, [14, 2, 1, 1])[0])
+
+    if chance.random() < 0.8:
+        made.join(port(a), port(b), *ducts)
+        return
+    made.node(between, "generic-media-converter", supplies=("q",) if chance.random() < 0.5 else ())
+    ends = [made.port(between, replace(access(between, "", VLAN), mode="host", native=None)) for _ in range(2)]
+    made.join(port(a), ends[0], *ducts)
+    made.join(ends[1], port(b), *ducts)
 
 
 def _without(network: Network, gone: frozenset[Element]) -> Network:

@@ -139,6 +139,7 @@ MISTAKES = [
     ("network.toml", 'name = "cameras"', 'name = "control"', "vlans[1].name", "the name is taken already"),
     ("network.toml", "10.1.1.0/24", "10.2.1.0/24", "vlans[1].subnet", "is not within the subnets of zone stations: 10.1.0.0/16"),
     ("network.toml", "10.1.1.0/24", "10.1.0.0/16", "vlans[1].subnet", "overlaps 10.1.0.0/24 of VLAN 11"),
+    ("network.toml", "10.1.1.0/24", "10.1.0.128/25", "vlans[1].subnet", "overlaps 10.1.0.0/24 of VLAN 11"),
     (
         "network.toml",
         'gateway = "10.1.1.1"',

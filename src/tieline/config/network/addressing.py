@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 
 from tieline.config.network.description import Address, Link, Network, Node, Subnet, Vlan
@@ -49,10 +49,11 @@ def check_vlans(draft: Draft, vlans: Sequence[Vlan]) -> None:
     zones = {zone.name: zone for zone in draft.around.zones if zone.name}
     home = {vlan: zone.name for zone in draft.around.zones for vlan in zone.vlans}
     taken: dict[int, str] = {}
-    held: list[tuple[Subnet, Vlan]] = []
+    held = _Held()
     for number, vlan in enumerate(vlans):
-        if taken.setdefault(vlan.id, vlan.name) != vlan.name or [each.id for each in vlans[:number]].count(vlan.id):
+        if vlan.id in taken:
             draft.top.report_key(draft.key("vlans", number, "id"), f"{taken[vlan.id]} has it", "give each its own", value=vlan.id)
+        taken.setdefault(vlan.id, vlan.name)
         if vlan.zone and vlan.zone not in zones:
             draft.top.report_key(
                 draft.key("vlans", number, "zone"), "utility.toml has no such zone", one_of(vlan.zone, zones), value=vlan.zone
@@ -82,13 +83,40 @@ def check_vlans(draft: Draft, vlans: Sequence[Vlan]) -> None:
             )
 
 
-def _check_subnet(draft: Draft, number: int, vlan: Vlan, of_zone: Sequence[str], held: list[tuple[Subnet, Vlan]]) -> None:
+class _Held:
+    """Subnets that are taken; whether one overlaps any is found without looking at all."""
+
+    def __init__(self) -> None:
+        self._every: list[tuple[Subnet, Vlan]] = []
+        self._own: set[tuple[int, int, int]] = set()
+        self._above: set[tuple[int, int, int]] = set()
+        """Those, and everything that they are part of."""
+
+    def add(self, subnet: Subnet, vlan: Vlan) -> None:
+        self._every.append((subnet, vlan))
+        keys = list(_with_above(subnet))
+        self._own.add(keys[0])
+        self._above.update(keys)
+
+    def overlapping(self, subnet: Subnet) -> list[tuple[Subnet, Vlan]]:
+        """Of two that overlap one is part of the other."""
+        keys = list(_with_above(subnet))
+        if keys[0] not in self._above and self._own.isdisjoint(keys):
+            return []
+        return [each for each in self._every if each[0].version == subnet.version and each[0].overlaps(subnet)]
+
+
+def _with_above(subnet: Subnet) -> Iterator[tuple[int, int, int]]:
+    first = int(subnet.network_address) >> (subnet.max_prefixlen - subnet.prefixlen)
+    return ((subnet.version, subnet.prefixlen - up, first >> up) for up in range(subnet.prefixlen + 1))
+
+
+def _check_subnet(draft: Draft, number: int, vlan: Vlan, of_zone: Sequence[str], held: _Held) -> None:
     assert vlan.subnet is not None
     key = draft.key("vlans", number, "subnet")
-    for other, holder in held:
-        if other.version == vlan.subnet.version and other.overlaps(vlan.subnet):
-            draft.top.report_key(key, f"overlaps {other} of VLAN {holder.id}", "give each its own", value=vlan.subnet)
-    held.append((vlan.subnet, vlan))
+    for other, holder in held.overlapping(vlan.subnet):
+        draft.top.report_key(key, f"overlaps {other} of VLAN {holder.id}", "give each its own", value=vlan.subnet)
+    held.add(vlan.subnet, vlan)
     wide = [network for network in map(_network, of_zone) if network is not None]
     if wide and not any(is_within(vlan.subnet, network) for network in wide):
         names = ", ".join(map(str, wide))
