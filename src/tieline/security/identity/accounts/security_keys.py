@@ -1,7 +1,8 @@
 """Security keys as a second factor: WebAuthn level 2, through the library `webauthn`.
 
 A key belongs to the name under which the center was opened when it was registered; it answers nobody else, which is what makes it
-proof against phishing. Browsers do not let addresses have keys: there codes of an app are left.
+proof against phishing. Browsers do not let addresses have keys: there codes of an app are left. The library is imported where it is
+used: every role knows accounts, and none but the web ever asks a key.
 """
 
 from __future__ import annotations
@@ -12,22 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
-
-from webauthn import (
-    generate_authentication_options,
-    generate_registration_options,
-    options_to_json,
-    verify_authentication_response,
-    verify_registration_response,
-)
-from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
-from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 CHALLENGE_LIFE_S = 300.0
 
@@ -89,6 +74,15 @@ def can_have_keys(origin: str) -> bool:
 
 def ask_to_register(name: str, title: str, origin: str, held: Sequence[SecurityKey], now_s: float) -> Challenge:
     """The question to a new key."""
+    from webauthn import generate_registration_options, options_to_json
+    from webauthn.helpers import base64url_to_bytes
+    from webauthn.helpers.structs import (
+        AuthenticatorSelectionCriteria,
+        PublicKeyCredentialDescriptor,
+        ResidentKeyRequirement,
+        UserVerificationRequirement,
+    )
+
     value = secrets.token_bytes(32)
     options = generate_registration_options(
         rp_id=host_of(origin),
@@ -106,6 +100,10 @@ def ask_to_register(name: str, title: str, origin: str, held: Sequence[SecurityK
 
 def ask_to_prove(origin: str, held: Sequence[SecurityKey], now_s: float) -> Challenge:
     """The question to one of the keys that somebody has."""
+    from webauthn import generate_authentication_options, options_to_json
+    from webauthn.helpers import base64url_to_bytes
+    from webauthn.helpers.structs import PublicKeyCredentialDescriptor, UserVerificationRequirement
+
     value = secrets.token_bytes(32)
     options = generate_authentication_options(
         rp_id=host_of(origin),
@@ -118,6 +116,10 @@ def ask_to_prove(origin: str, held: Sequence[SecurityKey], now_s: float) -> Chal
 
 def registered(challenge: Challenge, answer: dict[str, object], label: str, added_us: int) -> SecurityKey | None:
     """The key that answered the question, or None where the answer is not right."""
+    from webauthn import verify_registration_response
+    from webauthn.helpers import bytes_to_base64url
+    from webauthn.helpers.exceptions import WebAuthnException
+
     try:
         verified = verify_registration_response(
             credential=answer,
@@ -139,6 +141,9 @@ def registered(challenge: Challenge, answer: dict[str, object], label: str, adde
 
 def proven(challenge: Challenge, answer: dict[str, object], held: Sequence[SecurityKey]) -> Proof | None:
     """The key that answered, or None where it is not one of these or the answer is not right."""
+    from webauthn import verify_authentication_response
+    from webauthn.helpers.exceptions import WebAuthnException
+
     key = next((key for key in held if key.id == answer.get("id") and key.host == challenge.host), None)
     if key is None:
         return None
