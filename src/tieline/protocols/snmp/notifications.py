@@ -15,6 +15,8 @@ MOST_FIELDS = 8
 """That are told of a notification."""
 MOST_TEXT = 80
 """Characters of one value."""
+MOST_TOLD = 600
+"""Characters of all."""
 
 INFO, WARNING, ERROR = Severity.INFO, Severity.WARNING, Severity.ERROR
 
@@ -146,6 +148,7 @@ def read_notification(pdu: Pdu) -> Notification:
     more = [f"and {len(told) - MOST_FIELDS} more"] if len(told) > MOST_FIELDS else []
     said = ", ".join([*dict.fromkeys(told[:MOST_FIELDS]), *more])
     text = f"{meaning} ({word})" + (f": {said}" if said else "")
+    text = text if len(text) <= MOST_TOLD else text[: MOST_TOLD - 1] + "…"
     return Notification(name=word, oid=name, severity=severity, text=text, uptime_ticks=uptime, interface=interface)
 
 
