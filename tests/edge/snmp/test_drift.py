@@ -259,3 +259,12 @@ def test_a_memory_that_makes_no_sense_is_passed_over(nonsense: object) -> None:
     drifting = Drifting(10.0)
     drifting.recall(nonsense)
     assert drifting.remember() == []
+
+
+def test_a_row_that_an_agent_keeps_of_an_interface_that_is_gone_is_not_taken_for_the_port() -> None:
+    """Debian's snmpd does so where an interface is taken out and comes back with another index."""
+    view = as_designed()
+    gone = Interface(index=1, name="Gi1/1", is_enabled=False)
+    back = replace(view.interfaces[1], index=40)
+    heard_there = tuple(replace(each, local_interface=40) if each.local_interface == 1 else each for each in view.neighbors)
+    assert found(replace(view, interfaces={**view.interfaces, 1: gone, 40: back}, neighbors=heard_there)) == []

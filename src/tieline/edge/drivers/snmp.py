@@ -29,7 +29,7 @@ from tieline.edge.snmp.drifting import Drifting, remembered
 from tieline.edge.snmp.hints import Hints
 from tieline.edge.snmp.identities import Identities
 from tieline.edge.snmp.looking import Look, Looker
-from tieline.edge.snmp.power import Power
+from tieline.edge.snmp.power import CONFIRM_S, OFF_S, Power
 from tieline.edge.snmp.rates import Meter, Reading, has_restarted
 from tieline.edge.snmp.showing import Showing
 from tieline.io import Backoff, Clock, Ticker
@@ -107,7 +107,10 @@ class SnmpDriver:
         on_event: OnEvent,
         clock: Clock,
         random: Callable[[], float] = _random.random,
+        off_s: float = OFF_S,
+        confirm_s: float = CONFIRM_S,
     ) -> None:
+        """A restart takes a port's power away for `off_s`, and waits for it to come out again for `confirm_s` at the most."""
         self.device = device
         self.problem = ""
         """Why it does not answer; empty where it does, or was not asked yet."""
@@ -131,7 +134,9 @@ class SnmpDriver:
         self._looker = Looker(device, self._open, clock)
         self._showing = Showing(device, identities)
         self._drifting = Drifting(period_s * SHORTEST_SHARE)
-        self._power = Power(device, self._looker, report=self._report, clock=clock, random=random)
+        self._power = Power(
+            device, self._looker, report=self._report, clock=clock, random=random, off_s=off_s, confirm_s=confirm_s
+        )
         self._backoff = Backoff(random)
         self._tasks: asyncio.TaskGroup | None = None
         self._turn = asyncio.Lock()

@@ -158,7 +158,9 @@ class _Comparison:
 
     def _more_ports(self) -> Iterator[Difference]:
         matched = {interface.index for interface in self._interfaces.values()}
-        more = [each for each in self._view.interfaces.values() if each.index not in matched and _takes_cable(each)]
+        named = {_title(interface) for interface in self._interfaces.values()}
+        others = (each for each in self._view.interfaces.values() if each.index not in matched and _title(each) not in named)
+        more = [each for each in others if _takes_cable(each)]
         if more:
             names = [_title(each) for each in more]
             yield Difference(

@@ -37,7 +37,8 @@ def match_interfaces(ports: Iterable[WatchedPort], interfaces: Mapping[int, Inte
         lambda interface: plain(interface.description),
     )
     indexes: list[dict[str, Interface]] = [{} for _ in looks]
-    for interface in interfaces.values():
+    # Some agents keep a row of an interface that is gone (net-snmp for five minutes): what has a link goes first, then what is newer.
+    for interface in sorted(interfaces.values(), key=lambda each: (each.is_up, each.is_enabled, each.index), reverse=True):
         for index, look in zip(indexes, looks, strict=True):
             if text := look(interface):
                 index.setdefault(text, interface)

@@ -39,7 +39,17 @@ Report = Callable[[str, Severity, str], None]
 class Power:
     """The PoE ports of one node. Calls raise as `Driver.write` does."""
 
-    def __init__(self, device: SnmpDevice, looker: Looker, *, report: Report, clock: Clock, random: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        device: SnmpDevice,
+        looker: Looker,
+        *,
+        report: Report,
+        clock: Clock,
+        random: Callable[[], float],
+        off_s: float = OFF_S,
+        confirm_s: float = CONFIRM_S,
+    ) -> None:
         self.owed: set[str] = set()
         """Ports that a restart has switched off, or may have, and that are not known to be on again."""
         self.keep: Callable[[], Awaitable[None]] | None = None
@@ -51,6 +61,7 @@ class Power:
         self._report = report
         self._clock = clock
         self._random = random
+        self._off_s, self._confirm_s = off_s, confirm_s
         self._busy: set[str] = set()
 
     async def switch(self, port: str, *, is_on: bool) -> None:
@@ -91,7 +102,7 @@ class Power:
         except RemoteError:
             await self._settle(port)
             raise
-        await asyncio.sleep(OFF_S)
+        await asyncio.sleep(self._off_s)
         try:
             async with asyncio.timeout(ON_S):
                 await self._set(row, port, is_on=True)
@@ -103,7 +114,7 @@ class Power:
             await self._confirm(row, port)
 
     async def _confirm(self, row: PoePort, port: str) -> None:
-        end_s = self._clock.monotonic() + CONFIRM_S
+        end_s = self._clock.monotonic() + self._confirm_s
         now = row
         while self._clock.monotonic() < end_s:
             try:
@@ -114,7 +125,7 @@ class Power:
             if now.is_delivering:
                 return
             await asyncio.sleep(LOOK_S)
-        why = f"port {port} is switched on again and delivers no power within {CONFIRM_S:g} s: {now.status or 'no status'}"
+        why = f"port {port} is switched on again and delivers no power within {self._confirm_s:g} s: {now.status or 'no status'}"
         raise RemoteError(f"{self._device.path}: {why}")
 
     async def _last_try(self, row: PoePort, port: str, error: BaseException) -> None:
