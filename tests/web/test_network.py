@@ -77,23 +77,6 @@ class WatchedField(PlayedField):
         self.live.tick(now)
 
 
-def watched_example(folder: Path) -> Utility:
-    """The example, with every node watched that can be."""
-    shutil.copytree(EXAMPLE, folder)
-    network = folder / "network/network.toml"
-    text = network.read_text()
-    if "[watch]" not in text:
-        network.write_text(f"{text}\n[watch]\nperiod_s = 5\n")
-        for file, before, after in (
-            ("nodes.csv", "10.41.101.250,101,", "10.41.1.251 10.41.101.250,11 101,"),
-            ("ports.csv", "ng-fw,2,trunk,,101,", "ng-fw,2,trunk,,11 101,"),
-            ("ports.csv", "ng-cam-sw,8,trunk,,101,", "ng-cam-sw,8,trunk,,11 101,"),
-        ):
-            path = folder / "network" / file
-            path.write_text(path.read_text().replace(before, after))
-    return read_folder(folder)
-
-
 @dataclass(eq=False)
 class Supervised(World):
     """With supervision, which is asked in this process."""
@@ -111,7 +94,7 @@ def wire(screen: Screen, link: str) -> Locator:
 @pytest.mark.browser
 @pytest.mark.timeout(120)
 async def test_the_plan_shows_what_is_not_as_designed_and_leads_to_it(tmp_path: Path) -> None:
-    utility = watched_example(tmp_path / "folder")
+    utility = read_folder(EXAMPLE)
     live = LiveState(utility.points, started=wall_clock())
     field = WatchedField(utility, live, wall_clock)
     field.step()
@@ -211,6 +194,8 @@ async def a_site_and_its_nodes(screen: Screen, field: WatchedField) -> None:
     dialog = page.get_by_role("dialog")
     await expect(dialog.locator(".faceplate")).to_have_attribute("data-ready", "true")
     await expect(dialog.locator("header")).to_contain_text("northgate/ng-cam-sw/port-2-poe_restart")
+    await expect(dialog.locator(".choice label")).to_have_count(1)
+    await expect(dialog.locator(".choice label")).to_contain_text("restart")
     await page.keyboard.press("Escape")
     await expect(dialog).to_be_hidden()
     await expect(restart).to_be_focused()
@@ -250,20 +235,23 @@ async def what_the_proofs_say(screen: Screen) -> None:
 
 async def everybody_can_use_it(screen: Screen) -> None:
     page = screen.page
-    for theme, width, height in (("night", 1920, 1080), ("day", 1024, 768)):
+    for theme, width, height, path in (
+        ("night", 1920, 1080, "/network/northgate?node=ng-cam-sw"),
+        ("day", 1024, 768, "/network/northgate?node=ng-cam-sw"),
+        ("day", 1024, 768, "/network"),
+    ):
         await page.set_viewport_size({"width": width, "height": height})
-        for path in ("/network", "/network/northgate?node=ng-cam-sw"):
-            await screen.open(path)
-            await page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-            await expect(page.locator(".network-findings")).to_have_attribute("data-ready", "true")
-            found = await axe.Axe().run(page)
-            assert found.violations_count == 0, f"{path}, {theme}: {found.generate_report()}"
-            assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        await screen.open(path)
+        await page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        await expect(page.locator(".network-findings")).to_have_attribute("data-ready", "true")
+        found = await axe.Axe().run(page)
+        assert found.violations_count == 0, f"{path}, {theme}: {found.generate_report()}"
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.fixture(scope="module")
-def utility(tmp_path_factory: pytest.TempPathFactory) -> Utility:
-    return watched_example(tmp_path_factory.mktemp("network") / "folder")
+def utility() -> Utility:
+    return read_folder(EXAMPLE)
 
 
 def client_of(utility: Utility) -> httpx.AsyncClient:

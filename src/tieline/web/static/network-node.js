@@ -17,7 +17,13 @@ import { ValueCell } from "./value-cell.js";
 const say = texts.node;
 const MEASURED = /** @type {const} */ ([["in", "in_percent"], ["out", "out_percent"], ["errors", "errors_per_s"], ["poe", "poe_w"]]);
 /** @type {Record<string, (value: number) => string>} what is not shown as a number with its unit */
-const WORDS = { uptime_s: (value) => formatAge(value * 1e6), drift: (value) => formatNumber(value, 0) };
+const WORDS = {
+  uptime_s: (value) => formatAge(value * 1e6),
+  drift: (value) => formatNumber(value, 0),
+  supply: (value) => (value ? say.power : say.noPower),
+  firmware: (value) => (value ? say.asDesigned : say.otherFirmware),
+};
+const WRONG_AT_ZERO = new Set(["supply", "firmware"]);
 
 /**
  * The panel; `close` is called when it is closed by its button.
@@ -42,6 +48,7 @@ export function makeNodePanel(live, state, places, close) {
   /** @type {ValueCell[]} */ let cells = [];
   /** @type {(() => void)[]} */ let painters = [];
   /** @type {NetworkNode | null} */ let shown = null;
+  let hasPower = false;
   shut.addEventListener("click", close);
 
   const paint = () => {
@@ -72,8 +79,9 @@ export function makeNodePanel(live, state, places, close) {
       const { kind, model, rack, description, addresses, firmware } = node;
       setText(about, [`${kind}, ${model}`, rack, description, addresses.join(", "), firmware && say.firmware(firmware)].filter(Boolean).join(" · "));
       facts.replaceChildren(...(node.is_watched ? [makeFact(say.state, status)] : []), ...[...state.of(node.name).values()].flatMap((point) => makeMeasured(point, points.get(point.id))));
+      hasPower = watched.some((point) => point.measure.startsWith("poe_") && point.port !== "");
       const ports = node.ports.filter((port) => port.link !== "" || port.feeds !== "");
-      const heads = node.is_watched ? /** @type {const} */ (["port", "link", "to", "speed", "in", "out", "errors", "poe", "act"]) : /** @type {const} */ (["port", "to", "speed", "vlans"]);
+      const heads = node.is_watched ? /** @type {const} */ (["port", "link", "to", "speed", "in", "out", "errors", ...(hasPower ? /** @type {const} */ (["poe", "act"]) : [])]) : /** @type {const} */ (["port", "to", "speed", "vlans"]);
       const right = new Set(["speed", "in", "out", "errors", "poe"]);
       head.replaceChildren(...heads.map((key) => make("th", { scope: "col", class: right.has(key) ? "right" : "" }, say.heads[key])));
       body.replaceChildren(...ports.map((port) => makeRow(node, port, points)));
@@ -95,7 +103,11 @@ export function makeNodePanel(live, state, places, close) {
     const words = WORDS[watched.measure];
     if (words) {
       const text = make("span", { class: "number" });
-      painters.push(() => setText(text, Number.isNaN(state.value(watched)) ? "—" : words(state.value(watched))));
+      painters.push(() => {
+        const value = state.value(watched);
+        setText(text, Number.isNaN(value) ? "—" : words(value));
+        text.classList.toggle("wrong", value === 0 && WRONG_AT_ZERO.has(watched.measure));
+      });
       return [makeFact(name, make("dd", {}, text))];
     }
     const cell = new ValueCell(point);
@@ -124,13 +136,13 @@ export function makeNodePanel(live, state, places, close) {
       setText(link, texts.links[told]);
       neighbor.hidden = state.value(of.get("neighbor")) !== 0;
     });
-    for (const [key, measure] of MEASURED) {
+    for (const [key, measure] of MEASURED.filter(([key]) => hasPower || key !== "poe")) {
       const point = points.get(of.get(measure)?.id ?? -1);
       const cell = point && new ValueCell(point);
       if (cell) cells.push(cell);
       row.append(make("td", { class: `right ${key}` }, ...(cell ? [cell.element] : [])));
     }
-    row.append(make("td", { class: "act" }, ...makePower(node, port, of)));
+    if (hasPower) row.append(make("td", { class: "act" }, ...makePower(node, port, of)));
     return row;
   }
 
@@ -152,7 +164,7 @@ function makePower(node, port, of) {
   /** @type {[string, string, string[]][]} */
   const kinds = [
     [say.restart(port.feeds), "poe_restart", ["poe_restart", "poe", "poe_w"]],
-    [say.power, "poe_switch", ["poe_switch", "poe", "poe_w"]],
+    [say.switchPower, "poe_switch", ["poe_switch", "poe", "poe_w"]],
   ];
   return kinds.filter(([, first]) => of.has(first)).map(([words, , names]) => {
     const title = say.powerOf(node.name, port.name, port.feeds);

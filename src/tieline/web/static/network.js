@@ -10,7 +10,7 @@ import { byId, make } from "./dom.js";
 import { DriftTexts } from "./network-drift.js";
 import { makeFindingsPanel } from "./network-findings.js";
 import { makeNodePanel } from "./network-node.js";
-import { makeNowPanel, wordsOf } from "./network-now.js";
+import { linesOf, makeNowPanel } from "./network-now.js";
 import { NetworkPlan } from "./network-plan.js";
 import { NetworkState } from "./network-state.js";
 import { startPage } from "./page.js";
@@ -43,7 +43,7 @@ void startPage(async (live) => {
   const state = new NetworkState(live, (here ?? whole).watched, (node) => !here || inPlace.has(node));
   const alarms = new AlarmList(here && whole.places.find((one) => one.name === place)?.is_site ? { site: place } : {});
   const drift = new DriftTexts();
-  const now = makeNowPanel(state, places, whole.watched.length ? texts.now.unwatchedHere : texts.now.unwatched, drift);
+  const now = makeNowPanel(state, places, whole.watched.length ? texts.now.unwatchedHere : texts.now.unwatched);
   const node = makeNodePanel(live, state, places, () => choose("", true));
   const host = make("div", { class: "drawing", role: "region", "aria-label": texts.plan, tabindex: "0" }, drawing);
   const view = new DrawingView(host, drawing);
@@ -73,7 +73,7 @@ void startPage(async (live) => {
 
   /** @param {string} key a node of this place, or a place of the overview */
   const tell = (key) => {
-    const found = here ? differences.filter((one) => one.node === key) : differences.filter((one) => places[one.node] === key);
+    const found = here ? lines.filter((one) => one.node === key) : lines.filter((one) => places[one.node] === key);
     const of = here ? (byNode.get(key) ?? []) : [...byNode].flatMap(([name, each]) => (places[name] === key ? each : []));
     if (!here) return { words: found.length ? texts.differs(found.length) : "", state: "", note: found.length ? texts.differs(found.length) : "", alarms: of };
     const told = state.node(key);
@@ -82,17 +82,18 @@ void startPage(async (live) => {
     const link = isAttached ? state.links(links) : "up";
     const power = inPlace.get(key) && darkened.has(key) ? texts.node.noPower : "";
     const note = power || (link === "down" || link === "partly" ? `× ${texts.link(link)}` : "");
-    const words = [told === "unwatched" ? texts.link(state.links(links)) : texts.nodes[told], power, ...found.map(wordsOf)].filter(Boolean).join(", ");
+    const words = [told === "unwatched" ? texts.link(state.links(links)) : texts.nodes[told], power, ...found.map((one) => one.words)].filter(Boolean).join(", ");
     return { words, state: isAttached && link === "unknown" ? "unknown" : told, note, alarms: of };
   };
-  /** @type {import("./network-state.js").Difference[]} */ let differences = [];
+  /** @type {import("./network-now.js").Line[]} */ let lines = [];
   /** @type {Set<string>} nodes that are fed by a port without power */ let darkened = new Set();
   const feeds = new Map(here?.nodes.flatMap((one) => one.ports.filter((port) => port.feeds).map((port) => [`${one.name}/${port.name}`, port.feeds])));
   const paint = () => {
-    differences = state.differences();
+    const differences = state.differences();
+    lines = linesOf(differences, drift);
     darkened = new Set(differences.filter((one) => one.what === "poe").flatMap((one) => one.points.map((point) => feeds.get(`${point.node}/${point.port}`) ?? "")));
     plan.paint(tell, alarmOf);
-    now.paint(differences);
+    now.paint(lines);
     node.paint();
   };
   /** @type {ReturnType<typeof setTimeout> | undefined} */ let soon;

@@ -13,7 +13,7 @@ import { refuseHeldKeys } from "./held-keys.js";
 import { makeFactorPanel } from "./login/factors.js";
 import { send } from "./login/requests.js";
 import { inOrder, phaseOf, problemOf, progressOf } from "./operate-phase.js";
-import { aimOf, orderOf } from "./orders.js";
+import { aimOf, orderOf, statesOf } from "./orders.js";
 import { isDiscrete, stateOf } from "./states.js";
 import { makeSwitchSymbol } from "./switch-symbol.js";
 import { texts } from "./texts/operate.js";
@@ -128,7 +128,7 @@ export class OperateSteps {
     this.#reason.value = "";
     setText(this.#failure, "");
     this.#factor.replaceChildren();
-    this.#choice.replaceChildren(this.#legend, ...(isDiscrete(point) ? [0, 1].map((value) => this.#makeState(point, value)) : this.#makeNumber(point, writing)));
+    this.#choice.replaceChildren(this.#legend, ...(isDiscrete(point) ? statesOf(point).map((value) => this.#makeState(point, value)) : this.#makeNumber(point, writing)));
     this.#asked.replaceChildren(...this.#askedFor(point, writing).map((words) => make("li", {}, words)));
     this.#effect.replaceChildren(...(this.#feedback && writing.feedback_s !== null ? [make("span", {}, this.#feedback.point.name), this.#feedback.element, make("span", { class: "unit" }, this.#feedback.point.unit)] : []));
     this.#effect.title = feedback && writing.feedback_s !== null ? texts.feedback(feedback.path, writing.feedback_s) : "";

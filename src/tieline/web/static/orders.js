@@ -7,6 +7,15 @@ import { formatNumber } from "./format.js";
 import { isDiscrete, stateOf } from "./states.js";
 import { texts } from "./texts/operate.js";
 
+/** Of a point that has no state to be ordered: it does something once, and takes 1 alone. */
+const RESTART = "restart";
+
+/**
+ * The values that a two-state point takes.
+ * @param {import("./types.js").Point} point
+ */
+export const statesOf = (point) => (point.quantity === RESTART ? [1] : [0, 1]);
+
 /**
  * @param {import("./types.js").Point} point
  * @param {number} value
@@ -14,6 +23,7 @@ import { texts } from "./texts/operate.js";
 export function orderOf(point, value) {
   if (!isDiscrete(point)) return `${formatNumber(value, point.decimals)} ${point.unit}`.trim();
   const { orders } = texts;
+  if (point.quantity === RESTART && value === 1) return orders.restart;
   switch (stateOf(point, value)) {
     case "open":
       return orders.open;

@@ -57,7 +57,7 @@ export const texts = {
     /** @param {string} firmware */
     firmware: (firmware) => `firmware as designed: ${firmware}`,
     /** @type {Record<string, string>} */
-    measured: { supply: "Supply", temperature_c: "Inside", uptime_s: "Up for", poe_used_percent: "PoE used", firmware: "Firmware as designed", drift: "Differences" },
+    measured: { supply: "Supply", temperature_c: "Inside", uptime_s: "Up for", poe_used_percent: "PoE used", firmware: "Firmware", drift: "Differences" },
     ports: "Ports",
     /** @param {string} node */
     portsOf: (node) => `Ports of ${node}`,
@@ -70,7 +70,10 @@ export const texts = {
     neighborWrong: "found another neighbor",
     /** @param {string} fed */
     restart: (fed) => (fed ? `Restart ${fed}` : "Restart"),
-    power: "Power",
+    switchPower: "Power",
+    power: "has power",
+    asDesigned: "as designed",
+    otherFirmware: "another than designed",
     /** @param {string} node @param {string} port @param {string} fed */
     powerOf: (node, port, fed) => `Power of ${node} port ${port}${fed ? `: ${fed}` : ""}`,
     noPower: "no power",

@@ -85,7 +85,7 @@ export const texts = {
    * @param {number} seconds
    */
   ramping: (now, target, seconds) => `${now} of ${target}, about ${Math.ceil(seconds)} s to go`,
-  orders: { open: "open", close: "close", on: "switch on", off: "switch off" },
+  orders: { open: "open", close: "close", on: "switch on", off: "switch off", restart: "restart" },
 
   standing: { met: "met", refused: "refused", open: "open", noted: "for information" },
   /** What would make possible what a check refuses. */
