@@ -90,6 +90,8 @@ EACH_DEVICE = (
     _counter("overruns", "poll cycles that did not happen because the one before took too long"),
 )
 
+_POLLED = ("modbus", "snmp")
+"""Protocols whose devices say something only when they are asked."""
 EACH_POLLED_DEVICE = (_analog("cycle_percent", 5, "how long its poll cycle takes, of the period; of the worst poll group"),)
 
 AT_CENTER = (
@@ -120,9 +122,7 @@ _UNITS = {
 def edge_points(site: str, devices: Sequence[Device], *, has_local_store: bool = True) -> tuple[Point, ...]:
     """The points of a site's gateway."""
     described = [*EVERY_ROLE, *GATEWAY, *LINK, *(LOCAL if has_local_store else ())]
-    of_devices = [
-        point for device in devices for point in device_points(site, device.name, is_polled=device.protocol == "modbus")
-    ]
+    of_devices = [point for device in devices for point in device_points(site, device.name, is_polled=device.protocol in _POLLED)]
     return (*(_point(site, one) for one in described), *of_devices)
 
 

@@ -56,7 +56,7 @@ def test_every_node_with_an_agent_and_an_address_is_a_device_of_its_site(folder:
     ]
     connection = watched(utility, "sw-1").connection
     assert (connection.user, connection.auth, connection.priv, connection.period_s) == ("tieline", "sha256", "aes128", 20)
-    assert {"sw-1_up", "sw-1_errors"} <= {point.name for point in site.own_points}
+    assert {"sw-1_up", "sw-1_errors", "sw-1_cycle_percent"} <= {point.name for point in site.own_points}
     assert site.watch is not None
     assert site.watch.trap_port == 1162
 
