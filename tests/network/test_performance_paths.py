@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address, ip_network
 
 import pytest
 
-from tieline.config.network import Catalog, Defaults, Link, Model, Network, Node, Port, QosClass, Ring, Service, standard_catalog
+from tieline.config.network import (
+    Catalog,
+    Defaults,
+    Link,
+    Model,
+    Network,
+    Node,
+    NodeAddress,
+    Port,
+    QosClass,
+    Ring,
+    Route,
+    Service,
+    standard_catalog,
+)
 from tieline.network.performance.network import performance_of
 from tieline.network.performance.paths import NoPathError, Paths
 from tieline.network.performance.traffic import streams_of
@@ -200,3 +215,37 @@ def test_prp_makes_every_frame_six_octets_longer() -> None:
     assert performance.columns is not None
     assert performance.columns[2].largest_bits.tolist() == [206 * 8]
     assert performance.columns[1].blocking_bits == 1_548 * 8
+
+
+def test_packets_go_to_their_gateway_and_where_static_routes_say() -> None:
+    """The direct link between two routers is not used where a static route leads around it."""
+    model = standard_catalog().models["generic-router-4t-2sfp"]
+    network = network_of("d1-s1", "s1-s2", "s1-s3", "s3-s2", "s2-d2", model=model)
+    subnets = {link.name: number for number, link in enumerate(network.links)}
+    last = {"s1": 1, "s2": 2, "s3": 3, "d1": 9, "d2": 9}
+
+    def address(port: Port, link: str) -> NodeAddress:
+        at = "" if port.mode == "host" else port.name
+        return NodeAddress(address=ip_address(f"10.0.{subnets[link]}.{last[port.node]}"), prefix=24, vlan=None, port=at)
+
+    def routed(port: Port) -> Port:
+        return port if port.mode == "host" else replace(port, mode="routed", native=None, allowed=frozenset())
+
+    links = tuple(replace(link, a=routed(link.a), b=routed(link.b)) for link in network.links)
+    nodes = tuple(
+        replace(
+            node,
+            ports=tuple(map(routed, node.ports)),
+            addresses=tuple(address(port, link.name) for link in links for port in (link.a, link.b) if port.node == node.name),
+            _by_name={},
+        )
+        for node in network.nodes
+    )
+    network = replace(network, nodes=nodes, links=links)
+    assert ways(network, Paths(network).unicast("d1", "d2", None)) == ["d1 s1 s2 d2"]
+    target, via = ip_network("10.0.4.0/24"), {"s1": "10.0.2.3", "s3": "10.0.3.2"}
+    routes = tuple(Route(node=name, target=target, via=ip_address(text)) for name, text in via.items())
+    around = replace(network, routes=routes)
+    assert ways(around, Paths(around).unicast("d1", "d2", None)) == ["d1 s1 s3 s2 d2"]
+    with pytest.raises(NoPathError):
+        Paths(around, [("node", "s3")]).unicast("d1", "d2", None)

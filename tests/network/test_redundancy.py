@@ -19,6 +19,7 @@ from tieline.config.network import (
     NodeAddress,
     Port,
     Ring,
+    Route,
     Service,
     Supply,
     Vlan,
@@ -562,7 +563,54 @@ def test_what_is_routed_stops_with_its_gateway_whatever_other_routers_there_are(
     points = Ways(network).single_points("a", "b", None)
     assert points is not None
     assert {point.name for point in points if point.kind == "node"} == {"s0", "s1", "r1", "r2"}
+    # Without a gateway of its own a router's static route decides.
+    a_only = replace(network, vlans=(vlans[0], replace(vlans[1], gateway=None)))
+    points = Ways(a_only).single_points("a", "b", None)
+    assert points is not None
+    assert {point.name for point in points if point.kind == "node"} == {"s0", "s1", "r1"}
     free = replace(network, vlans=tuple(replace(vlan, gateway=None) for vlan in vlans))
     points = Ways(free).single_points("a", "b", None)
     assert points is not None
     assert {point.name for point in points if point.kind == "node"} == {"s0", "s1"}
+
+
+def test_static_routes_lead_one_way_and_not_around_its_failure() -> None:
+    """Three routers in a triangle of routed links: with a routing protocol any link may fail, with static routes those that they name."""
+    made = Builder()
+    legs = {"r1": ("x", "y"), "r2": ("x", "z"), "r3": ("y", "z")}
+    nets = {"x": "10.9.1", "y": "10.9.2", "z": "10.9.3"}
+    far = {"r1": "10.0.0", "r2": "10.0.1"}
+    for number, (name, both) in enumerate(legs.items(), 1):
+        addresses = [NodeAddress(address=ip_address(f"{nets[net]}.{number}"), prefix=24, vlan=None, port=net) for net in both]
+        if name in far:
+            addresses.append(NodeAddress(address=ip_address(f"{far[name]}.1"), prefix=24, vlan=None, port="lan"))
+        made.node(name, "generic-router-4t-2sfp", addresses=tuple(addresses))
+        made.ports[name] = [replace(trunk(name, net, set()), mode="routed", native=None) for net in (*both, "lan")]
+    by_path = {port.path: port for ports in made.ports.values() for port in ports}
+    wires = {net: made.join(*(by_path[f"{name}/{net}"] for name, both in legs.items() if net in both)) for net in nets}
+    for name, router in (("a", "r1"), ("b", "r2")):
+        address = NodeAddress(address=ip_address(f"{far[router]}.9"), prefix=24, vlan=None)
+        made.node(name, "generic-controller", addresses=(address,))
+        own = replace(access(name, "", VLAN), mode="host", native=None, allowed=frozenset())
+        made.join(made.port(name, own), by_path[f"{router}/lan"])
+    network = made.network()
+    between = [{point.name for point in Ways(network).single_points("a", "b", None) or ()}]
+    to_b, to_a = (ip_network(f"{far[name]}.0/24") for name in ("r2", "r1"))
+    routes = (
+        Route(node="r1", target=to_b, via=ip_address("10.9.1.2")),
+        Route(node="r2", target=to_a, via=ip_address("10.9.1.1")),
+    )
+    between.append({point.name for point in Ways(replace(network, routes=routes)).single_points("a", "b", None) or ()})
+    back = (routes[0], replace(routes[1], via=ip_address("10.9.3.3")), Route(node="r3", target=to_a, via=ip_address("10.9.2.1")))
+    between.append({point.name for point in Ways(replace(network, routes=back)).single_points("a", "b", None) or ()})
+    ends = {"r1", "r2", "l3", "l4"}
+    assert between == [ends, ends | {wires["x"]}, ends | {*wires.values(), "r3"}]
+
+
+def test_a_switch_reaches_what_hangs_on_it() -> None:
+    made = Builder()
+    made.switch("s0")
+    made.device("a", "s0")
+    points = Ways(made.network()).single_points("s0", "a", VLAN)
+    assert points is not None
+    assert [str(point) for point in points] == ["link l0"]

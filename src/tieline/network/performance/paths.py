@@ -1,11 +1,11 @@
 """Which way frames go through the described network, while it is whole and after a failure.
 
-Bridges that are joined form a spanning tree (`forest`). A device sends over its first link that works and carries
-the VLAN. What belongs to a PRP network sends
-over both LANs, what belongs to an HSR ring both ways around it. A box, that is a member that bridges (RedBox, QuadBox), joins these with
-what is behind it: it takes each frame once, the copy that is there first, and never sends it back to the side that it came from. Between
-subnets the way of the fewest routers is taken. Whether tags fit at both ends of a link, and whether access lists let packets pass, is for
-the proof of segmentation. Parallel links of a LAG are one to the tree: the first of them stands for all.
+Bridges that are joined form a spanning tree (`forest`). A device sends over its first link that works and carries the VLAN. What belongs to
+a PRP network sends over both LANs, what belongs to an HSR ring both ways around it. A box, that is a member that bridges (RedBox, QuadBox),
+joins these with what is behind it: it takes each frame once, the copy that is there first, and never sends it back to the side that it came
+from. Between subnets packets go to the gateway, and where static routes say; of what a routing protocol decides, the way of the fewest
+routers is taken. Whether tags fit at both ends of a link, and whether access lists let packets pass, is for the proof of segmentation.
+Parallel links of a LAG are one to the tree: the first of them stands for all.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import TypeAlias
 from tieline.config.network import Link, Network, Node, NodeAddress, Port, Ring
 from tieline.network.performance.forest import Forest, Way, back
 from tieline.network.redundancy.failures import Element
+from tieline.network.redundancy.next_hops import NextHops
 
 _Subnet: TypeAlias = tuple[int, int]
 """Network address as a number, length of its prefix."""
@@ -80,6 +81,7 @@ class Paths:
     def __init__(self, network: Network, gone: Iterable[Element] = ()) -> None:
         self._network = network
         self._gone = frozenset(gone)
+        self._next_hops = NextHops(network)
         self._rings_of: dict[str, list[Ring]] = {}
         for ring in network.rings:
             if ring.protocol in {"prp", "hsr"}:
@@ -304,9 +306,16 @@ class Paths:
         goals = dict(self._subnets[target])
         while waiting and target not in came:
             name = waiting.popleft()
+            hops = self._next_hops.of(self._network.by_name[name], self._network.by_name[target])
             for subnet, address in self._subnets[name]:
                 goal = goals.get(subnet)
-                others = [(target, goal)] if goal is not None else self._members.get(subnet, ())
+                others: Sequence[tuple[str, NodeAddress]]
+                if goal is not None:
+                    others = [(target, goal)]
+                elif hops is None:
+                    others = self._members.get(subnet, ())
+                else:
+                    others = [(hop.router, hop.address) for hop in hops if hop.own == address]
                 for other, there in others:
                     if other in came or other == source or ("node", other) in self._gone:
                         continue

@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-from tieline.config.network import Link, Network, Node, Port
+from tieline.config.network import Link, Network, Node, NodeAddress, Port
 from tieline.network.redundancy.failures import Element, Failure, failures_of
+from tieline.network.redundancy.next_hops import NextHops
 from tieline.network.segmentation.described import ROUTED, fabric_port
 from tieline.network.segmentation.fabric import FabricPort
 
@@ -74,6 +74,7 @@ class Ways:
 
     def __init__(self, network: Network) -> None:
         self._network = network
+        self._next_hops = NextHops(network)
         self._number: dict[_Place, int] = {}
         self._node_of: list[str] = []
         self._vlan_of: list[object] = []
@@ -103,7 +104,7 @@ class Ways:
         for failure in self.failures:
             for element in failure.gone:
                 self._touching.setdefault(element, []).append(failure)
-        self._cores: dict[tuple[frozenset[int], frozenset[int], int | None], frozenset[Failure] | None] = {}
+        self._cores: dict[tuple[frozenset[int], frozenset[int], int | str | None], frozenset[Failure] | None] = {}
         self._beside: dict[str, list[Cable]] = {}
         for cable in self.cables:
             self._beside.setdefault(cable.a.node, []).append(cable)
@@ -196,7 +197,7 @@ class Ways:
 
     # looking for ways
 
-    def _starts(self, node: Node, vlan: int | None) -> list[_Edge]:
+    def _starts(self, node: Node, vlan: int | str | None) -> list[_Edge]:
         if node.is_bridge:
             places = self._of_node.get(node.name, ())
             return [_Edge(number, ()) for number in places if vlan is None or self._vlan_of[number] == vlan]
@@ -210,7 +211,8 @@ class Ways:
         """The places from which it is one step, of no more than these elements, to the target."""
         own = {number: (_Edge(number, ()),) for number in self._of_node.get(target.name, ()) if self._vlan_of[number] != _HOST}
         into = self._into.get(target.name, {})
-        return {**own, **{place: edges for place, edges in into.items() if self._node_of[place] != source.name}}
+        is_beyond = {place: self._node_of[place] != source.name or self._vlan_of[place] != _HOST for place in into}
+        return {**own, **{place: edges for place, edges in into.items() if is_beyond[place]}}
 
     def _direct(self, source: Node, target: Node) -> list[_Edge]:
         """What joins two devices without anything between."""
@@ -235,7 +237,7 @@ class Ways:
         self,
         starts: Iterable[_Edge],
         goals: Mapping[int, Sequence[_Edge]],
-        vlan: int | None,
+        vlan: int | str | None,
         missing: frozenset[Element] = frozenset(),
     ) -> frozenset[Element] | None:
         """The elements of one way without what is missing; None where there is no way."""
@@ -244,7 +246,7 @@ class Ways:
         return found if found is None or not self._sides else self._beyond_prp(starts, goals, vlan, missing)
 
     def _meeting(
-        self, starts: Iterable[_Edge], goals: Mapping[int, Sequence[_Edge]], vlan: int | None, missing: frozenset[Element]
+        self, starts: Iterable[_Edge], goals: Mapping[int, Sequence[_Edge]], vlan: int | str | None, missing: frozenset[Element]
     ) -> frozenset[Element] | None:
         """From both ends at once: where one is cut off, that is found without looking at the rest. As if a RedBox joined its LANs."""
         element_of, hubs = self._element_of, self._hubs if vlan is not None else frozenset[int]()
@@ -297,7 +299,7 @@ class Ways:
         return frozenset(elements)
 
     def _beyond_prp(
-        self, starts: Iterable[_Edge], goals: Mapping[int, Sequence[_Edge]], vlan: int | None, missing: frozenset[Element]
+        self, starts: Iterable[_Edge], goals: Mapping[int, Sequence[_Edge]], vlan: int | str | None, missing: frozenset[Element]
     ) -> frozenset[Element] | None:
         """The same, where what left a PRP network does not come back to it: neither LAN hears of the other."""
         before: dict[_At, tuple[_At | None, _Edge]] = {}
@@ -340,40 +342,38 @@ class Ways:
     def single_points(self, source: str, target: str, vlan: int | None) -> tuple[Failure, ...] | None:
         """The failures that leave no way between two nodes, but for those of the nodes themselves; None where there is none anyway.
 
-        What is routed goes through the gateway of each end's VLAN, whichever other routers there are.
+        What is routed goes through the gateways that devices have, and where static routes lead, there and back; whichever other routers
+        there are.
         """
-        stops = [source, *self._gateways(source, target), target] if vlan is None else [source, target]
+        one, other = self._network.by_name[source], self._network.by_name[target]
+        legs: list[tuple[str, str, int | str | None]] = [(source, target, vlan)]
+        if vlan is None:
+            legs = [*self._legs(one, other), *self._legs(other, one)]
         found: set[Failure] = set()
-        for one, other in pairwise(stops):
-            points = self._points_between(one, other, vlan)
+        for leg in dict.fromkeys(legs):
+            points = self._points_between(*leg)
             if points is None:
                 return None
             found.update(points)
-        for name in stops[1:-1]:
+        for name in {name for leg in legs for name in leg[:2]}:
             found.update(self._touching.get(("node", name), ()))
         return tuple(sorted((each for each in found if self._is_other(each, (source, target))), key=self.order.__getitem__))
+
+    def _legs(self, source: Node, target: Node) -> Iterator[tuple[str, str, int | str | None]]:
+        """From router to router as far as that is known, each within one subnet; then to the target, any way where no subnet is shared."""
+        at = source
+        for hop in self._next_hops.along(source, target):
+            yield at.name, hop.router, _within(hop.own)
+            at = self._network.by_name[hop.router]
+        subnets = {each.network for each in target.addresses}
+        shared = [each for each in at.addresses if each.network in subnets] if at is not source else []
+        yield at.name, target.name, _within(shared[0]) if len(shared) == 1 else None
 
     @staticmethod
     def _is_other(failure: Failure, ends: tuple[str, str]) -> bool:
         return failure.kind != "node" or failure.name not in ends
 
-    def _gateways(self, source: str, target: str) -> tuple[str, ...]:
-        """The routers that two nodes send to each other through, where the description knows them: that of the first, then the other's."""
-        one, other = self._network.by_name[source], self._network.by_name[target]
-        if {each.network for each in one.addresses} & {each.network for each in other.addresses}:
-            return ()
-        found = dict.fromkeys(name for node in (one, other) for name in self._gateway_of(node))
-        return tuple(name for name in found if name not in (source, target))
-
-    def _gateway_of(self, node: Node) -> tuple[str, ...]:
-        vlans = {each.vlan for each in node.addresses}
-        vlan = self._network.vlan_by_id.get(next(iter(vlans)) or 0) if len(vlans) == 1 else None
-        if node.is_router or vlan is None or vlan.gateway is None:
-            return ()
-        owner = self._network.owner_of.get(vlan.gateway)
-        return (owner.name,) if owner is not None and owner.is_router else ()
-
-    def _points_between(self, source: str, target: str, vlan: int | None) -> tuple[Failure, ...] | None:
+    def _points_between(self, source: str, target: str, vlan: int | str | None) -> tuple[Failure, ...] | None:
         one, other = self._network.by_name[source], self._network.by_name[target]
         starts, goals, direct = self._starts(one, vlan), self._goals(one, other), self._direct(one, other)
         ends: set[Element] = {("node", source), ("node", target)}
@@ -402,7 +402,9 @@ class Ways:
         every = cutting | {failure for element in ends for failure in self._touching.get(element, ())}
         return tuple(each for each in every if self._is_other(each, (source, target)))
 
-    def _cutting(self, starts: list[_Edge], goals: Mapping[int, Sequence[_Edge]], vlan: int | None) -> frozenset[Failure] | None:
+    def _cutting(
+        self, starts: list[_Edge], goals: Mapping[int, Sequence[_Edge]], vlan: int | str | None
+    ) -> frozenset[Failure] | None:
         """The failures without which there is no way; None where there is none anyway."""
         first = self._search(starts, goals, vlan)
         if first is None:
@@ -417,6 +419,11 @@ class Ways:
             else:
                 tried = deque(each for each in tried if not each.gone.isdisjoint(around))
         return frozenset(certain)
+
+
+def _within(own: NodeAddress) -> int | str | None:
+    """What stands for the subnet of an address in the node that has it."""
+    return f"routed {own.port}" if own.vlan is None and own.port else own.vlan
 
 
 def _inside(port: Port, vlan: int) -> object:
