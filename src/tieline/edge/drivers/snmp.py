@@ -141,6 +141,7 @@ class SnmpDriver:
         self._tasks: asyncio.TaskGroup | None = None
         self._turn = asyncio.Lock()
         self._reading: Reading | None = None
+        self._boots: int | None = None
         self._is_up = self._is_lost = False
         self._looks = self._exceptions = self._timeouts = self._malformed = self._overruns = 0
         self._cycle_share: float | None = None
@@ -294,9 +295,12 @@ class SnmpDriver:
             self._is_lost = False
             self._report("device_restored", Severity.INFO, f"{self.device.path} answers again")
         reading = look.reading(self._measured)
-        if self._reading is not None and has_restarted(self._reading, reading):
+        boots = look.view.system.boots
+        has_begun_anew = self._reading is not None and (self._boots != boots or has_restarted(self._reading, reading))
+        if has_begun_anew:
             self._looker.ask_all()
             self._report("device_restarted", Severity.WARNING, f"{self.device.path} has restarted")
+        self._boots = boots
         self._reading = reading
         rates = self._meter.take(reading)
         seen = self.compare()
