@@ -1,7 +1,7 @@
 """What watched nodes tell of their own accord: SNMP notifications and syslog, received by their site's gateway.
 
 Notifications are believed where they are signed and enciphered with the keys of a watched node (SNMPv3 authPriv); they become events, and
-have the node's driver look at once: a notification is a hint, the look proves. Syslog over UDP proves nothing about its sender; it becomes
+have the node's driver look: a notification is a hint, the look proves. Syslog over UDP proves nothing about its sender; it becomes
 events of the node that has the address it came from, and nothing else.
 
 Nobody can make us work or write much: datagrams of one address, events of one node and words about strangers have an allowance each, and
@@ -39,6 +39,8 @@ TELL_AGAIN_S = 600.0
 """After this time the same trouble is told again, where it goes on."""
 LEFT_OUT_S = 60.0
 """So long is counted what is left out before it is told."""
+LOOK_AGAIN_S = 5.0
+"""After a notification the driver looks at once, and once more then: some agents repeat for seconds what they said before."""
 TICK_S = 1.0
 MOST_TOLD = 256
 PRIVILEGED = 1024
@@ -99,6 +101,7 @@ class NetworkListener:
         self._datagrams = {host: Allowance(DATAGRAMS_BURST, DATAGRAMS_PER_S, now_s) for host in self._names}
         self._strangers = Allowance(STRANGERS_BURST, STRANGERS_PER_S, now_s)
         self._events = {name: Allowance(EVENTS_BURST, EVENTS_PER_S, now_s) for name in self._devices}
+        self._again: dict[str, float] = {}
         self._unknown: Counter[str] = Counter()
         self._told: OrderedDict[tuple[str, ...], float] = OrderedDict()
         self._untold: Counter[tuple[str, ...]] = Counter()
@@ -170,6 +173,7 @@ class NetworkListener:
                 name = self._hints.device_of(heard.engine_id) or heard.sender
                 told = read_notification(heard.pdu)
                 self._hints.poke(name)
+                self._again.setdefault(name, now_s + LOOK_AGAIN_S)
                 self._tell(name, "network_trap", told.severity, told.text, now_s)
             case Refused.REPEATED:
                 pass
@@ -235,7 +239,10 @@ class NetworkListener:
             self.tick(self._clock.monotonic())
 
     def tick(self, now_s: float) -> None:
-        """Tells what was left out, and who speaks without being known."""
+        """Has drivers look once more; tells what was left out, and who speaks without being known."""
+        for name in [name for name, due_s in self._again.items() if due_s <= now_s]:
+            del self._again[name]
+            self._hints.poke(name)
         for name, allowance in self._events.items():
             if count := allowance.settle(now_s, LEFT_OUT_S):
                 text = f"{count} notifications and syslog messages were left out: more came than are told of one node"
