@@ -6,7 +6,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 DATA ?= tieline-data
 PORT ?= 8400
 
-.PHONY: install demo test lint types imports scripts licenses unit sbom pictures bench fuzz soak format clean
+.PHONY: install demo test lint types imports scripts licenses collected unit sbom pictures bench fuzz soak format clean
 
 install: .venv/installed-dev
 
@@ -26,7 +26,7 @@ demo: .venv/installed
 
 # The checks that run nothing of Tieline wait for disk and network by turns.
 test: install
-	$(MAKE) --jobs 2 --output-sync lint types imports scripts licenses
+	$(MAKE) --jobs 2 --output-sync lint types imports scripts licenses collected
 	$(MAKE) unit
 
 lint: install
@@ -56,6 +56,11 @@ dist/sbom.cdx.json: pyproject.toml constraints.txt | install
 
 licenses: sbom
 	$(BIN)/python .ci/check-licenses dist/sbom.cdx.json
+
+# The tests compiled once, for all the workers that are to collect them.
+collected: export PYTHONDONTWRITEBYTECODE =
+collected: install
+	-@$(BIN)/pytest -n0 --collect-only --quiet >/dev/null
 
 # Most of the time a test waits for other processes, so there are more workers than processors; tests/conftest.py says who begins with what. The
 # processes that they start find bytecode, as installed ones do, also where the environment asks for none.

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from urllib.parse import parse_qs, urlencode
 
 import uvicorn
@@ -52,6 +53,12 @@ class Key:
         return f"{signed}.{text(signature)}"
 
 
+@cache
+def _first_key() -> Key:
+    """Made once: to make one takes longer than to log in."""
+    return Key("one")
+
+
 @dataclass
 class Provider:
     """Whoever comes is `person`; tests change the rest to see it noticed."""
@@ -59,7 +66,7 @@ class Provider:
     now_s: float
     issuer: str = ""
     person: str = "ada"
-    keys: list[Key] = field(default_factory=lambda: [Key("one")])
+    keys: list[Key] = field(default_factory=lambda: [_first_key()])
     signer: Key | None = None
     algorithm: str = "RS256"
     claims: dict[str, object] = field(default_factory=dict)
