@@ -29,6 +29,7 @@ from bench import (
     scl,
     snmp,
     switching_state,
+    watching,
     web,
     zones,
 )
@@ -43,7 +44,7 @@ def main() -> None:
     letters = (
         "a Modbus, b pipeline, c latency, d historian, e web, f DNP3, g GOOSE and SV, h SCL, i IEC 61850 reports, "
         "j processing, k compression, l calculations, m expressions, n back-fill, o alarms, p control, q switching state, r HMI, "
-        "s single-line diagrams, t zones, u audit, v remote access, w network budgets, x SNMP"
+        "s single-line diagrams, t zones, u audit, v remote access, w network budgets, x SNMP, y watching"
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{letters}; all if none is named")
     parser.add_argument("--rows", type=int, default=15_000_000, help="rows for the historian and its peers")
@@ -73,6 +74,7 @@ def main() -> None:
         "v": remote_access.run,
         "w": network_budgets.run,
         "x": snmp.run,
+        "y": watching.run,
     }
     unknown = set(asked.parts) - set(parts)
     if unknown:
