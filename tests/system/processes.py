@@ -10,7 +10,10 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+from tieline.historian import QueryError, query
+from tieline.model import UnavailableError
 
 
 class Processes:
@@ -59,12 +62,21 @@ def run(*arguments: str | Path, timeout_s: float = 60.0) -> subprocess.Completed
     )
 
 
-def eventually(check: Callable[[], bool], *, within_s: float = 60.0) -> None:
-    """Waits for a condition that other processes bring about."""
+def asked(data: Path, sql: str) -> list[dict[str, Any]]:
+    """The center's historian's answer, as `tieline query` gets it but without the start of a process; nothing while it has none."""
+    try:
+        rows: list[dict[str, Any]] = query(data / "center" / "historian", sql).read_all().to_pylist()
+    except (UnavailableError, QueryError):
+        return []
+    return rows
+
+
+def eventually(check: Callable[[], bool], *, within_s: float = 60.0, every_s: float = 0.05) -> None:
+    """Waits for a condition that other processes bring about; a check that starts processes itself is to leave them the machine."""
     deadline = time.monotonic() + within_s
     while not check():
         assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
+        time.sleep(every_s)
 
 
 def process_of(data: Path, *words: str, without: str = "") -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.processes import Processes, eventually, run
+from tests.system.processes import Processes, asked, eventually
 from tieline.cli.run import free_port
 from tieline.security.audit import verify
 
@@ -33,12 +33,6 @@ def values_at(port: int, site: str) -> dict[str, float | None]:
             return {value["path"].partition("/")[2]: value["value"] for value in json.load(answer)["values"]}
     except OSError:
         return {}
-
-
-def asked(data: Path, sql: str) -> list[dict[str, object]]:
-    answer = run("query", sql, "--data", data, "--format", "json")
-    rows: list[dict[str, object]] = json.loads(answer.stdout) if answer.returncode == 0 else []
-    return rows
 
 
 def test_a_substation_without_a_center_transfers_its_supply_shows_it_and_reports_it_later(
@@ -89,6 +83,6 @@ def test_a_substation_without_a_center_transfers_its_supply_shows_it_and_reports
     eventually(lambda: positions("q01")[-1:] == [OPEN] and positions("q02")[-1:] == [CLOSED])
     assert [value for value in positions("q01") if value] == [CLOSED, OPEN]
     assert [value for value in positions("q02") if value] == [OPEN, CLOSED]
-    kinds = {row["kind"] for row in asked(data, "SELECT DISTINCT kind FROM events WHERE site = 'millbrook'")}
-    assert {"command_done", "center_restored"} <= kinds
+    sql_of_kinds = "SELECT DISTINCT kind FROM events WHERE site = 'millbrook'"
+    eventually(lambda: {"command_done", "center_restored"} <= {row["kind"] for row in asked(data, sql_of_kinds)})
     assert verify(data / "site-millbrook" / "audit").is_intact

@@ -15,7 +15,7 @@ import pytest
 
 from tests.system.pages import look_at_pages
 from tests.system.people import Person, prepare_accounts
-from tests.system.processes import Processes, eventually, process_of, run
+from tests.system.processes import Processes, asked, eventually, process_of, run
 from tieline.cli.run import free_port
 from tieline.security.audit import AuditReader, verify
 
@@ -92,9 +92,7 @@ class Center:
         sql = (
             f"SELECT actor, target, outcome, detail FROM audit WHERE site = '{site}' AND action LIKE 'command%' ORDER BY sequence"
         )
-        answer = run("query", sql, "--data", self.data, "--format", "json")
-        found: list[dict[str, Any]] = json.loads(answer.stdout) if answer.returncode == 0 else []
-        return found
+        return asked(self.data, sql)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow.csv
 import pytest
 
-from tests.system.processes import Processes, eventually, process_of, run
+from tests.system.processes import Processes, asked, eventually, process_of, run
 from tieline.cli.run import free_port
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
@@ -34,8 +34,7 @@ def value(port: int, path: str) -> float | None:
 
 
 def count(data: Path, where: str) -> int:
-    answer = run("query", f"SELECT count(*) AS n FROM samples WHERE {where}", "--data", data, "--format", "json")
-    return int(json.loads(answer.stdout)[0]["n"]) if answer.returncode == 0 else 0
+    return int(next((row["n"] for row in asked(data, f"SELECT count(*) AS n FROM samples WHERE {where}")), 0))
 
 
 def test_a_site_goes_on_alone_and_the_center_fetches_what_it_kept(tmp_path: Path, processes: Processes) -> None:
@@ -91,7 +90,7 @@ def test_a_site_goes_on_alone_and_the_center_fetches_what_it_kept(tmp_path: Path
         assert not stored.stdout
         return "fetched, 0 of them were not" in stored.stderr and count(data, where) >= len(table)
 
-    eventually(is_all_stored, within_s=120)
+    eventually(is_all_stored, within_s=120, every_s=2.0)
     answer = run(
         "query",
         f"SELECT count(*) - count(DISTINCT (site, device, point, time)) AS twice FROM samples WHERE {where}",
