@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tieline.network.redundancy import RingState
-from tieline.network.redundancy.failures import has_to_survive
+from tieline.network.redundancy.failures import Failure, has_to_survive
 from tieline.network.report.made import Report
 from tieline.network.result import Result, shown
 
 _MOST = 10
 _MOST_SERVICES = 25
+_MOST_GONE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def failures_table(report: Report, *, is_whole: bool) -> Table:
             name if len(ways) == pairs[name] else f"{name} ({len(ways)} of {pairs[name]} ways)"
             for name, ways in loss.services.items()
         )
-        rows.append((not asked, loss.cause, stops, ", ".join(asked)))
+        rows.append((not asked, str(loss.failure), _with_it(loss.failure), ", ".join(asked), stops))
     rows.sort(key=lambda row: row[0])
     shown_rows = tuple(row[1:] for row in (rows if is_whole else rows[:_MOST]))
     left = len(rows) - len(shown_rows)
@@ -115,11 +116,17 @@ def failures_table(report: Report, *, is_whole: bool) -> Table:
     harmless = f"{report.redundancy.harmless} other single failures stop nothing."
     return Table(
         "What single failures stop",
-        ("failure", "stops", "has to survive it"),
+        ("failure", "gone with it", "has to survive it", "stops"),
         frozenset(),
         shown_rows,
         " ".join(part for part in (note, harmless) if part),
     )
+
+
+def _with_it(failure: Failure) -> str:
+    names = sorted(name for _, name in failure.gone if name != failure.name)
+    more = f" and {len(names) - _MOST_GONE} more" if len(names) > _MOST_GONE else ""
+    return ", ".join(names[:_MOST_GONE]) + more
 
 
 def ring_table(state: RingState) -> Table:
