@@ -165,6 +165,14 @@ def test_temperature_comes_from_the_first_sensor_that_is_in_order() -> None:
     )
 
 
+@pytest.mark.parametrize("column", list(v.CELSIUS))
+def test_temperature_is_that_of_the_vendor_where_the_standard_has_none(column: tuple[int, ...]) -> None:
+    table: dict[tuple[int, ...], Cells] = {column: {(1006,): 44, (1005,): 41}}
+    assert read_view({}, table).temperature_c == pytest.approx(41)
+    table |= {v.SENSOR_TYPE: {(1,): 8}, v.SENSOR_VALUE: {(1,): 5}}
+    assert read_view({}, table).temperature_c == pytest.approx(5)
+
+
 def test_supplies_come_from_their_state_or_from_the_environment_monitor() -> None:
     entities: dict[tuple[int, ...], Cells] = {
         v.ENTITY_CLASS: {(1,): 3, (2,): 6, (3,): 6, (4,): 6},

@@ -74,6 +74,10 @@ _ENTITY = oid("1.3.6.1.2.1.47.1.1.1.1")
 )
 _SENSOR = oid("1.3.6.1.2.1.99.1.1.1")
 SENSOR_TYPE, SENSOR_SCALE, SENSOR_PRECISION, SENSOR_VALUE, SENSOR_STATUS = ((*_SENSOR, column) for column in (1, 2, 3, 4, 5))
+CELSIUS: dict[Oid, float] = {
+    oid("1.3.6.1.4.1.9.9.13.1.3.1.3"): 1.0,  # CISCO-ENVMON-MIB ciscoEnvMonTemperatureStatusValue
+}
+"""Where vendors tell a temperature that have no sensor in the standard's table, and their unit in degrees Celsius."""
 ENTITY_OPER = oid("1.3.6.1.2.1.131.1.1.1.3")
 ENVMON_SUPPLY_NAME, ENVMON_SUPPLY_STATE = oid("1.3.6.1.4.1.9.9.13.1.5.1.2"), oid("1.3.6.1.4.1.9.9.13.1.5.1.3")
 VIOLATIONS = oid("1.3.6.1.4.1.9.9.315.1.2.1.1.9")
@@ -102,6 +106,7 @@ STATE_COLUMNS: tuple[Oid, ...] = (
     *POE_WATTS,
     SENSOR_VALUE,
     SENSOR_STATUS,
+    *CELSIUS,
     ENTITY_OPER,
     ENVMON_SUPPLY_STATE,
     VIOLATIONS,
@@ -513,7 +518,7 @@ class _Entities:
         return _text(self._table.get(ENTITY_NAME, {}).get(row)) or _text(self._table.get(ENTITY_DESCR, {}).get(row))
 
     def temperature_c(self) -> float | None:
-        """Of the first sensor of degrees Celsius whose state is ok."""
+        """Of the first sensor of degrees Celsius whose state is ok; without one, what the vendor's own table says first."""
         cells = self._table
         for row in sorted(cells.get(SENSOR_TYPE, {})):
             value = _number(cells.get(SENSOR_VALUE, {}).get(row))
@@ -523,7 +528,10 @@ class _Entities:
                 precision = _number(cells.get(SENSOR_PRECISION, {}).get(row)) or 0
                 if abs(precision) <= 9 and 1 <= scale <= 17:
                     return value * 10.0 ** (3 * (scale - _UNITS) - precision)
-        return None
+        own = (
+            (_number(value), unit_c) for column, unit_c in CELSIUS.items() for _, value in sorted(cells.get(column, {}).items())
+        )
+        return next((value * unit_c for value, unit_c in own if value is not None), None)
 
 
 def _number(value: Value | None) -> int | None:
