@@ -22,6 +22,7 @@ from tieline.config.network import (
     Service,
     standard_catalog,
 )
+from tieline.config.network.catalog import PortGroup
 from tieline.network.performance.network import performance_of
 from tieline.network.performance.paths import NoPathError, Paths
 from tieline.network.performance.traffic import streams_of
@@ -249,3 +250,18 @@ def test_packets_go_to_their_gateway_and_where_static_routes_say() -> None:
     assert ways(around, Paths(around).unicast("d1", "d2", None)) == ["d1 s1 s3 s2 d2"]
     with pytest.raises(NoPathError):
         Paths(around, [("node", "s3")]).unicast("d1", "d2", None)
+
+
+def test_a_port_with_a_buffer_of_its_own_is_judged_by_that() -> None:
+    model = standard_catalog().models["generic-ie-8p-2sfp"]
+    groups = [PortGroup(names="1-2"), PortGroup(names="3", buffer_kib=2.0)]
+    model = model.model_copy(update={"ports": groups, "buffer_kib": 500.0})
+    network = network_of("d1-s1", "d2-s1", "s1-d3", model=model)
+    burst = {"kind": "other", "frame_octets": 1_000, "frames_per_s": 1.0, "burst_frames": 20.0}
+    asking = replace(network, services=(service("d1", "d3", name="one", **burst), service("d2", "d3", name="other", **burst)))
+    (found,) = (each for each in performance_of(asking, streams_of(asking)).backlogs() if each.subject.startswith("s1"))
+    assert found.subject == "s1/3"
+    assert found.verdict is Verdict.FAILS
+    back = replace(asking, services=(service("d3", "d1", **burst),))
+    (found,) = (each for each in performance_of(back, streams_of(back)).backlogs() if each.subject.startswith("s1"))
+    assert (found.subject, found.verdict) == ("s1", Verdict.OK)

@@ -213,7 +213,7 @@ def bounds_of(ports: Ports, classes: Classes, flows: Flows, hops: Hops) -> Bound
         queue_latency_s=found.latency,
         queue_burst_bits=found.burst,
         queue_delay_s=found.delay,
-        queue_backlog_bits=_backlog(groups, found),
+        queue_backlog_bits=_backlog(ports, groups, found),
         hop_queue=groups.queue_of_hop,
         hop_delay_s=np.minimum(total, separated),
         hop_total_flow_s=total,
@@ -508,7 +508,7 @@ def _excess(curves: _Curves, service: Floats) -> Floats:
     return np.where((hit < size) | (curves.begin <= service), value, np.inf)
 
 
-def _backlog(groups: _Groups, found: _Round) -> Floats:
+def _backlog(ports: Ports, groups: _Groups, found: _Round) -> Floats:
     start, slope, times, falls = found.pieces
     # From the latency on, the curve is the same one moved to the left by it; what has fallen by then has fallen at once.
     with np.errstate(invalid="ignore"):
@@ -516,7 +516,8 @@ def _backlog(groups: _Groups, found: _Round) -> Floats:
         reached = start + slope * t - (falls * np.maximum(t[:, None] - times, 0.0)).sum(axis=1)
         moved = (reached, slope, np.maximum(times - t[:, None], 0.0), falls)
         value = _excess(_curves(moved, groups.queue, len(found.latency)), found.service)
-    return np.where(np.isfinite(found.delay), value, np.inf) + _largest(groups, len(found.latency))
+    lanes = 1 if ports.lanes is None else ports.lanes[groups.queue_port]
+    return np.where(np.isfinite(found.delay), value, np.inf) + _largest(groups, len(found.latency)) * lanes
 
 
 def _largest(groups: _Groups, count: int) -> Floats:

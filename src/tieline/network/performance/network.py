@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tieline.config.network import Link, Network, QosClass
+from tieline.config.network.catalog import expand_names
 from tieline.network.performance.bounds import LARGEST_FRAME_BITS, Bounds, Classes, Flows, Hops, Ports, bounds_of
 from tieline.network.performance.paths import NoPathError, Paths, Step, propagation_s
 from tieline.network.performance.traffic import Stream
@@ -148,44 +149,55 @@ class Performance:
             )
 
     def backlogs(self) -> Iterator[Result]:
-        """Of each node whose buffer the catalogue knows: what all its queues hold at most, if all do at once."""
+        """What all queues of a node hold at most, if all do at once; of ports that have a buffer of their own, those of the port."""
         if self.bounds is None:
             return
         bounds = self.bounds
-        held: dict[str, list[tuple[float, str]]] = {}
+        held: dict[str, list[tuple[float, str, str]]] = {}
         for port_row, number, bits in zip(
             bounds.queue_port.tolist(), bounds.queue_class.tolist(), bounds.queue_backlog_bits.tolist(), strict=True
         ):
             link = self.network.links[port_row // 2]
             port = link.a if port_row % 2 == 0 else link.b
-            held.setdefault(port.node, []).append((bits / 8_192, f"{port.name}, class {self._class(number)}"))
+            held.setdefault(port.node, []).append((bits / 8_192, port.name, f"class {self._class(number)}"))
         for name, queues in held.items():
             model = self.network.by_name[name].model
-            if model.buffer_kib is None:
-                continue
-            value = sum(kib for kib, _ in queues)
-            margin, verdict = at_most(value, model.buffer_kib)
-            largest = sorted(queues, reverse=True)[:_MOST_QUEUES_NAMED]
-            yield Result(
-                what="backlog of all queues",
-                subject=name,
-                value=value,
-                unit="KiB",
-                formula="sum over the queues of the greatest difference of arrivals and service, and one frame",
-                inputs=(
-                    *(Input(name=f"port {queue}", value=kib, unit="KiB") for kib, queue in largest),
-                    Input(name="queues", value=len(queues)),
-                    Input(name="buffer", value=model.buffer_kib, unit="KiB", origin=f"catalogue, {model.name}"),
-                ),
-                source=_DELAY_SOURCE,
-                limit=model.buffer_kib,
-                margin=margin if math.isfinite(value) else None,
-                verdict=verdict,
-            )
+            own = {port: group.buffer_kib for group in model.ports for port in expand_names(group.names) if group.buffer_kib}
+            for port, buffer in own.items():
+                if mine := [queue for queue in queues if queue[1] == port]:
+                    yield _backlog(f"{name}/{port}", mine, buffer, model.name)
+            shared = [queue for queue in queues if queue[1] not in own]
+            if model.buffer_kib is not None and shared:
+                yield _backlog(name, shared, model.buffer_kib, model.name)
 
     def _class(self, number: int) -> str:
         each = self.classes[number]
         return "best effort" if each is None else each.name
+
+
+def _backlog(subject: str, queues: Sequence[tuple[float, str, str]], buffer_kib: float, model: str) -> Result:
+    """`queues` are KiB, port and class."""
+    value = sum(kib for kib, _, _ in queues)
+    margin, verdict = at_most(value, buffer_kib)
+    return Result(
+        what="backlog of all queues",
+        subject=subject,
+        value=value,
+        unit="KiB",
+        formula="sum over the queues of the greatest difference of arrivals and service, and one frame",
+        inputs=(
+            *(
+                Input(name=f"port {port}, {words}", value=kib, unit="KiB")
+                for kib, port, words in sorted(queues, reverse=True)[:_MOST_QUEUES_NAMED]
+            ),
+            Input(name="queues", value=len(queues)),
+            Input(name="buffer", value=buffer_kib, unit="KiB", origin=f"catalogue, {model}"),
+        ),
+        source=_DELAY_SOURCE,
+        limit=buffer_kib,
+        margin=margin if math.isfinite(value) else None,
+        verdict=verdict,
+    )
 
 
 def performance_of(network: Network, streams: Sequence[Stream], gone: Iterable[Element] = ()) -> Performance:
