@@ -6,7 +6,11 @@ import os
 
 import pytest
 
-_LONG = ("tests/resilience/", "tests/system/")
+_LONGEST = (
+    "tests/resilience/",
+    "tests/edge/iec61850/test_peer_reports.py::test_nothing_is_lost_and_nothing_doubled_across_a_minute",
+)
+_LONG = (*_LONGEST, "tests/system/")
 
 
 @pytest.hookimpl(trylast=True)
@@ -16,7 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     long = [item for item in items if item.nodeid.startswith(_LONG)]
     if workers == 1 or not long:
         return
-    long.sort(key=lambda item: not item.nodeid.startswith(_LONG[0]))
+    long.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))
     rest = [item for item in items if not item.nodeid.startswith(_LONG)]
     heads = [long[first :: (workers + 1) // 2] for first in range((workers + 1) // 2)]
     total, items[:] = len(items), []
