@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from html import unescape
 from pathlib import Path
@@ -139,6 +140,18 @@ def test_check_says_how_the_proofs_stand_and_ends_with_0_where_the_folder_has_no
     assert result.exit_code == 0
     assert [line.split("  ")[0] for line in result.output.split("\n  ")[1:]] == ["Redundancy", "Power over Ethernet"]
     assert "71 nodes, 86 links, 11 VLANs, 13 services; 7 of 9 proofs and budgets hold; `tieline network report" in result.output
+
+
+def test_a_network_from_a_netbox_is_reported_before_anybody_has_written_services(tmp_path: Path) -> None:
+    """Its ports have names like GigabitEthernet1/1, and one of them feeds a camera."""
+    folder = network_folder(tmp_path)
+    shutil.rmtree(folder / "network")
+    exports = Path(__file__).parents[1] / "data/netbox/api"
+    assert CliRunner().invoke(app, ["network", "import", "netbox", str(exports), "--into", str(folder)]).exit_code == 0
+    _, output = report(folder)
+    assert "Redundancy                 -          no service is described; write [[services]]" in output
+    assert "2 of 2 within their limits" in section(output, "Verdicts")
+    assert "When traffic grows" not in output
 
 
 def test_the_catalogue_is_listed_without_a_folder() -> None:

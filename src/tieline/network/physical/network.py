@@ -121,7 +121,7 @@ def _fed(network: Network) -> dict[str, list[Node]]:
     found: dict[str, list[Node]] = {}
     for node in network.nodes:
         if node.powered_by:
-            found.setdefault(node.powered_by.rpartition("/")[0], []).append(node)
+            found.setdefault(node.powered_by.partition("/")[0], []).append(node)
     return found
 
 
@@ -131,7 +131,7 @@ def power_over_ethernet(network: Network) -> Iterator[Result]:
         feeding = network.by_name[name]
         ports = []
         for device in devices:
-            port = feeding.port(device.powered_by.rpartition("/")[2])
+            port = feeding.port(device.powered_by.partition("/")[2])
             highest = port.poe.highest_class if port.poe else 0
             number = device.model.poe_class if device.model.poe_class is not None else highest
             origin = (

@@ -71,6 +71,8 @@ def _cut(report: Report) -> Iterator[str]:
         asked = [name for name in loss.services if has_to_survive(wanted[name], loss.failure)]
         return len(asked), sum(map(len, loss.services.values()))
 
+    if not report.network.services:
+        return
     if not cuts:
         yield "no service stops, whichever link or duct it is."
         return

@@ -88,7 +88,7 @@ def report_of(utility: Utility, *, with_failures: bool | None = None) -> Report:
         performance=performance,
         topics=(
             _segmentation(segmentation),
-            _redundancy(redundancy),
+            _redundancy(redundancy, has_services=bool(network.services)),
             _computed("fibers", "Optical budgets of fibers", optical(network)),
             _computed("poe", "Power over Ethernet", power_over_ethernet(network)),
             _computed("supplies", "Supplies and batteries", supplies(network)),
@@ -119,19 +119,24 @@ def _segmentation(proof: Segmentation) -> Topic:
     return Topic(key="segmentation", title="Segmentation", weaknesses=tuple(weaknesses), summary=summary)
 
 
-def _redundancy(proof: Redundancy) -> Topic:
+def _redundancy(proof: Redundancy, *, has_services: bool) -> Topic:
     weaknesses = [Weakness(topic="redundancy", subject=each.subject, text=each.problem) for each in proof.findings]
     stopping, every = len(proof.losses), len(proof.losses) + proof.harmless
     asked = "every service survives what it has to" if not weaknesses else _many(weaknesses, "finding", "findings")
-    summary = f"{asked}; {stopping} of {every} single failures stop something"
-    return Topic(key="redundancy", title="Redundancy", weaknesses=tuple(weaknesses), summary=summary)
+    summary = (
+        f"{asked}; {stopping} of {every} single failures stop something"
+        if has_services
+        else "no service is described; write [[services]]"
+    )
+    is_judged = has_services or bool(weaknesses)
+    return Topic(key="redundancy", title="Redundancy", weaknesses=tuple(weaknesses), summary=summary, is_judged=is_judged)
 
 
 def _after(failures: Sequence[Failure], raised: Sequence[Raised], *, is_computed: bool) -> Topic:
     topic = _computed("failures", "Delays after a failure", (each.result for each in raised))
     those = _many(failures, "failure that sends traffic another way", "failures that send traffic another way")
     summary = f"{topic.summary}, {those}" if is_computed else f"not computed for {those}; --failures does"
-    return replace(topic, summary=summary, is_judged=is_computed)
+    return replace(topic, summary=summary, is_judged=is_computed and bool(failures))
 
 
 def _computed(key: str, title: str, computed: Iterable[Result]) -> Topic:

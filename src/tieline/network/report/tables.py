@@ -113,7 +113,7 @@ def failures_table(report: Report, *, is_whole: bool) -> Table:
         if left
         else ""
     )
-    harmless = f"{report.redundancy.harmless} other single failures stop nothing."
+    harmless = f"{report.redundancy.harmless} other single failures stop nothing." if report.network.services else ""
     return Table(
         "What single failures stop",
         ("failure", "gone with it", "has to survive it", "stops"),
