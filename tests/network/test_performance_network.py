@@ -119,7 +119,8 @@ def test_every_stream_of_the_example_has_a_bound_that_says_why() -> None:
     assert performance.bounds is not None
     assert performance.bounds.is_stable
     results = performance.results()
-    assert {result.what.split(" to ")[0] for result in results} == {"worst-case delay", "utilization", "backlog of all queues"}
+    kinds = {"worst-case delay", "utilization", "backlog of all queues", "forwarded by all ports together"}
+    assert {result.what.split(" to ")[0] for result in results} == kinds
     assert all(math.isfinite(result.value) and result.inputs and result.source for result in results)
     trip = next(result for result in results if result.subject.startswith("northgate-trips"))
     assert trip.limit == pytest.approx(0.6)  # a fifth of TT6

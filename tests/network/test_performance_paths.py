@@ -265,3 +265,14 @@ def test_a_port_with_a_buffer_of_its_own_is_judged_by_that() -> None:
     back = replace(asking, services=(service("d3", "d1", **burst),))
     (found,) = (each for each in performance_of(back, streams_of(back)).backlogs() if each.subject.startswith("s1"))
     assert (found.subject, found.verdict) == ("s1", Verdict.OK)
+
+
+def test_a_switch_that_has_to_forward_more_than_all_its_ports_together_can_fails() -> None:
+    model = standard_catalog().models["generic-ie-8p-2sfp"].model_copy(update={"switching_mbps": 100.0})
+    network = network_of("d1-s1", "d2-s1", "s1-d3", "s1-d4", model=model)
+    for rate, verdict in ((40_000.0, Verdict.OK), (60_000.0, Verdict.FAILS)):
+        keys = {"kind": "other", "rate_kbps": rate}
+        asking = replace(network, services=(service("d1", "d3", name="one", **keys), service("d2", "d4", name="other", **keys)))
+        (found,) = (each for each in performance_of(asking, streams_of(asking)).backlogs() if each.what.startswith("forwarded"))
+        assert (found.subject, found.verdict) == ("s1", verdict)
+        assert found.value == pytest.approx(2 * rate / 1e3 * 1_542 / 1_522, rel=1e-6)

@@ -169,6 +169,35 @@ class Performance:
             shared = [queue for queue in queues if queue[1] not in own]
             if model.buffer_kib is not None and shared:
                 yield _backlog(name, shared, model.buffer_kib, model.name)
+        yield from self._forwarded()
+
+    def _forwarded(self) -> Iterator[Result]:
+        """Of each node whose ports together are slower than each by itself: what it has to forward in the long run."""
+        assert self.columns is not None  # there are bounds
+        _, _, flows, hops = self.columns
+        through: dict[str, float] = {}
+        for row in np.unique(hops.before[hops.before >= 0]).tolist():
+            link, is_forth = self.network.links[int(hops.port[row]) // 2], int(hops.port[row]) % 2 == 0
+            name = (link.b if is_forth else link.a).node
+            through[name] = through.get(name, 0.0) + float(flows.rate_bps[hops.flow[row]].min()) / 1e6
+        for name, value in through.items():
+            model = self.network.by_name[name].model
+            if model.switching_mbps is None:
+                continue
+            margin, verdict = at_most(value, model.switching_mbps)
+            yield Result(
+                what="forwarded by all ports together",
+                subject=name,
+                value=value,
+                unit="Mbit/s",
+                formula="sum of the long-run rates of all streams that pass it, on the wire",
+                inputs=(Input(name="forwarding", value=model.switching_mbps, unit="Mbit/s", origin=f"catalogue, {model.name}"),),
+                source="the figures of the catalogue",
+                limit=model.switching_mbps,
+                margin=margin,
+                verdict=verdict,
+                note="" if verdict is Verdict.OK else "delays are computed as if it forwarded all of it",
+            )
 
     def _class(self, number: int) -> str:
         each = self.classes[number]
