@@ -92,7 +92,7 @@ def wire(screen: Screen, link: str) -> Locator:
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 async def test_the_plan_shows_what_is_not_as_designed_and_leads_to_it(tmp_path: Path) -> None:
     utility = read_folder(EXAMPLE)
     live = LiveState(utility.points, started=wall_clock())

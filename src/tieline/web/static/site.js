@@ -3,7 +3,7 @@
  * @module
  */
 
-import { diagramAddress, pointAddress } from "./addresses.js";
+import { diagramAddress, networkAddress, pointAddress } from "./addresses.js";
 import { get, getPointsOf } from "./api.js";
 import { byId, make, setText } from "./dom.js";
 import { formatAge, formatNumber } from "./format.js";
@@ -14,6 +14,8 @@ import { ValueCell } from "./value-cell.js";
 
 const DEVICES_MS = 3_000;
 const OWN_DEVICE = "tieline";
+/** Nodes of the communications network, which have a page of their own. */
+const OF_NETWORK = "snmp";
 const AGE_PARTS = 10;
 const DENSITIES = [
   { name: "airy", narrowest: 440 },
@@ -28,17 +30,18 @@ const DENSITIES = [
  * @property {string} text what the filter looks in
  */
 
-void startPage(async (live, sites, { roles }) => {
+void startPage(async (live, sites, { roles, local_site: localSite }) => {
   const name = decodeURIComponent(location.pathname.split("/")[2] ?? "");
   const site = [...sites, ...roles].find((one) => one.name === name);
   if (!site) throw new Error(`there is no site ${JSON.stringify(name)}`);
   const [points, { devices }] = await Promise.all([getPointsOf(name), get("devices", { site: name })]);
   const groups = /** @type {import("./types.js").Device[]} */ (devices).map((device) =>
     makeDevice(device, points.filter((point) => point.device === device.name), {
-      canFold: device.name === OWN_DEVICE && site.kind !== "role",
+      canFold: (device.name === OWN_DEVICE && site.kind !== "role") || device.protocol === OF_NETWORK,
       onFold: () => fit(),
     }),
   );
+  const hasNetwork = localSite === null && groups.some(({ device }) => device.protocol === OF_NETWORK);
   const rows = groups.flatMap((group) => group.rows);
   const link = make("span", { class: "link", "data-link": "waiting" }, "waiting");
   const flow = make("span", { class: "flow" });
@@ -47,7 +50,7 @@ void startPage(async (live, sites, { roles }) => {
   const onlyBad = make("input", { type: "checkbox" });
   const grid = make("div", { class: "groups" }, ...groups.map((group) => group.element));
   byId("main").append(
-    make("div", { class: "toolbar" }, ...(site.has_single_line ? [make("a", { class: "button", href: diagramAddress(name) }, "Single line")] : []), filter, make("label", {}, onlyBad, "only what is not good"), found, flow, link),
+    make("div", { class: "toolbar" }, ...(site.has_single_line ? [make("a", { class: "button", href: diagramAddress(name) }, "Single line")] : []), ...(hasNetwork ? [make("a", { class: "button", href: networkAddress(name) }, "Network")] : []), filter, make("label", {}, onlyBad, "only what is not good"), found, flow, link),
     grid,
   );
 
