@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Literal
 
@@ -92,6 +92,13 @@ class QosClass:
     """Its share among the weighted queues; None for strict priority, served before all weighted ones, the highest queue first."""
 
 
+@lru_cache(maxsize=65_536)
+def _subnet(address: Address, prefix: int) -> Subnet:
+    """Kept, for the proofs ask for the same ones again and again."""
+    kind = IPv4Network if isinstance(address, IPv4Address) else IPv6Network
+    return kind((address, prefix), strict=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeAddress:
     """An address of a node, and where it has it."""
@@ -106,8 +113,7 @@ class NodeAddress:
     @property
     def network(self) -> Subnet:
         """The subnet that it stands in."""
-        kind = IPv4Network if isinstance(self.address, IPv4Address) else IPv6Network
-        return kind((self.address, self.prefix), strict=False)
+        return _subnet(self.address, self.prefix)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
