@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs/images"
-SHOWN_BY = (ROOT / "docs/how-to/operators-guide.md", ROOT / "README.md")
+SHOWN_BY = (ROOT / "docs/how-to/operators-guide.md", ROOT / "docs/how-to/watch-the-network.md", ROOT / "README.md")
 CHROMIUM = Path("/usr/bin/chromium")
 PICTURES = (
     "overview",
@@ -40,6 +40,7 @@ PICTURES = (
     "events",
     "system",
     "site",
+    "network",
     "day",
 )
 """What the run takes, in this order."""
@@ -80,6 +81,7 @@ def test_an_operator_finds_the_cause_of_an_alarm_and_restores_the_supply(tmp_pat
         at.reads_a_program()
         at.looks_back()
         at.looks_at_the_system()
+        at.looks_at_the_network()
         at.works_by_day()
         assert at.complaints == []
         at.loses_the_center(stop)
@@ -148,7 +150,7 @@ class Desk:
         page.wait_for_url(lambda address: "/login" not in address)
         self._is_ready("Overview")
         expect(page.locator(".tile").first).to_contain_text("3 / 3")
-        expect(page.locator(".tile").nth(1)).to_contain_text("17 / 17")
+        expect(page.locator(".tile").nth(1)).to_contain_text("35 / 35")
 
     def sees_the_alarm_and_its_cause(self) -> None:
         page, expect = self._page, self._expect
@@ -268,13 +270,27 @@ class Desk:
     def looks_at_the_system(self) -> None:
         page, expect = self._page, self._expect
         self._go("g y", "System")
-        expect(page.locator("main")).to_contain_text("all 17 answer")
+        expect(page.locator("main")).to_contain_text("all 35 answer")
         expect(page.locator("main")).to_contain_text("Alarms and control")
+        expect(page.locator("main")).not_to_contain_text("values are old")
         self._take("system", LIVELY)
         self._open("/site/northgate", "Northgate")
         expect(page.locator(f'li[data-point="{RTU}/f2_position"]')).to_contain_text("closed")
         expect(page.locator(".groups")).not_to_contain_text("never")
         self._take("site")
+
+    def looks_at_the_network(self) -> None:
+        page, expect = self._page, self._expect
+        self._go("g n", "Network")
+        expect(page.locator(".network-now .empty")).to_have_text(re.compile("^18 of 18 watched nodes answer"))
+        page.locator('.node[data-id="northgate"]').press("Enter")
+        self._is_ready("Northgate")
+        page.locator('.node[data-id="ng-cam-sw"]').press("Enter")
+        camera = page.locator(".ports tr", has_text="ng-cam-gate")
+        expect(camera.locator(".device-state")).to_have_text("up")
+        expect(camera.locator(".poe .number")).to_have_text(re.compile(r"^[1-9]"))
+        expect(page.locator(".network-findings")).to_have_attribute("data-ready", "true")
+        self._take("network", LIVELY)
 
     def works_by_day(self) -> None:
         page, expect = self._page, self._expect
