@@ -14,10 +14,11 @@ import pytest
 
 from tests.config.folders import UTILITY, write
 from tests.snmp_agents import KEYS, SnmpAgent, set_link, two_switches
+from tests.snmp_agents import free_port as free_udp_port
 from tests.system.people import Person, prepare_accounts
 from tests.system.processes import Processes, eventually, run
 from tieline.cli.run import free_port
-from tieline.config.field import FIELD_FILE, NetworkPlace, write_book
+from tieline.config.field import FIELD_FILE, NetworkPlace, traps_key, write_book
 from tieline.security.audit import AuditReader, verify
 from tieline.security.network_keys import key_files
 
@@ -42,6 +43,7 @@ NETWORK = """
 period_s = 1
 timeout_s = 0.5
 retries = 1
+trap_port = 162
 
 [[vlans]]
 id = 11
@@ -133,8 +135,8 @@ def folder_of(tmp_path: Path) -> Path:
 class Bench:
     """The two switches, and a utility that watches them."""
 
-    def __init__(self, a: SnmpAgent, b: SnmpAgent, folder: Path, data: Path, port: int) -> None:
-        self.a, self.b, self.folder, self.data = a, b, folder, data
+    def __init__(self, a: SnmpAgent, b: SnmpAgent, folder: Path, data: Path, port: int, trap_port: int) -> None:
+        self.a, self.b, self.folder, self.data, self.trap_port = a, b, folder, data, trap_port
         self.ada = Person(port, "ada")
 
     def value(self, point: str) -> Any:
@@ -166,9 +168,9 @@ def running(tmp_path: Path, processes: Processes) -> Iterator[Bench]:
         for name in ("port3", "veth-cam"):
             ip("-n", a.namespace, "link", "set", name, "up")
         ip("-n", b.namespace, "link", "add", "port3", "type", "veth", "peer", "name", "veth-none")
-        write_book(
-            data / FIELD_FILE, {f"alpha/switch-{each.name[-1]}": NetworkPlace(host=each.host, port=each.port) for each in (a, b)}
-        )
+        book = {f"alpha/{each.name}": NetworkPlace(host=each.host, port=each.port) for each in (a, b)}
+        traps = NetworkPlace(host="127.0.0.1", port=free_udp_port())
+        write_book(data / FIELD_FILE, {**book, traps_key("alpha"): traps})
         made = run("network", "keys", folder, "--data", data)
         assert made.returncode == 0, made.stdout + made.stderr
         for name in ("switch-a", "switch-b"):
@@ -177,7 +179,7 @@ def running(tmp_path: Path, processes: Processes) -> Iterator[Bench]:
         prepare_accounts(folder, data, "ada")
         processes.start("run", folder, "--data", data, "--simulated", "--port", str(port))
         eventually(lambda: answers(port))
-        bench = Bench(a, b, folder, data, port)
+        bench = Bench(a, b, folder, data, port, traps.port)
         try:
             yield bench
         finally:
@@ -197,6 +199,7 @@ def test_a_network_is_watched_against_its_design(tmp_path: Path, processes: Proc
         a_link_that_is_cut(bench)
         cables_that_are_exchanged(bench)
         a_camera_that_is_restarted(bench)
+        a_trap(bench)
         an_agent_that_falls_silent(bench)
 
 
@@ -255,6 +258,12 @@ def a_camera_that_is_restarted(bench: Bench) -> None:
     restarts = [each["outcome"] for each in records if each["target"] == "alpha/switch-a/port-port3-poe_restart"]
     assert restarts == ["released", "done"]
     assert verify(bench.data / "site-alpha" / "audit").is_intact
+
+
+def a_trap(bench: Bench) -> None:
+    bench.a.notify(bench.trap_port, "1.3.6.1.6.3.1.1.5.3", "1.3.6.1.2.1.31.1.1.1.1.3", "s", "port1")
+    eventually(lambda: any("link down" in text for text in bench.events("network_trap")))
+    assert bench.shows("switch-a/port-port1-link", 1), "what a trap says is not believed"
 
 
 def an_agent_that_falls_silent(bench: Bench) -> None:
