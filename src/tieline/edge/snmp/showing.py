@@ -151,9 +151,9 @@ class _Shown:
 
     def _firmware(self) -> float | None:
         view = self._look.view
-        if not view.firmware and not view.system.description:
-            return None
-        return float(is_firmware(self._device.firmware, view))
+        if is_firmware(self._device.firmware, view):
+            return 1.0
+        return 0.0 if view.firmware else None
 
     def _poe_used(self) -> float | None:
         groups = self._look.view.poe_groups
