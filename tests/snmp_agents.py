@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import itertools
 import json
@@ -38,6 +39,7 @@ _SCRIPT = Path(__file__).with_name("pass_persist.py")
 _AUTH = {"sha": "SHA", "sha224": "SHA-224", "sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}
 _PRIV = {"aes128": "AES", "aes192": "AES-192", "aes256": "AES-256"}
 _START_S = 10.0
+_CLONE_NEWNET = 0x4000_0000
 _MADE = itertools.count()
 
 
@@ -205,7 +207,7 @@ def agent(
 def two_switches(folder: Path, keys: SnmpKeys = KEYS) -> Iterator[tuple[SnmpAgent, SnmpAgent]]:
     """Two agents, `switch-a` and `switch-b`, in network namespaces of their own, each with lldpd.
 
-    `port1` of each is joined to `port1` of the other, `port2` to `port2`. They answer at `host` of each, from this namespace, too.
+    `port1` of each is joined to `port1` of the other, `port2` to `port2`. They answer at `host` of each, from this thread, too.
     """
     if not HAS_LLDPD:
         pytest.skip(NEEDS_LLDPD)
@@ -213,6 +215,7 @@ def two_switches(folder: Path, keys: SnmpKeys = KEYS) -> Iterator[tuple[SnmpAgen
     mark = f"{os.getpid():x}{made % 16:x}"
     names = [f"tl{mark}a", f"tl{mark}b"]
     with ExitStack() as undo:
+        undo.enter_context(_own_network())
         hosts: list[tuple[str, str]] = []
         for number, name in enumerate(names):
             _ip("netns", "add", name)
@@ -248,6 +251,20 @@ def two_switches(folder: Path, keys: SnmpKeys = KEYS) -> Iterator[tuple[SnmpAgen
             one.start()
             agents.append(one)
         yield agents[0], agents[1]
+
+
+@contextmanager
+def _own_network() -> Iterator[None]:
+    """This thread, and what it starts, has a network of its own: interfaces that come and go break connections of browsers on this machine."""
+    library = ctypes.CDLL(None, use_errno=True)
+    with Path("/proc/thread-self/ns/net").open() as home:
+        if library.unshare(_CLONE_NEWNET) != 0:
+            pytest.skip(f"no network namespace can be made here: {os.strerror(ctypes.get_errno())}")
+        try:
+            _ip("link", "set", "lo", "up")
+            yield
+        finally:
+            assert library.setns(home.fileno(), _CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
 
 
 def set_link(switch: SnmpAgent, port: str, *, is_up: bool) -> None:
