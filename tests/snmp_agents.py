@@ -255,7 +255,7 @@ def two_switches(folder: Path, keys: SnmpKeys = KEYS) -> Iterator[tuple[SnmpAgen
 
 @contextmanager
 def _own_network() -> Iterator[None]:
-    """This thread, and what it starts, has a network of its own: interfaces that come and go break connections of browsers on this machine."""
+    """A network for this thread and what it starts: interfaces that come and go break connections of browsers on this machine."""
     library = ctypes.CDLL(None, use_errno=True)
     with Path("/proc/thread-self/ns/net").open() as home:
         if library.unshare(_CLONE_NEWNET) != 0:
