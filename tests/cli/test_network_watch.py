@@ -1,4 +1,4 @@
-"""`tieline network watch` where no agent is asked; with agents it is in tests/system/test_network_watch.py."""
+"""`tieline network watch`, mostly where no agent is asked; with switches and cables it is in tests/system/test_network_watch.py."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.config.network.folders import network_folder, watched_folder
-from tieline.cli.network_watch import run
+from tests.edge.snmp.nodes import node
+from tests.snmp_agents import KEYS, agent
+from tieline.cli.network_watch import Watching, run
+from tieline.cli.run import run_until_signal
 from tieline.model import ConfigError
+from tieline.security.network_keys import key_files, make_keys
 
 
 def test_a_node_without_keys_does_not_answer_and_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -36,3 +40,20 @@ def test_a_network_that_is_not_watched_and_names_that_are_not_there_are_mistakes
     for site, name, output in (("beta", None, "text"), (None, "cam-1", "text"), (None, None, "html")):
         with pytest.raises(ConfigError):
             run(folder, data, site, name, output, is_once=True, is_simulated=False)
+
+
+def test_what_an_agent_differs_in_is_told_and_nothing_is_left_open(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "data"
+    list(make_keys(data, ["switch"]))
+    for path, secret in zip(key_files(data, "switch"), (KEYS.auth_secret, KEYS.priv_secret), strict=True):
+        path.write_text(secret)
+    chassis = {"1.3.6.1.2.1.47.1.1.1.1.5.1": ("integer", 3), "1.3.6.1.2.1.47.1.1.1.1.10.1": ("string", "4.2")}
+    with agent(tmp_path / "agent", cells=chassis) as switch:
+        for firmware, is_other in (("4.2", False), ("4.3", True)):
+            watching = Watching([node("switch", [], snmp_port=switch.port, firmware=firmware)], data, "text")
+            run_until_signal(watching.once())
+            text = capsys.readouterr().out
+            # Of the interfaces of this machine the design has none.
+            assert "make sure that nothing is plugged in there" in text
+            assert ("load 4.3" in text) is is_other
+            assert not watching.is_as_designed

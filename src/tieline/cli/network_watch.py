@@ -89,7 +89,10 @@ class Watching:
 
         async def look(driver: SnmpDriver) -> None:
             async with turn:
-                await driver.look()
+                try:
+                    await driver.look()
+                finally:
+                    driver.close()
 
         async with asyncio.TaskGroup() as tasks:
             for driver in self._drivers:

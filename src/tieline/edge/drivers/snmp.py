@@ -200,8 +200,13 @@ class SnmpDriver:
                 await self._look_on()
         finally:
             self._tasks = None
-            if self._session is not None:
-                self._session.close()
+            self.close()
+
+    def close(self) -> None:
+        """Lets go of the session; the next look opens another."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
 
     async def write(self, point: PointId, value: float) -> None:
         """Switches or restarts the power of a port; see `Driver.write`. A restart goes on when nobody waits for it any longer."""
@@ -325,10 +330,7 @@ class SnmpDriver:
         self._is_up = False
         self._meter.forget()
         self._looker.forget()
-        if self._session is not None:
-            # Keys that were renewed meanwhile are read with the next one.
-            self._session.close()
-            self._session = None
+        self.close()  # keys that were renewed meanwhile are read with the next one
         if not self._is_lost:
             self._is_lost = True
             self._report("device_lost", Severity.ERROR, f"{self.device.path} is lost: {error}")
