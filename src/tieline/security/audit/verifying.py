@@ -10,8 +10,9 @@ an older copy of everything back, is shown by a witness: what another zone was s
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -123,7 +124,7 @@ def verify(folder: Path, *, key: PublicKey | None = None, witnesses: Sequence[Wi
     """
     read = reader(folder)
     for _ in range(_TRIES):
-        names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()]
+        names = list(_names_in(folder))
         # What is read later is never older: a file names no record that those after it have not.
         small = {name: read(name) for name in ("forgotten", "key", "head", "tail", "checkpoint")}
 
@@ -134,6 +135,17 @@ def verify(folder: Path, *, key: PublicKey | None = None, witnesses: Sequence[Wi
         if verdict.is_intact or small == {name: read(name) for name in small}:
             break
     return verdict
+
+
+def _names_in(folder: Path) -> Iterator[str]:
+    """Of all files, relative to the folder; of directories that are removed meanwhile as well, as far as they were read."""
+
+    def unread(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise error
+
+    for parent, _, files in os.walk(folder, onerror=unread):
+        yield from ((Path(parent) / name).relative_to(folder).as_posix() for name in files)
 
 
 def verify_files(
