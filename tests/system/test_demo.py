@@ -109,7 +109,7 @@ def test_the_demo_runs_stops_cleanly_keeps_its_data_and_leaves_no_process_behind
     viewer = log_in(data, port)
     eventually(lambda: links(viewer) == ["up"] * 3)
     # Every site, at once: joining one to the center's stream must not undo the joining of another. All are joined again after a minute.
-    eventually(lambda: len({*sites_stored(data)} - {"center", "dmz"}) == 3, within_s=30, every_s=0.25)
+    eventually(lambda: len({*sites_stored(data)} - {"center", "dmz"}) == 3, within_s=20, every_s=0.25)
     eventually(lambda: all(value is not None for value, _ in all_values(viewer).values()))
     before = all_values(viewer)
     eventually(lambda: sum(now != before[path] for path, now in all_values(viewer).items()) > 50)
